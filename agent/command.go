@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"time"
+)
+
+// Caller is who asked for a change; it goes into the state record of the change.
+type Caller struct {
+	UID uint32 // user id
+	PID uint32 // process id in our own PID namespace; 0 when not known
+	Via string // "dbus" or "signal"
+}
+
+// Command is one of the changes that Agent.Do accepts: Start, Stop, SetFilter,
+// SetThreshold, ResetThresholds, Reload or Flush.
+type Command interface{ command() }
+
+// Start attaches the programs; nothing happens when they are attached.
+type Start struct{}
+
+// Stop writes a last summary and detaches the programs; the filter and the
+// thresholds stay.
+type Stop struct{}
+
+// SetFilter replaces the whole filter. The zero Filter observes the whole host.
+type SetFilter struct{ Filter Filter }
+
+// SetThreshold overrides the policy for one syscall name (or @group) until
+// ResetThresholds or Reload.
+type SetThreshold struct {
+	Syscall   string
+	Threshold time.Duration
+}
+
+// ResetThresholds goes back to the policy's thresholds.
+type ResetThresholds struct{}
+
+// Reload reads the policy files again; on error the old policy stays in force.
+type Reload struct{}
+
+// Flush ends the interval now: summaries and the interval record are written.
+type Flush struct{}
+
+func (Start) command()           {}
+func (Stop) command()            {}
+func (SetFilter) command()       {}
+func (SetThreshold) command()    {}
+func (ResetThresholds) command() {}
+func (Reload) command()          {}
+func (Flush) command()           {}
+
+// Filter is what is observed. Each non-empty field narrows it (logical AND
+// between PIDs|Units|Cgroups as one set of targets, and Syscalls).
+type Filter struct {
+	PIDs     []uint32 // thread group ids in our own PID namespace
+	Units    []string // exact systemd unit names; every cgroup below them
+	Cgroups  []string // absolute cgroup v2 paths; every cgroup below them
+	Syscalls []string // names and @groups
+}
+
+// IsZero says whether the filter observes everything.
+func (f Filter) IsZero() bool {
+	return len(f.PIDs)+len(f.Units)+len(f.Cgroups)+len(f.Syscalls) == 0
+}

@@ -1,0 +1,35 @@
+package agent
+
+import "time"
+
+// Status is an immutable picture of the agent, published after every change
+// and at every interval.
+type Status struct {
+	State      string        // "running" or "stopped"
+	Mode       string        // "account"
+	Attachment string        // what we are attached to, e.g. "tp_btf/sys_enter tp_btf/sys_exit"
+	Filter     Filter        // in force
+	Thresholds []Threshold   // overrides by D-Bus, in the order of their setting
+	Policy     []string      // the files that the policy was read from
+	Interval   time.Duration // of the summaries
+	Counters   map[string]uint64
+	Sentence   string // for STATUS= and syscountctl status
+}
+
+// Threshold is an override of one syscall's threshold.
+type Threshold struct {
+	Syscall   string
+	Threshold time.Duration
+}
+
+// Row is one line of Agent.Summary: calls since the last interval began.
+type Row struct {
+	Group   string // unit, process "comm[pid]" or "" when not grouped
+	Syscall string
+	ABI     string
+	Count   uint64
+	Errors  uint64
+	TotalNs uint64
+	MaxNs   uint64
+	P99Ns   uint64
+}
