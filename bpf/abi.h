@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which call it is, and with which arguments: the only part that differs between architectures. */
+#ifndef SYSCOUNT_ABI_H
+#define SYSCOUNT_ABI_H
+
+#include "kernel.h"
+#include "syscount.h"
+
+#define SLOT_IN(first, size, nr) ((first) + ((nr) < (size) - 1 ? (nr) : (size) - 1))
+
+#if defined(__TARGET_ARCH_x86)
+
+#define TS_COMPAT 0x2 /* arch/x86/include/asm/thread_info.h */
+#define X32_BIT 0x40000000U /* __X32_SYSCALL_BIT, arch/x86/include/uapi/asm/unistd.h */
+
+static __always_inline bool is_compat(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT;
+}
+
+static __always_inline __u32 syscall_slot(struct task_struct *task, long id)
+{
+	__u32 nr = (__u32)id; /* -1 from ptrace becomes the largest number */
+
+	if (is_compat(task))
+		return SLOT_IN(NATIVE_SLOTS, COMPAT_SLOTS, nr);
+	if (nr & X32_BIT && nr != (__u32)-1) {
+		nr &= ~X32_BIT;
+		return SLOT_IN(NATIVE_SLOTS + COMPAT_SLOTS, X32_SLOTS, nr);
+	}
+	return SLOT_IN(0, NATIVE_SLOTS, nr);
+}
+
+/* The registers still hold the arguments at the end of the call. */
+static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 args[6])
+{
+	if (slot >= NATIVE_SLOTS && slot < NATIVE_SLOTS + COMPAT_SLOTS) {
+		args[0] = (__u32)regs->bx;
+		args[1] = (__u32)regs->cx;
+		args[2] = (__u32)regs->dx;
+		args[3] = (__u32)regs->si;
+		args[4] = (__u32)regs->di;
+		args[5] = (__u32)regs->bp;
+		return;
+	}
+	args[0] = regs->di;
+	args[1] = regs->si;
+	args[2] = regs->dx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
+#elif defined(__TARGET_ARCH_arm64)
+
+#define TIF_32BIT 22 /* arch/arm64/include/asm/thread_info.h */
+
+static __always_inline bool is_compat(struct task_struct *task)
+{
+	return task->thread_info.flags & (1UL << TIF_32BIT);
+}
+
+static __always_inline __u32 syscall_slot(struct task_struct *task, long id)
+{
+	__u32 nr = (__u32)id;
+
+	if (is_compat(task))
+		return SLOT_IN(NATIVE_SLOTS, COMPAT_SLOTS, nr);
+	return SLOT_IN(0, NATIVE_SLOTS, nr);
+}
+
+static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 args[6])
+{
+	args[0] = regs->orig_x0;
+	args[1] = regs->regs[1];
+	args[2] = regs->regs[2];
+	args[3] = regs->regs[3];
+	args[4] = regs->regs[4];
+	args[5] = regs->regs[5];
+}
+
+#endif
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* cgroups: their ids, their paths, and the filter by subtree. All but cgroup_of() is off the fast path. */
+#ifndef SYSCOUNT_CGROUP_H
+#define SYSCOUNT_CGROUP_H
+
+/* Three dependent loads, all hot: about 1 ns. A cached id would be wrong after a migration. */
+static __always_inline __u64 cgroup_of(struct task_struct *task)
+{
+	return task->cgroups->dfl_cgrp->kn->id;
+}
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+{
+	struct kernfs_node___until_6_14 *old = (void *)kn;
+
+	if (bpf_core_field_exists(old->parent))
+		return BPF_CORE_READ(old, parent);
+	return BPF_CORE_READ(kn, __parent);
+}
+
+/* Whether the thread's cgroup or one above it is a target, by id or by name. */
+static __noinline bool is_below_target(struct task_struct *task)
+{
+	struct kernfs_node *kn = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+	struct scratch *s;
+	__u32 zero = 0;
+	__u64 id;
+
+	s = bpf_map_lookup_elem(&scratch, &zero);
+	if (!s)
+		return false;
+	for (int i = 0; i < CGROUP_DEPTH && kn; i++) {
+		id = BPF_CORE_READ(kn, id);
+		if (bpf_map_lookup_elem(&target_cgroups, &id))
+			return true;
+		__builtin_memset(&s->name, 0, sizeof(s->name));
+		bpf_probe_read_kernel_str(s->name.name, sizeof(s->name.name), BPF_CORE_READ(kn, name));
+		if (bpf_map_lookup_elem(&target_names, &s->name))
+			return true;
+		kn = kernfs_parent(kn);
+	}
+	return false;
+}
+
+/* Collects the names from the thread's cgroup up to the root of the agent's cgroup namespace. */
+static __always_inline void read_cgroup_path(struct kernfs_node *kn, struct cgroup_path *path)
+{
+	struct kernfs_node *parent;
+	__u32 used = 0;
+	long n;
+
+	path->end = PATH_CUT;
+	for (int i = 0; i < CGROUP_DEPTH && kn; i++) {
+		parent = kernfs_parent(kn);
+		if (BPF_CORE_READ(kn, id) == cgroupns_root) {
+			path->end = PATH_INSIDE;
+			break;
+		}
+		if (!parent) {
+			path->end = PATH_OUTSIDE;
+			break;
+		}
+		if (used >= CGROUP_PATH_BYTES)
+			break;
+		n = bpf_probe_read_kernel_str(&path->names[used], CGROUP_NAME_BYTES, BPF_CORE_READ(kn, name));
+		if (n <= 0)
+			break;
+		used += n;
+		kn = parent;
+	}
+	path->bytes = used;
+}
+
+/* Keeps the path for user space, which may learn of the cgroup only after it is gone. */
+static __noinline void keep_cgroup_path(struct task_struct *task, __u64 cgroup)
+{
+	struct counters *c = cpu_counters();
+	struct scratch *s;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(&cgroup_paths, &cgroup))
+		return;
+	s = bpf_map_lookup_elem(&scratch, &zero);
+	if (!s || !c)
+		return;
+	read_cgroup_path(BPF_CORE_READ(task, cgroups, dfl_cgrp, kn), &s->path);
+	if (bpf_map_update_elem(&cgroup_paths, &cgroup, &s->path, BPF_ANY))
+		c->cgroup_names_failed++;
+}
+
+#endif

@@ -1,0 +1,126 @@
+package bpf
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+func TestAnotherFilterTakesForceAtOnce(t *testing.T) {
+	first := bpftest.Start(t, bpftest.Script{Getppid: 100})
+	second := bpftest.Start(t, bpftest.Script{Getppid: 200})
+	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{PIDFDs: []int{pidfd(t, first)}})
+	if err := tracer.SetFilter(Filter{PIDFDs: []int{pidfd(t, second)}}); err != nil {
+		t.Fatal(err)
+	}
+	first.Run()
+	second.Run()
+	if group, _ := groupOf(t, tracer, first.PID()); group.PID != 0 && sums(t, tracer)[group][unix.SYS_GETPPID].Count != 0 {
+		t.Error("the old target is counted still")
+	}
+	group, _ := groupOf(t, tracer, second.PID())
+	if n := sums(t, tracer)[group][unix.SYS_GETPPID].Count; n != 200 {
+		t.Errorf("%d calls of the new target; want 200", n)
+	}
+}
+
+func TestOurOwnCallsAreNotSeen(t *testing.T) {
+	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{})
+	for range 100 {
+		unix.Getppid()
+	}
+	if group, _ := groupOf(t, tracer, unix.Getpid()); group.PID != 0 {
+		t.Errorf("we see ourselves: %+v", sums(t, tracer)[group])
+	}
+}
+
+func TestFilterBySyscall(t *testing.T) {
+	child := bpftest.Start(t, script)
+	tracer := running(t, Options{GroupBy: GroupByNone}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	err := tracer.SetSyscalls(func(sc Syscall) Setting {
+		return Setting{Observed: sc.Nr == unix.SYS_READ && sc.ABI == parts[0].abi, ThresholdNs: Never}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	child.Run()
+	rows := sums(t, tracer)[Group{}]
+	if rows[unix.SYS_READ].Count != uint64(script.ReadZero) || rows[unix.SYS_GETPPID].Count != 0 {
+		t.Errorf("%d reads, %d getppid; want %d, 0", rows[unix.SYS_READ].Count, rows[unix.SYS_GETPPID].Count, script.ReadZero)
+	}
+}
+
+func TestFilterByCgroup(t *testing.T) {
+	root := bpftest.CgroupRoot(t)
+	unit := bpftest.NewCgroup(t, root, "syscount-test.service")
+	inner := bpftest.NewCgroup(t, unit.Dir, "inner")
+	other := bpftest.NewCgroup(t, root, "syscount-other.service")
+	for _, test := range []struct {
+		name   string
+		filter Filter
+	}{
+		{"by name", Filter{CgroupNames: []string{"syscount-test.service"}}},
+		{"by id", Filter{CgroupIDs: []uint64{unit.ID()}}},
+		{"by one of several", Filter{CgroupNames: []string{"nothing.service"}, CgroupIDs: []uint64{1 << 40, unit.ID()}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in, below, out := bpftest.Start(t, script100), bpftest.Start(t, script100), bpftest.Start(t, script100)
+			unit.Add(in.PID())
+			inner.Add(below.PID())
+			other.Add(out.PID())
+			tracer := running(t, Options{GroupBy: GroupByCgroup, Rows: 4096}, test.filter)
+			in.Run()
+			below.Run()
+			out.Run()
+			rows := sums(t, tracer)
+			for cgroup, want := range map[*bpftest.Cgroup]uint64{unit: 100, inner: 100, other: 0} {
+				if n := rows[Group{ID: cgroup.ID()}][unix.SYS_GETPPID].Count; n != want {
+					t.Errorf("%s: %d calls, want %d", cgroup.Dir, n, want)
+				}
+			}
+			if path, ok := tracer.CgroupPath(inner.ID()); !ok || path != inner.Path() {
+				t.Errorf("path %q, %v; want %q", path, ok, inner.Path())
+			}
+			in.Kill()
+			below.Kill()
+			out.Kill()
+		})
+	}
+}
+
+var script100 = bpftest.Script{Getppid: 100}
+
+func TestAUnitIsFoundAgainAfterItsRestart(t *testing.T) {
+	root := bpftest.CgroupRoot(t)
+	unit := bpftest.NewCgroup(t, root, "syscount-restart.service")
+	tracer := running(t, Options{GroupBy: GroupByCgroup, Rows: 4096}, Filter{CgroupNames: []string{"syscount-restart.service"}})
+	before := unit.ID()
+	unit.Remove()
+	unit = bpftest.NewCgroup(t, root, "syscount-restart.service")
+	if unit.ID() == before {
+		t.Fatal("the new cgroup has the old one's id: nothing to test")
+	}
+	child := bpftest.Start(t, script100)
+	unit.Add(child.PID())
+	child.Run()
+	if n := sums(t, tracer)[Group{ID: unit.ID()}][unix.SYS_GETPPID].Count; n != 100 {
+		t.Errorf("%d calls of the restarted unit; want 100", n)
+	}
+	child.Kill()
+}
+
+func TestAThreadThatMovesIsFollowed(t *testing.T) {
+	root := bpftest.CgroupRoot(t)
+	from, to := bpftest.NewCgroup(t, root, "syscount-from.scope"), bpftest.NewCgroup(t, root, "syscount-to.scope")
+	child := bpftest.Start(t, script100)
+	from.Add(child.PID())
+	tracer := running(t, Options{GroupBy: GroupByCgroup, Rows: 4096}, Filter{CgroupNames: []string{"syscount-to.scope"}})
+	to.Add(child.PID())
+	child.Run()
+	if n := sums(t, tracer)[Group{ID: to.ID()}][unix.SYS_GETPPID].Count; n != 100 {
+		t.Errorf("%d calls after the move; want 100", n)
+	}
+	child.Kill()
+}

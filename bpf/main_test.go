@@ -1,0 +1,43 @@
+package bpf
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// The tests run with the capabilities that the service has, and no other.
+func TestMain(m *testing.M) {
+	if bpftest.IsChild() {
+		bpftest.RunChild()
+	}
+	if err := bpftest.DropCapabilities(); err != nil {
+		fmt.Fprintf(os.Stderr, "the tests of package bpf need root: %v\n", err)
+		os.Exit(1)
+	}
+	before := openFDs()
+	code := m.Run()
+	if after := openFDs(); code == 0 && after > before {
+		fmt.Fprintf(os.Stderr, "leaked %d file descriptors\n", after-before)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func openFDs() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		panic(err)
+	}
+	n := 0
+	for _, e := range entries {
+		// The runtime opens its poller whenever it likes.
+		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && target != "anon_inode:[eventpoll]" &&
+			target != "anon_inode:[eventfd]" {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Processes: their numbers in the agent's PID namespace, their marks, their names. */
+#ifndef SYSCOUNT_PROCESS_H
+#define SYSCOUNT_PROCESS_H
+
+/* numbers[] is a flexible array: its element's size is the running kernel's. */
+static __always_inline bool read_upid(struct pid *pid, __u32 level, struct upid *upid)
+{
+	__u32 size = bpf_core_type_size(struct upid);
+	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+
+	return !bpf_probe_read_kernel(upid, sizeof(*upid), numbers + level * size);
+}
+
+/* The task's number in the agent's PID namespace; false: it has none. */
+static __always_inline bool our_upid(struct task_struct *task, struct upid *upid)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+
+	if (!pid || BPF_CORE_READ(pid, level) < pidns_level || !read_upid(pid, pidns_level, upid))
+		return false;
+	return BPF_CORE_READ(upid->ns, ns.inum) == pidns_inum;
+}
+
+/* 0: not in the agent's namespace. */
+static __always_inline __u32 pid_in_our_namespace(struct task_struct *task)
+{
+	struct upid upid = {};
+
+	return our_upid(task, &upid) ? upid.nr : 0;
+}
+
+/*
+ * A process that the agent's PID namespace has no number for is out of scope:
+ * an agent in a container observes that container.
+ */
+static __always_inline bool is_nameable(struct task_struct *task)
+{
+	struct upid upid = {};
+
+	return our_upid(task, &upid);
+}
+
+static __always_inline bool is_self(struct task_struct *leader)
+{
+	__u32 *mark = bpf_task_storage_get(&marks, leader, NULL, 0);
+
+	return mark && *mark == MARK_SELF;
+}
+
+/*
+ * A thread that called execve takes the leader's place, and the leader's mark
+ * dies with the old leader: then the verdict that the new leader was given
+ * before stands for its whole process.
+ */
+static __always_inline bool is_marked(struct task_struct *task, struct task_struct *leader)
+{
+	__u32 *mark = bpf_task_storage_get(&marks, leader, NULL, 0);
+	struct thread *t;
+
+	if (mark && *mark == generation)
+		return true;
+	t = bpf_task_storage_get(&threads, leader, NULL, 0);
+	return t && t->generation == generation && t->observed;
+}
+
+/* Comes with each new row, so that the name of the program it became after execve wins. */
+static __always_inline void keep_process_name(struct counters *c, struct task_struct *task, struct row_key *row)
+{
+	struct process_key key = { .start_ns = row->group, .pid = row->pid };
+	struct task_struct *leader = task->group_leader;
+	struct process_name name = {};
+
+	name.cgroup = cgroup_of(leader);
+	name.uid = leader->cred->uid.val;
+	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), leader->comm);
+	if (bpf_map_update_elem(&process_names, &key, &name, BPF_ANY))
+		c->process_names_failed++;
+}
+
+static __always_inline void mark_exited(__u64 start_ns, __u32 pid)
+{
+	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process_name *name = bpf_map_lookup_elem(&process_names, &key);
+
+	if (name)
+		name->exited = 1;
+}
+
+#endif

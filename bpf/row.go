@@ -1,0 +1,115 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+)
+
+// HistogramSlots is the length of a row's histogram; agent/histogram has the
+// bounds of the slots.
+const HistogramSlots = int(syscountHistogramHISTOGRAM_SLOTS)
+
+// Group is whose row it is. The zero Group takes all calls that have no row of
+// their own.
+type Group struct {
+	ID  uint64 // process: its start in ns of CLOCK_BOOTTIME; cgroup: its id
+	PID uint32 // process only, in our own PID namespace
+}
+
+// RowKey names a row: each has one CPU as its only writer.
+type RowKey struct {
+	Group
+	Syscall
+	CPU uint16
+}
+
+// Row is what a CPU has counted since the programs were loaded. Counts only
+// grow; differences between two reads are what happened in between. The
+// extremes are those of the interval that was asked for, 0 if it had no call.
+type Row struct {
+	Count, Errors, TotalNs uint64
+	MinNs, MaxNs           uint64
+	Histogram              *[HistogramSlots]uint32 // modulo 2^32; valid during the callback only
+}
+
+// EndInterval begins a new interval and returns the number of the old one.
+func (t *Tracer) EndInterval() (uint32, error) {
+	ended := t.interval
+	if err := t.objs.Interval.Set(ended + 1); err != nil {
+		return 0, fmt.Errorf("begin an interval: %w", err)
+	}
+	t.interval++
+	return ended, nil
+}
+
+// batch is how many rows are copied at a time: about 160 KB.
+const batch = 256
+
+// EachRow calls fn with every row; the extremes are of the given interval. It
+// takes one system call for each 256 rows and blocks nobody.
+func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
+	for _, m := range []*ebpf.Map{t.objs.Rows, t.objs.Rest} {
+		if err := eachEntry(m, func(key *syscountRowKey, value *syscountRow) {
+			if sc, ok := syscallOf(uint32(key.Syscall)); ok {
+				fn(RowKey{Group{key.Group, key.Pid}, sc, key.Cpu}, rowOf(value, interval))
+			}
+		}); err != nil {
+			return fmt.Errorf("read the rows: %w", err)
+		}
+	}
+	return nil
+}
+
+func rowOf(v *syscountRow, interval uint32) Row {
+	row := Row{Count: v.Count, Errors: v.Errors, TotalNs: v.TotalNs, Histogram: &v.Histogram}
+	if e := &v.Extremes[interval&1]; e.Interval == interval {
+		row.MinNs, row.MaxNs = e.MinNs, e.MaxNs
+	}
+	return row
+}
+
+// eachEntry reads a hash map in batches. Entries that are added or deleted
+// meanwhile may or may not be seen; no other is missed or seen twice.
+func eachEntry[K, V any](m *ebpf.Map, fn func(*K, *V)) error {
+	size := min(batch, int(m.MaxEntries()))
+	keys, values := make([]K, size), make([]V, size)
+	var cursor ebpf.MapBatchCursor
+	for {
+		n, err := m.BatchLookup(&cursor, keys, values, nil)
+		if errors.Is(err, errBucketTooBig) {
+			// The next bucket alone holds more entries than fit.
+			size *= 2
+			keys, values = make([]K, size), make([]V, size)
+			continue
+		}
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return err
+		}
+		for i := range n {
+			fn(&keys[i], &values[i])
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+// DeleteRows frees rows whose group is gone.
+func (t *Tracer) DeleteRows(keys []RowKey) error {
+	for _, key := range keys {
+		slot, ok := slotOf(key.Syscall)
+		if !ok {
+			continue
+		}
+		raw := syscountRowKey{Group: key.ID, Pid: key.PID, Syscall: uint16(slot), Cpu: key.CPU}
+		if err := t.objs.Rows.Delete(&raw); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("free a row: %w", err)
+		}
+	}
+	return nil
+}
+
+// Interval is the number of the running interval.
+func (t *Tracer) Interval() uint32 { return t.interval }

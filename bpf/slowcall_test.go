@@ -1,0 +1,105 @@
+package bpf
+
+import (
+	"errors"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// slowFrom observes a child with one threshold for all calls of one number.
+func slowFrom(t *testing.T, child *bpftest.Child, nr int32, thresholdNs uint64) *Tracer {
+	t.Helper()
+	tracer := running(t, Options{GroupBy: GroupByNone}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	err := tracer.SetSyscalls(func(sc Syscall) Setting {
+		s := Setting{Observed: true, ThresholdNs: Never}
+		if sc == (Syscall{parts[0].abi, nr}) {
+			s.ThresholdNs = thresholdNs
+			s.HasFD = nr == unix.SYS_READ
+		}
+		return s
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tracer
+}
+
+// slowCalls are those handed over until now.
+func slowCalls(t *testing.T, tracer *Tracer) (calls []*SlowCall) {
+	t.Helper()
+	if err := tracer.FlushSlow(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		call, err := tracer.NextSlow()
+		if errors.Is(err, ErrFlushed) {
+			return calls
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, call)
+	}
+}
+
+func TestASlowCallIsHandedOverWithItsBracket(t *testing.T) {
+	child := bpftest.Start(t, bpftest.Script{PipeReadNs: 60e6, Getppid: 100})
+	tracer := slowFrom(t, child, unix.SYS_READ, 20e6)
+	report := child.Run()
+	var call *SlowCall
+	for _, c := range slowCalls(t, tracer) {
+		if int(c.TID) == report.TID {
+			call = c
+		}
+	}
+	if call == nil {
+		t.Fatal("the slow read was not handed over")
+	}
+	if call.StartNs < report.BeforeNs || call.EndNs > report.AfterNs || call.DurationNs() < 50e6 {
+		t.Errorf("from %d to %d; the caller's bracket is %d to %d", call.StartNs, call.EndNs, report.BeforeNs, report.AfterNs)
+	}
+	if call.Nr != unix.SYS_READ || call.Ret != 1 || call.FDKind.String() != "pipe" {
+		t.Errorf("nr %d, ret %d, kind %q; want %d, 1, pipe", call.Nr, call.Ret, call.FDKind, unix.SYS_READ)
+	}
+	if len(call.Args) != 6 || call.Args[0] != uint64(report.FD) || call.Args[2] != 1 {
+		t.Errorf("args %#x; want fd %d, 1 byte", call.Args, report.FD)
+	}
+	if int(call.PID) != child.PID() || int(call.Parent) != unix.Getpid() || call.UID != 0 || call.Comm != "exe" {
+		t.Errorf("pid %d parent %d uid %d comm %q; want %d %d 0 exe", call.PID, call.Parent, call.UID, call.Comm, child.PID(), unix.Getpid())
+	}
+	if group, _ := processStart(t, child.PID()); group != call.ProcessStartNs/10e6 {
+		t.Errorf("process start %d ticks; /proc says %d", call.ProcessStartNs/10e6, group)
+	}
+}
+
+func TestAFastCallIsNotHandedOver(t *testing.T) {
+	child := bpftest.Start(t, bpftest.Script{SleepNs: 5e6})
+	tracer := slowFrom(t, child, unix.SYS_CLOCK_NANOSLEEP, 10e9)
+	child.Run()
+	if calls := slowCalls(t, tracer); len(calls) != 0 {
+		t.Errorf("handed over: %+v", calls[0])
+	}
+	if c, _ := tracer.Counters(); c.Slow != 0 {
+		t.Errorf("%d slow calls counted; want none", c.Slow)
+	}
+}
+
+// A ring that nobody reads fills up: each call that did not fit is counted.
+func TestAFullRingIsCounted(t *testing.T) {
+	child := bpftest.Start(t, bpftest.Script{Getppid: 20_000})
+	tracer := slowFrom(t, child, unix.SYS_GETPPID, 1)
+	child.Run()
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Slow != 20_000 || c.RingFull == 0 {
+		t.Errorf("%d slow, %d did not fit; want 20000, some", c.Slow, c.RingFull)
+	}
+	if got := uint64(len(slowCalls(t, tracer))); got != c.Slow-c.RingFull {
+		t.Errorf("%d calls read, %d lost, %d slow", got, c.RingFull, c.Slow)
+	}
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What crosses the border between kernel and user space, declared once: bpf2go
+ * makes the Go types from these. Padding is explicit; the sizes are asserted.
+ */
+#ifndef SYSCOUNT_H
+#define SYSCOUNT_H
+
+#include <linux/types.h>
+
+/* The ABI of a call; the values are those of bpf.ABI in Go. */
+enum abi {
+	ABI_X86_64 = 0,
+	ABI_I386 = 1,
+	ABI_X32 = 2,
+	ABI_AARCH64 = 3,
+	ABI_ARM = 4,
+};
+
+/*
+ * Each (ABI, number) has a slot: the machine's own calls, its 32-bit calls,
+ * and x32's (whose own numbers begin at 512). The last slot of each part takes
+ * every number out of range. Linux 7.2 has fewer than 480 numbers.
+ */
+enum slots {
+	NATIVE_SLOTS = 512,
+	COMPAT_SLOTS = 512,
+	X32_SLOTS = 576,
+	SYSCALL_SLOTS = NATIVE_SLOTS + COMPAT_SLOTS + X32_SLOTS,
+};
+
+/* Histogram slots: see slot_of_ns() in histogram.h. */
+enum histogram {
+	HISTOGRAM_SLOTS = 140,
+};
+
+/* What the rows are grouped by. */
+enum group_by {
+	GROUP_BY_NONE = 0,
+	GROUP_BY_PROCESS = 1,
+	GROUP_BY_CGROUP = 2,
+};
+
+/*
+ * A row belongs to a group, a syscall and a CPU. With the CPU in the key each
+ * row has one writer, so that it needs no atomic instructions, and a row costs
+ * memory only on the CPUs where the calls happen.
+ */
+struct row_key {
+	__u64 group; /* process: start time; cgroup: its id; 0: all that have no row of their own */
+	__u32 pid; /* process: thread group id in the agent's PID namespace; else 0 */
+	__u16 syscall; /* slot */
+	__u16 cpu;
+};
+
+/* Extremes of one interval; those of the interval before stay readable. */
+struct extremes {
+	__u64 min_ns;
+	__u64 max_ns;
+	__u32 interval;
+	__u32 _pad;
+};
+
+/*
+ * Counts only grow and are never reset: the reader takes differences, so that
+ * no update between a read and a reset can be lost.
+ */
+struct row {
+	__u64 count;
+	__u64 errors;
+	__u64 total_ns;
+	struct extremes extremes[2]; /* by interval & 1 */
+	__u32 histogram[HISTOGRAM_SLOTS]; /* modulo 2^32: read at least once in 2^32 calls */
+};
+
+/* Whose row it is; written with the first row of a process. */
+struct process_key {
+	__u64 start_ns; /* CLOCK_BOOTTIME */
+	__u32 pid;
+	__u32 _pad;
+};
+
+struct process_name {
+	__u64 cgroup;
+	__u32 uid;
+	__u32 exited; /* its last thread has ended: its rows will not change any more */
+	__u8 comm[16];
+};
+
+/* A cgroup's names from itself upwards, each ended by NUL: "b\0a\0" is /a/b. */
+enum cgroup_path_size {
+	CGROUP_NAME_BYTES = 256, /* NAME_MAX and the NUL */
+	CGROUP_PATH_BYTES = 1024,
+	CGROUP_DEPTH = 24,
+};
+
+enum cgroup_path_end {
+	PATH_CUT = 0, /* longer than we keep */
+	PATH_INSIDE = 1, /* ends at the root of the agent's cgroup namespace */
+	PATH_OUTSIDE = 2, /* ends at the root of the hierarchy */
+};
+
+struct cgroup_path {
+	__u32 bytes; /* used in names */
+	__u32 end; /* enum cgroup_path_end */
+	__u8 names[CGROUP_PATH_BYTES + CGROUP_NAME_BYTES];
+};
+
+/* A name in the filter by unit. */
+struct cgroup_name {
+	__u8 name[CGROUP_NAME_BYTES];
+};
+
+/*
+ * Per CPU. enter = matched + died + in flight + overwritten + refiltered and
+ * exit = matched + exit_without_enter + refiltered hold at all times.
+ */
+struct counters {
+	__u64 enter; /* calls of observed threads that began */
+	__u64 exit; /* calls of observed threads that ended */
+	__u64 matched; /* ended calls that had begun: these are in the rows */
+	__u64 died; /* the thread ended in the call: exit, exit_group, killed */
+	__u64 overwritten; /* a call began before the last one had ended */
+	__u64 exit_without_enter; /* fork child, denied by seccomp, in flight at attach */
+	__u64 refiltered; /* the filter changed during the call and leaves its thread out */
+	__u64 negative; /* the clock went backwards: counted with 0 ns */
+	__u64 storage_failed; /* no memory for a thread's record: its call is not seen */
+	__u64 rows_overflowed; /* calls that went to the row of the rest: no room for one of their own */
+	__u64 rows_failed; /* calls that found no row at all: no memory */
+	__u64 slow; /* calls at or over their threshold */
+	__u64 ring_full; /* of these, not handed over */
+	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
+	__u64 process_names_failed; /* a process whose name could not be kept */
+};
+
+/* What a file descriptor is. */
+enum fd_kind {
+	FD_NONE = 0, /* the call has no descriptor, or it is closed */
+	FD_FILE = 1,
+	FD_DIR = 2,
+	FD_BLOCK = 3,
+	FD_CHAR = 4,
+	FD_TTY = 5,
+	FD_PIPE = 6,
+	FD_SOCKET = 7,
+	FD_ANON = 8, /* eventfd, epoll, timerfd, io_uring, ... */
+};
+
+/* A call that reached its threshold; times are CLOCK_MONOTONIC. */
+struct slow_call {
+	__u64 start_ns;
+	__u64 end_ns;
+	__u64 args[6];
+	__s64 ret;
+	__u64 process_start_ns; /* CLOCK_BOOTTIME */
+	__u64 cgroup;
+	__u32 pid; /* thread group; this and the next two as the agent's PID namespace counts */
+	__u32 tid;
+	__u32 parent; /* 0: outside of that namespace */
+	__u32 uid;
+	__u32 _pad;
+	__u16 syscall; /* slot */
+	__u8 fd_kind;
+	__u8 has_args; /* false where the call replaced the registers: execve, rt_sigreturn */
+	__u8 comm[16]; /* of the thread */
+};
+
+_Static_assert(sizeof(struct row_key) == 16, "hashed and compared as bytes: no gaps");
+_Static_assert(sizeof(struct row) == 24 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the size in docs/architecture.md");
+_Static_assert(sizeof(struct process_key) == 16, "hashed and compared as bytes: no gaps");
+_Static_assert(sizeof(struct slow_call) == 128, "no hidden padding");
+
+#endif

@@ -1,0 +1,176 @@
+// Package bpf is all that knows the kernel: the programs, their maps, and the
+// Go values that come out of them.
+package bpf
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+)
+
+// Tracer is the loaded kernel side. Its methods may be called by one goroutine
+// at a time, but for NextSlow, which has its own, and Close, which ends it.
+type Tracer struct {
+	objs     syscountObjects
+	links    []link.Link
+	slow     *ringbuf.Reader
+	interval uint32
+	filter   uint32 // generation in force
+}
+
+// Load creates the maps and loads the programs; nothing is attached yet. It
+// needs CAP_BPF and CAP_PERFMON.
+func Load(opts Options) (_ *Tracer, err error) {
+	spec, err := loadSyscount()
+	if err != nil {
+		return nil, fmt.Errorf("read the compiled programs: %w", err)
+	}
+	if err := specialise(spec, opts); err != nil {
+		return nil, err
+	}
+	t := &Tracer{interval: 1, filter: 1}
+	if err := spec.LoadAndAssign(&t.objs, nil); err != nil {
+		return nil, explainLoad("load the programs", err)
+	}
+	defer closeOnError(t, &err)
+	if err := t.locate(); err != nil {
+		return nil, err
+	}
+	if err := t.markSelf(); err != nil {
+		return nil, err
+	}
+	if err := t.SetSyscalls(func(Syscall) Setting { return Setting{Observed: true, ThresholdNs: Never} }); err != nil {
+		return nil, err
+	}
+	t.slow, err = ringbuf.NewReader(t.objs.SlowCalls)
+	if err != nil {
+		return nil, fmt.Errorf("open the ring of slow calls: %w", err)
+	}
+	return t, nil
+}
+
+func closeOnError(t *Tracer, err *error) {
+	if *err != nil {
+		_ = t.Close()
+	}
+}
+
+// specialise fixes what the programs are loaded with.
+func specialise(spec *ebpf.CollectionSpec, opts Options) error {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("count the CPUs: %w", err)
+	}
+	rows := uint32(1)
+	if opts.GroupBy != GroupByNone {
+		rows = uint32(max(opts.Rows, 1))
+	}
+	spec.Maps["rows"].MaxEntries = rows
+	spec.Maps["process_names"].MaxEntries = rows
+	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
+	if err := spec.Variables["row_group"].Set(uint32(opts.GroupBy)); err != nil {
+		return fmt.Errorf("set the group: %w", err)
+	}
+	return nil
+}
+
+// locate lets the kernel say where in the namespaces we live.
+func (t *Tracer) locate() error {
+	status, err := t.objs.Locate.Run(&ebpf.RunOptions{})
+	if err != nil {
+		return explainLoad("find our own namespaces", err)
+	}
+	if status != 0 {
+		return fmt.Errorf("find our own namespaces: the kernel gave no PID namespace")
+	}
+	return nil
+}
+
+// markSelf keeps our own calls out: a slow journal must not feed itself.
+func (t *Tracer) markSelf() error {
+	const self = ^uint32(0)
+	pidfd, err := unix.PidfdOpen(unix.Getpid(), 0)
+	if err != nil {
+		return fmt.Errorf("open our own pidfd: %w", err)
+	}
+	defer unix.Close(pidfd)
+	if err := t.objs.Marks.Put(int32(pidfd), self); err != nil {
+		return fmt.Errorf("mark our own process: %w", err)
+	}
+	return nil
+}
+
+// Attach starts the counting. The end of calls is attached first and their
+// beginning last, so that no call is seen to begin whose end is missed.
+func (t *Tracer) Attach() error {
+	for _, prog := range []*ebpf.Program{t.objs.ProcessExit, t.objs.SysExit, t.objs.SysEnter} {
+		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+		if err != nil {
+			return errors.Join(explainLoad("attach "+prog.String(), err), t.detach())
+		}
+		t.links = append(t.links, l)
+	}
+	return nil
+}
+
+// Detach ends the counting; the rows stay readable. The beginning of calls is
+// detached first.
+func (t *Tracer) Detach() error { return t.detach() }
+
+func (t *Tracer) detach() error {
+	var errs []error
+	for i := len(t.links) - 1; i >= 0; i-- {
+		errs = append(errs, t.links[i].Close())
+	}
+	t.links = nil
+	return errors.Join(errs...)
+}
+
+// Attachment says what the programs are attached to.
+func (t *Tracer) Attachment() string {
+	if len(t.links) == 0 {
+		return ""
+	}
+	return "tp_btf/sys_enter tp_btf/sys_exit tp_btf/sched_process_exit"
+}
+
+// Close detaches and unloads everything, and ends NextSlow with ErrClosed.
+func (t *Tracer) Close() error {
+	err := t.detach()
+	if t.slow != nil {
+		err = errors.Join(err, t.slow.Close())
+	}
+	return errors.Join(err, t.objs.Close())
+}
+
+// SetSyscalls tells the kernel side about every syscall of this architecture.
+func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
+	var thresholds [allSlots]uint64
+	var observed, hasFD, replaces [allSlots]uint8
+	for slot := range allSlots {
+		sc, ok := syscallOf(slot)
+		if !ok {
+			continue
+		}
+		s := setting(sc)
+		thresholds[slot] = s.ThresholdNs
+		observed[slot] = bit(s.Observed)
+		hasFD[slot] = bit(s.HasFD)
+		replaces[slot] = bit(s.ReplacesRegisters)
+	}
+	return errors.Join(
+		t.objs.HasFd.Set(hasFD), t.objs.ReplacesRegisters.Set(replaces),
+		t.objs.ThresholdNs.Set(thresholds), t.objs.ObservedSyscall.Set(observed),
+	)
+}
+
+func bit(b bool) uint8 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,262 @@
+package bpf
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// running loads and attaches; the filter is in force before the first call is seen.
+func running(t *testing.T, opts Options, f Filter) *Tracer {
+	t.Helper()
+	tracer, err := Load(opts)
+	if err != nil {
+		t.Fatalf("load: %+v", err)
+	}
+	t.Cleanup(func() {
+		if err := tracer.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	if err := tracer.SetFilter(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	return tracer
+}
+
+// pidfd holds a child for a filter.
+func pidfd(t *testing.T, child *bpftest.Child) int {
+	t.Helper()
+	fd, err := unix.PidfdOpen(child.PID(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
+
+// sums adds the CPUs' rows up.
+func sums(t *testing.T, tracer *Tracer) map[Group]map[int32]Row {
+	t.Helper()
+	all := map[Group]map[int32]Row{}
+	err := tracer.EachRow(tracer.Interval(), func(key RowKey, row Row) {
+		if key.ABI != parts[0].abi {
+			return
+		}
+		if all[key.Group] == nil {
+			all[key.Group] = map[int32]Row{}
+		}
+		sum := all[key.Group][key.Nr]
+		sum.Count += row.Count
+		sum.Errors += row.Errors
+		sum.TotalNs += row.TotalNs
+		sum.MaxNs = max(sum.MaxNs, row.MaxNs)
+		all[key.Group][key.Nr] = sum
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// groupOf finds the group of a process.
+func groupOf(t *testing.T, tracer *Tracer, pid int) (Group, ProcessName) {
+	t.Helper()
+	var group Group
+	var found ProcessName
+	err := tracer.EachProcess(func(g Group, name ProcessName) {
+		if int(g.PID) == pid {
+			group, found = g, name
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return group, found
+}
+
+var script = bpftest.Script{Getppid: 1_000_000, ReadZero: 250_000, OpenFails: 1_000}
+
+func wantScript(t *testing.T, rows map[int32]Row) {
+	t.Helper()
+	for _, want := range []struct {
+		name          string
+		nr            int32
+		count, errors uint64
+	}{
+		{"getppid", unix.SYS_GETPPID, 1_000_000, 0},
+		{"read", unix.SYS_READ, 250_000, 0},
+		{"openat", unix.SYS_OPENAT, 1_000, 1_000},
+	} {
+		if got := rows[want.nr]; got.Count != want.count || got.Errors != want.errors {
+			t.Errorf("%s: %d calls, %d errors; want %d, %d", want.name, got.Count, got.Errors, want.count, want.errors)
+		}
+	}
+}
+
+func TestCountsOfAProcessAreExact(t *testing.T) {
+	child := bpftest.Start(t, script)
+	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	child.Run()
+	group, name := groupOf(t, tracer, child.PID())
+	if name.Comm != "exe" || name.UID != 0 || name.Exited {
+		t.Errorf("name %+v; want comm exe, user 0, not exited", name)
+	}
+	all := sums(t, tracer)
+	wantScript(t, all[group])
+	if len(all) != 1 {
+		t.Errorf("%d groups; want the child only: %v", len(all), all)
+	}
+}
+
+func TestCountsWithoutGroupsAreExact(t *testing.T) {
+	child := bpftest.Start(t, script)
+	tracer := running(t, Options{GroupBy: GroupByNone}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	child.Run()
+	wantScript(t, sums(t, tracer)[Group{}])
+}
+
+func TestCallsWithoutRoomGoToTheRest(t *testing.T) {
+	child := bpftest.Start(t, script)
+	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 1}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	child.Run()
+	total := map[int32]Row{}
+	for _, rows := range sums(t, tracer) {
+		for nr, row := range rows {
+			sum := total[nr]
+			sum.Count += row.Count
+			sum.Errors += row.Errors
+			total[nr] = sum
+		}
+	}
+	wantScript(t, total)
+	c, err := tracer.Counters()
+	if err != nil || c.RowsOverflowed == 0 || c.RowsFailed != 0 {
+		t.Errorf("%d calls overflowed, %d failed, %v; want some, none", c.RowsOverflowed, c.RowsFailed, err)
+	}
+}
+
+func TestAnExitedProcessIsMarked(t *testing.T) {
+	child := bpftest.Start(t, bpftest.Script{Getppid: 10})
+	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	child.Run()
+	child.Kill()
+	group, name := groupOf(t, tracer, child.PID())
+	if !name.Exited {
+		t.Fatalf("%+v is not marked as exited", name)
+	}
+	var keys []RowKey
+	tracer.EachRow(tracer.Interval(), func(key RowKey, _ Row) { keys = append(keys, key) })
+	if err := errors.Join(tracer.DeleteRows(keys), tracer.DeleteProcess(group)); err != nil {
+		t.Fatal(err)
+	}
+	if left := sums(t, tracer)[group]; left != nil {
+		t.Errorf("rows left: %v", left)
+	}
+	if _, name := groupOf(t, tracer, child.PID()); name.Comm != "" {
+		t.Errorf("name left: %+v", name)
+	}
+}
+
+func TestExtremesBelongToTheirInterval(t *testing.T) {
+	child := bpftest.Start(t, bpftest.Script{SleepNs: 50e6})
+	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	child.Run()
+	group, _ := groupOf(t, tracer, child.PID())
+	if got := sums(t, tracer)[group][unix.SYS_CLOCK_NANOSLEEP]; got.MaxNs < 50e6 || got.TotalNs < 50e6 {
+		t.Errorf("slept 50 ms: max %d ns, total %d ns", got.MaxNs, got.TotalNs)
+	}
+	ended, err := tracer.EndInterval()
+	if err != nil {
+		t.Fatal(err)
+	}
+	maxOf := func(interval uint32) (longest uint64) {
+		tracer.EachRow(interval, func(key RowKey, row Row) {
+			if key.Nr == unix.SYS_CLOCK_NANOSLEEP {
+				longest = max(longest, row.MaxNs)
+			}
+		})
+		return longest
+	}
+	if old, now := maxOf(ended), maxOf(ended+1); old < 50e6 || now != 0 {
+		t.Errorf("max %d ns in the ended interval, %d in the new one; want over 50 ms, 0", old, now)
+	}
+}
+
+func TestBalance(t *testing.T) {
+	child := bpftest.Start(t, script)
+	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	child.Run()
+	child.Kill()
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Enter != c.Matched+c.Died+c.Overwritten+c.Refiltered {
+		t.Errorf("the child is dead, but not all its calls are accounted for: %+v", c)
+	}
+	if c.Exit != c.Matched+c.ExitWithoutEnter+c.Refiltered {
+		t.Errorf("ends do not add up: %+v", c)
+	}
+	var counted uint64
+	for _, rows := range sums(t, tracer) {
+		for _, row := range rows {
+			counted += row.Count
+		}
+	}
+	if counted != c.Matched {
+		t.Errorf("%d calls in the rows, %d matched", counted, c.Matched)
+	}
+}
+
+func TestCloseLeavesNothingLoaded(t *testing.T) {
+	if held := bpfFDs(t); len(held) != 0 {
+		t.Fatalf("held before the start: %v", held)
+	}
+	tracer := running(t, Options{GroupBy: GroupByCgroup, Rows: 64}, Filter{})
+	if tracer.Attachment() == "" {
+		t.Error("attached, but Attachment is empty")
+	}
+	if err := tracer.Detach(); err != nil {
+		t.Fatal(err)
+	}
+	if tracer.Attachment() != "" {
+		t.Errorf("detached, but Attachment is %q", tracer.Attachment())
+	}
+	if len(bpfFDs(t)) == 0 {
+		t.Fatal("detached, but the maps are gone too: nothing to test")
+	}
+	if err := tracer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tracer.NextSlow(); !errors.Is(err, ErrClosed) {
+		t.Errorf("NextSlow after Close: %v; want ErrClosed", err)
+	}
+	// Nothing is pinned: what no descriptor holds is gone.
+	if held := bpfFDs(t); len(held) != 0 {
+		t.Errorf("held after Close: %v", held)
+	}
+}
+
+// bpfFDs are this process's descriptors of programs, maps and links.
+func bpfFDs(t *testing.T) (held []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if target, _ := os.Readlink("/proc/self/fd/" + e.Name()); strings.HasPrefix(target, "anon_inode:bpf") {
+			held = append(held, target)
+		}
+	}
+	return held
+}
