@@ -9,16 +9,15 @@ import (
 )
 
 // reference finds the slot by exact arithmetic: ns is at most 2^(6+i/4) exactly
-// when ns^4 is at most 2^(24+i).
+// when ns^4 is at most 2^(24+i), and so when ns^4-1 has at most 24+i bits.
 func reference(ns uint64) int {
+	if ns == 0 {
+		return 0
+	}
 	n := new(big.Int).SetUint64(ns)
 	n.Exp(n, big.NewInt(4), nil)
-	for i := range Slots {
-		if n.Cmp(new(big.Int).Lsh(big.NewInt(1), uint(24+i))) <= 0 {
-			return i
-		}
-	}
-	return Slots - 1
+	n.Sub(n, big.NewInt(1))
+	return min(max(n.BitLen()-24, 0), Slots-1)
 }
 
 // Around each border of each bucket, and around each power of two, the slot is

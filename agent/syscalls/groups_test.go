@@ -66,6 +66,16 @@ func TestExpandRefusesWhatNobodyKnows(t *testing.T) {
 	}
 }
 
+// systemd's text has no group that holds itself; a later one must not hang us.
+func TestGroupsThatHoldEachOther(t *testing.T) {
+	raw := parseGroups("@a\n    @b\n    read\n@b\n    @a # again\n    # a comment\n    write\n")
+	set := map[string]bool{}
+	collect(raw, "@a", set, map[string]bool{})
+	if want := (map[string]bool{"read": true, "write": true}); !reflect.DeepEqual(set, want) {
+		t.Errorf("members are %v", set)
+	}
+}
+
 func TestIn(t *testing.T) {
 	for _, tt := range []struct {
 		group, name string

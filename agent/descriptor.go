@@ -1,0 +1,25 @@
+package agent
+
+import "slices"
+
+// fdCalls are the system calls whose first argument is the descriptor of what
+// they are on (man 2 of each). The *at calls are not here: theirs is only where
+// a path begins.
+var fdCalls = []string{
+	"_llseek", "accept", "accept4", "bind", "close", "connect", "copy_file_range", "dup", "dup2", "dup3",
+	"epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "fadvise64", "fadvise64_64", "fallocate",
+	"fchdir", "fchmod", "fchown", "fchown32", "fcntl", "fcntl64", "fdatasync", "fgetxattr", "finit_module",
+	"flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat", "fstat64", "fstatfs", "fstatfs64", "fsync",
+	"ftruncate", "ftruncate64", "getdents", "getdents64", "getpeername", "getsockname", "getsockopt",
+	"io_uring_enter", "ioctl", "listen", "lseek", "mq_getsetattr", "mq_notify", "mq_timedreceive",
+	"mq_timedsend", "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "readahead",
+	"readdir", "readv", "recv", "recvfrom", "recvmmsg", "recvmsg", "send", "sendfile", "sendfile64",
+	"sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "splice", "sync_file_range", "sync_file_range2",
+	"syncfs", "tee", "timerfd_gettime", "timerfd_settime", "vmsplice", "write", "writev",
+}
+
+// takesFD says whether a call's first argument is a descriptor.
+func takesFD(name string) bool {
+	_, found := slices.BinarySearch(fdCalls, name)
+	return found
+}

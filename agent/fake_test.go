@@ -1,0 +1,271 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/agent/histogram"
+	"github.com/syscountd/syscountd/agent/policy"
+	"github.com/syscountd/syscountd/agent/procinfo"
+	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/bpf"
+)
+
+// fakeKernel stands in for the kernel side, which has its own tests on the
+// real kernel: here calls happen when a test says so.
+type fakeKernel struct {
+	mu       sync.Mutex
+	options  bpf.Options
+	attached bool
+	closed   chan struct{}
+	slow     chan slowOrError
+	interval uint32
+	rows     map[bpf.RowKey]*fakeRow
+	procs    map[bpf.Group]bpf.ProcessName
+	cgroups  map[uint64]string
+	settings map[string]bpf.Setting // of a few syscalls, by number
+	filter   bpf.Filter
+	counters bpf.Counters
+	refuse   error // what SetFilter returns
+}
+
+type fakeRow struct {
+	bpf.Row
+	histogram [bpf.HistogramSlots]uint32
+}
+
+func newFakeKernel() *fakeKernel {
+	return &fakeKernel{
+		closed: make(chan struct{}), slow: make(chan slowOrError, 1000), interval: 1, rows: map[bpf.RowKey]*fakeRow{},
+		procs: map[bpf.Group]bpf.ProcessName{}, cgroups: map[uint64]string{}, settings: map[string]bpf.Setting{},
+	}
+}
+
+var (
+	getppid = bpf.Syscall{ABI: bpf.ABIx8664, Nr: 110}
+	fsync   = bpf.Syscall{ABI: bpf.ABIx8664, Nr: 74}
+	nanos   = bpf.Syscall{ABI: bpf.ABIx8664, Nr: 35}
+)
+
+func (k *fakeKernel) call(g bpf.Group, sc bpf.Syscall, ns uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	key := bpf.RowKey{Group: g, Syscall: sc}
+	row := k.rows[key]
+	if row == nil {
+		row = &fakeRow{}
+		k.rows[key] = row
+	}
+	row.Count++
+	row.TotalNs += ns
+	row.MinNs, row.MaxNs = ns, max(row.MaxNs, ns)
+	row.histogram[histogram.Slot(ns)]++
+	k.counters.Enter++
+	k.counters.Exit++
+	k.counters.Matched++
+}
+
+func (k *fakeKernel) Attach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = true; return nil }
+func (k *fakeKernel) Detach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = false; return nil }
+func (k *fakeKernel) Close() error       { close(k.closed); return nil }
+func (k *fakeKernel) Attachment() string { return "fake" }
+func (k *fakeKernel) FlushSlow() error   { k.slow <- slowOrError{err: bpf.ErrFlushed}; return nil }
+
+func (k *fakeKernel) SetSyscalls(setting func(bpf.Syscall) bpf.Setting) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.settings = map[string]bpf.Setting{
+		"getppid": setting(getppid), "fsync": setting(fsync), "nanosleep": setting(nanos),
+		"execve": setting(bpf.Syscall{ABI: bpf.ABIx8664, Nr: 59}),
+	}
+	return nil
+}
+
+func (k *fakeKernel) SetFilter(f bpf.Filter) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refuse != nil {
+		return k.refuse
+	}
+	k.filter = f
+	return nil
+}
+
+func (k *fakeKernel) EndInterval() (uint32, error) { k.interval++; return k.interval - 1, nil }
+func (k *fakeKernel) Interval() uint32             { return k.interval }
+
+func (k *fakeKernel) EachRow(_ uint32, fn func(bpf.RowKey, bpf.Row)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, r := range k.rows {
+		row := r.Row
+		row.Histogram = &r.histogram
+		fn(key, row)
+	}
+	return nil
+}
+
+func (k *fakeKernel) DeleteRows(keys []bpf.RowKey) error {
+	for _, key := range keys {
+		delete(k.rows, key)
+	}
+	return nil
+}
+
+func (k *fakeKernel) EachProcess(fn func(bpf.Group, bpf.ProcessName)) error {
+	for g, name := range k.procs {
+		fn(g, name)
+	}
+	return nil
+}
+func (k *fakeKernel) DeleteProcess(g bpf.Group) error { delete(k.procs, g); return nil }
+
+func (k *fakeKernel) CgroupPath(id uint64) (string, bool) { path, ok := k.cgroups[id]; return path, ok }
+func (k *fakeKernel) EachCgroup(fn func(uint64, string)) error {
+	for id, path := range k.cgroups {
+		fn(id, path)
+	}
+	return nil
+}
+func (k *fakeKernel) DeleteCgroup(id uint64) error { delete(k.cgroups, id); return nil }
+
+func (k *fakeKernel) Counters() (bpf.Counters, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.counters, nil
+}
+
+func (k *fakeKernel) NextSlow() (*bpf.SlowCall, error) {
+	select {
+	case got := <-k.slow:
+		return got.call, got.err
+	case <-k.closed:
+		return nil, bpf.ErrClosed
+	}
+}
+
+// memory is a sink that keeps the records.
+type memory struct {
+	mu      sync.Mutex
+	records []record.Record
+	arrived chan struct{}
+}
+
+func (m *memory) Write(r record.Record) {
+	m.mu.Lock()
+	m.records = append(m.records, r)
+	m.mu.Unlock()
+	select {
+	case m.arrived <- struct{}{}:
+	default:
+	}
+}
+func (m *memory) Counters() map[string]uint64 { return map[string]uint64{"journal_dropped_queue": 0} }
+func (m *memory) Close(context.Context) error { return nil }
+
+// take returns the records so far and forgets them.
+func (m *memory) take() []record.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	records := m.records
+	m.records = nil
+	return records
+}
+
+// only keeps the records of one type.
+func only[R record.Record](records []record.Record) (kept []R) {
+	for _, r := range records {
+		if k, ok := r.(R); ok {
+			kept = append(kept, k)
+		}
+	}
+	return kept
+}
+
+// rig is a running agent on fake kernels.
+type rig struct {
+	*Agent
+	t       *testing.T
+	out     *memory
+	kernels []*fakeKernel // one per session
+	policy  string        // what a reload reads
+	stop    func() error
+}
+
+func (r *rig) kernel() *fakeKernel { return r.kernels[len(r.kernels)-1] }
+
+var root = Caller{UID: 0, PID: 4711, Via: "dbus"}
+
+func (r *rig) do(cmd Command) {
+	r.t.Helper()
+	if err := r.Do(r.t.Context(), root, cmd); err != nil {
+		r.t.Fatalf("%T: %v", cmd, err)
+	}
+}
+
+// refused wants a command to be refused with this kind, and the picture to stay.
+func (r *rig) refused(cmd Command, kind error, sentence string) {
+	r.t.Helper()
+	before := *r.Status()
+	err := r.Do(r.t.Context(), root, cmd)
+	if !errors.Is(err, kind) || !strings.Contains(err.Error(), sentence) {
+		r.t.Errorf("%+v: error %v; want %v with %q", cmd, err, kind, sentence)
+	}
+	after := *r.Status()
+	if after.State != before.State || !sameFilter(after.Filter, before.Filter) || len(after.Thresholds) != len(before.Thresholds) {
+		r.t.Errorf("%+v was refused, but changed %+v to %+v", cmd, before, after)
+	}
+}
+
+// runAgent runs an agent under a policy until the test's end.
+func runAgent(t *testing.T, text string) *rig {
+	t.Helper()
+	p, err := policy.Parse("test.toml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, out: &memory{arrived: make(chan struct{}, 1)}, policy: text}
+	r.Agent = New(Env{
+		Load: func(o bpf.Options) (Kernel, error) {
+			k := newFakeKernel()
+			k.options = o
+			r.kernels = append(r.kernels, k)
+			return k, nil
+		},
+		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },
+		Sink:   r.out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"),
+		Procs: procinfo.NewProcfs("/proc", true), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Now: time.Now, Boot: time.Now(), MonoNs: monoNs, Usage: func() Usage { return Usage{} },
+	}, p)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	r.stop = sync.OnceValue(func() error { cancel(); return <-ended })
+	t.Cleanup(func() {
+		if err := r.stop(); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	select {
+	case <-r.Ready():
+	case err := <-ended:
+		t.Fatalf("run: %v", err)
+	}
+	return r
+}
+
+func monoNs() uint64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		panic(err)
+	}
+	return uint64(ts.Nano())
+}

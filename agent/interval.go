@@ -1,0 +1,164 @@
+package agent
+
+import (
+	"strings"
+
+	"github.com/syscountd/syscountd/agent/histogram"
+	"github.com/syscountd/syscountd/agent/ledger"
+	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/agent/syscalls"
+	"github.com/syscountd/syscountd/bpf"
+)
+
+// endInterval writes the summaries and the interval record, and begins the next
+// interval. What cannot be read stays in the kernel's rows and comes with the
+// next one.
+func (a *Agent) endInterval(final bool) {
+	if a.session == nil {
+		a.beginInterval()
+		return
+	}
+	lines, err := a.harvest()
+	if err != nil {
+		a.env.Log.Error("read the rows: they come with the next interval", "error", err)
+	}
+	ended := a.env.Now()
+	intervalNs := uint64(max(ended.Sub(a.starts), 0))
+	top, other := lines.Top(a.effective.Collect.Top, waits)
+	for _, line := range top {
+		a.write(a.summary(line, intervalNs, final), ended)
+	}
+	if other != nil {
+		r := a.summary(other, intervalNs, final)
+		r.Syscall, r.Other = record.Syscall{}, true
+		a.write(r, ended)
+	}
+	a.suppressed()
+	a.write(a.interval(lines, intervalNs, final), ended)
+	a.watchTargets()
+	a.beginInterval()
+	a.publish()
+}
+
+// harvest reads all rows, and frees those of groups that are gone.
+func (a *Agent) harvest() (ledger.Lines, error) {
+	s, lines := a.session, ledger.Lines{}
+	gone, err := a.gone()
+	if err != nil {
+		return lines, err
+	}
+	ended, err := s.kernel.EndInterval()
+	if err != nil {
+		return lines, err
+	}
+	var free []bpf.RowKey
+	err = s.kernel.EachRow(ended, func(key bpf.RowKey, row bpf.Row) {
+		s.ledger.Post(lines, s.names.name(key.Group), key, row)
+		if gone[key.Group] {
+			free = append(free, key)
+		}
+	})
+	if err != nil {
+		return lines, err
+	}
+	return lines, s.free(gone, free)
+}
+
+// gone finds the groups that can make no call any more. It is asked before the
+// rows are read, so that what is read of them is final.
+func (a *Agent) gone() (map[bpf.Group]bool, error) {
+	s := a.session
+	gone := map[bpf.Group]bool{}
+	exited, err := s.names.refresh()
+	for _, g := range exited {
+		gone[g] = true
+	}
+	if err != nil || a.effective.Collect.GroupBy == "process" {
+		return gone, err
+	}
+	return gone, s.kernel.EachCgroup(func(id uint64, path string) {
+		// A cgroup can only be removed when it has no process.
+		if path != "" && !strings.HasPrefix(path, "/..") && s.names.removed(path, id) {
+			gone[bpf.Group{ID: id}] = true
+		}
+	})
+}
+
+// free deletes rows and names in the kernel.
+func (s *session) free(gone map[bpf.Group]bool, rows []bpf.RowKey) error {
+	if err := s.kernel.DeleteRows(rows); err != nil {
+		return err
+	}
+	for _, key := range rows {
+		s.ledger.Forget(key)
+	}
+	for g := range gone {
+		if err := s.names.free(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// summary makes the record of a line.
+func (a *Agent) summary(line *ledger.Line, intervalNs uint64, final bool) *record.Summary {
+	var h histogram.Histogram
+	line.Histogram(&h)
+	minNs, maxNs := line.Extremes(&h)
+	scale, offset, counts := h.OTel()
+	who := a.session.names.who[line.Group]
+	return &record.Summary{
+		IntervalNs: intervalNs, Final: final,
+		Systemd: who.systemd, Process: who.process, Cgroup: who.cgroup, Syscall: recordSyscall(line.Syscall),
+		Other: line.Group == "" && a.effective.Collect.GroupBy != "none",
+		Count: line.Count, Errors: line.Errors, TotalNs: line.TotalNs, MinNs: minNs, MaxNs: maxNs,
+		P50Ns: h.Quantile(0.5, minNs, maxNs), P90Ns: h.Quantile(0.9, minNs, maxNs),
+		P99Ns: h.Quantile(0.99, minNs, maxNs), P999Ns: h.Quantile(0.999, minNs, maxNs),
+		Histogram: record.Histogram{Scale: scale, Offset: offset, Counts: counts},
+	}
+}
+
+func recordSyscall(sc bpf.Syscall) record.Syscall {
+	return record.Syscall{Name: syscalls.Name(sc), Nr: sc.Nr, ABI: sc.ABI.String()}
+}
+
+// waits says whether a line's calls only wait, which puts it below all others.
+func waits(key ledger.Key) bool { return syscalls.In(syscalls.Wait, syscalls.Name(key.Syscall)) }
+
+// peek is the running interval so far, for Summary.
+func (a *Agent) peek(top int) ([]Row, error) {
+	if a.session == nil {
+		return nil, nil
+	}
+	s, lines := a.session, ledger.Lines{}
+	if _, err := s.names.refresh(); err != nil {
+		return nil, err
+	}
+	err := s.kernel.EachRow(s.kernel.Interval(), func(key bpf.RowKey, row bpf.Row) {
+		s.ledger.Peek(lines, s.names.name(key.Group), key, row)
+	})
+	if err != nil {
+		return nil, err
+	}
+	best, other := lines.Top(top, waits)
+	rows := make([]Row, 0, len(best)+1)
+	for _, line := range best {
+		rows = append(rows, s.row(line))
+	}
+	if other != nil {
+		row := s.row(other)
+		row.Group, row.Syscall, row.ABI = "(others)", "", ""
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func (s *session) row(line *ledger.Line) Row {
+	var h histogram.Histogram
+	line.Histogram(&h)
+	minNs, maxNs := line.Extremes(&h)
+	return Row{
+		Group: s.names.label(line.Group), Syscall: syscalls.Name(line.Syscall), ABI: line.Syscall.ABI.String(),
+		Count: line.Count, Errors: line.Errors, TotalNs: line.TotalNs, MaxNs: maxNs, P99Ns: h.Quantile(0.99, minNs, maxNs),
+	}
+}

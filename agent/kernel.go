@@ -1,0 +1,28 @@
+package agent
+
+import "github.com/syscountd/syscountd/bpf"
+
+// Kernel is the kernel side as the loop uses it: *bpf.Tracer has it, and tests
+// have a fake.
+type Kernel interface {
+	Attach() error
+	Attachment() string
+	Detach() error
+	Close() error
+
+	SetSyscalls(func(bpf.Syscall) bpf.Setting) error
+	SetFilter(bpf.Filter) error
+
+	EndInterval() (uint32, error)
+	Interval() uint32
+	EachRow(interval uint32, fn func(bpf.RowKey, bpf.Row)) error
+	DeleteRows([]bpf.RowKey) error
+	EachProcess(func(bpf.Group, bpf.ProcessName)) error
+	DeleteProcess(bpf.Group) error
+	CgroupPath(id uint64) (string, bool)
+	EachCgroup(func(id uint64, path string)) error
+	DeleteCgroup(id uint64) error
+	Counters() (bpf.Counters, error)
+	NextSlow() (*bpf.SlowCall, error)
+	FlushSlow() error
+}

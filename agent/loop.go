@@ -1,0 +1,160 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/bpf"
+)
+
+// Run attaches the programs and serves until ctx ends; then it writes the final
+// summary and detaches. It returns an error only if it could not begin or the
+// kernel side broke.
+func (a *Agent) Run(ctx context.Context) error {
+	defer close(a.done)
+	if err := a.begin(); err != nil {
+		return err
+	}
+	defer a.targets.close()
+	close(a.ready)
+	beat := newTicker(a.env.Beat)
+	defer beat.Stop()
+	for {
+		interval := time.NewTimer(a.nextEnd.Sub(a.env.Now()))
+		select {
+		case <-ctx.Done():
+			interval.Stop()
+			return a.halt(nil)
+		case fn := <-a.doors:
+			fn()
+		case <-beat.C:
+			a.env.OnBeat()
+		case got := <-a.slowCalls():
+			if err := a.receive(got); err != nil {
+				return errors.Join(err, a.halt(nil))
+			}
+		case <-interval.C:
+			a.endInterval(false)
+		}
+		interval.Stop()
+	}
+}
+
+// newTicker never ticks when the period is 0.
+func newTicker(period time.Duration) *time.Ticker {
+	if period > 0 {
+		return time.NewTicker(period)
+	}
+	t := time.NewTicker(time.Hour)
+	t.Stop()
+	return t
+}
+
+// begin puts the policy's filter in force and starts.
+func (a *Agent) begin() error {
+	targets, err := a.resolve(a.filter)
+	if err != nil {
+		return err
+	}
+	a.targets = targets
+	return a.start(nil)
+}
+
+// slowCalls is nil, which blocks, while stopped.
+func (a *Agent) slowCalls() <-chan slowOrError {
+	if a.session == nil {
+		return nil
+	}
+	return a.session.slow
+}
+
+// receive handles what the reader of slow calls sends.
+func (a *Agent) receive(got slowOrError) error {
+	if got.err != nil {
+		return got.err
+	}
+	a.judge(got.call)
+	return nil
+}
+
+// start loads and attaches; nothing happens when running.
+func (a *Agent) start(who *Caller) error {
+	if a.session != nil {
+		return nil
+	}
+	s, err := openSession(a.env, a.effective, a.targets.filter, a.filter.Syscalls)
+	if err != nil {
+		return err
+	}
+	if err := s.kernel.Attach(); err != nil {
+		return errors.Join(err, s.close())
+	}
+	a.session = s
+	a.beginInterval()
+	a.state(record.ChangeStarted, who, "")
+	return nil
+}
+
+// halt ends the running interval with the final summary and detaches; nothing
+// happens when stopped.
+func (a *Agent) halt(who *Caller) error {
+	if a.session == nil {
+		return nil
+	}
+	err := a.retire(true)
+	a.state(record.ChangeStopped, who, "")
+	return err
+}
+
+// retire ends the session; what it counted is written first.
+func (a *Agent) retire(final bool) error {
+	s := a.session
+	err := s.kernel.Detach()
+	a.drainSlow()
+	a.endInterval(final)
+	a.totals.retire(s.kernel)
+	a.session = nil
+	if err = errors.Join(err, s.close()); err != nil {
+		return refuse(ErrKernel, "detach: %v", err)
+	}
+	return nil
+}
+
+// drainSlow judges what the reader has already taken out of the ring.
+func (a *Agent) drainSlow() {
+	for call := range a.session.pending {
+		a.judge(call)
+	}
+}
+
+func (a *Agent) beginInterval() {
+	a.starts = a.env.Now()
+	a.nextEnd = a.starts.Add(a.effective.Collect.Interval)
+}
+
+// state writes a state record and publishes the new picture.
+func (a *Agent) state(change record.Change, who *Caller, detail string) {
+	r := &record.State{Change: change, Detail: detail, PolicyFiles: a.policy.Files, Filter: recordFilter(a.filter)}
+	if who != nil {
+		r.Caller = &record.Caller{UserID: who.UID, PID: who.PID, Via: who.Via}
+	}
+	if a.session != nil {
+		r.Mode, r.Attachment = a.effective.Collect.Mode, a.session.kernel.Attachment()
+	}
+	a.write(r, a.env.Now())
+	a.publish()
+}
+
+// write stamps a record and hands it to the sink, which never blocks.
+func (a *Agent) write(r record.Record, at time.Time) {
+	a.env.Stamp.Stamp(r, at)
+	a.env.Sink.Write(r)
+}
+
+// slowOrError is what the reader of slow calls sends.
+type slowOrError struct {
+	call *bpf.SlowCall
+	err  error
+}

@@ -1,0 +1,159 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Describe says what the policy means, in sentences for a person in a hurry.
+func (p *Policy) Describe() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Policy: %s.\n", p.source())
+	fmt.Fprintf(&b, "Counting: %s\n", p.counting())
+	fmt.Fprintf(&b, "Observed: %s.\n", p.observed())
+	fmt.Fprintf(&b, "Slow calls; the first rule that matches decides:\n")
+	if n := len(p.judge.overrides); n > 0 {
+		fmt.Fprintf(&b, "  -  %d thresholds set while running come before all rules.\n", n)
+	}
+	dead := p.judge.unreachable()
+	for i := range p.Rules {
+		fmt.Fprintf(&b, "  %d. %s\n", i+1, p.Rules[i].describe())
+		if slices.Contains(dead, i) {
+			fmt.Fprintf(&b, "     It can never decide: rules before it take all of its calls.\n")
+		}
+	}
+	fmt.Fprintf(&b, "  %s\n", p.Slow.describe())
+	fmt.Fprintf(&b, "At most %d slow records a second, or %d at once; what is held back is counted and reported.\n",
+		p.Limits.RecordsPerSecond, p.Limits.Burst)
+	fmt.Fprintf(&b, "Up to %d groups are told apart; calls of any further ones are counted together.\n", p.Limits.Groups)
+	fmt.Fprintf(&b, "Records: %s\n", p.Output.describe())
+	return b.String()
+}
+
+func (p *Policy) source() string {
+	if len(p.Files) == 0 {
+		return "the built-in default; no file was read"
+	}
+	return printable(strings.Join(p.Files, ", "))
+}
+
+func (p *Policy) counting() string {
+	by := "for the whole host together"
+	if p.Collect.GroupBy != "none" {
+		by = "per " + p.Collect.GroupBy
+	}
+	return fmt.Sprintf("every call is counted and timed (mode %s); each %s a summary %s: the %d busiest rows, the rest folded into one.",
+		p.Collect.Mode, FormatDuration(p.Collect.Interval), by, p.Collect.Top)
+}
+
+func (p *Policy) observed() string {
+	var who []string
+	if n := len(p.Filter.PIDs); n > 0 {
+		ids := strings.Trim(fmt.Sprint(p.Filter.PIDs), "[]")
+		who = append(who, "processes "+strings.ReplaceAll(ids, " ", ", "))
+	}
+	if len(p.Filter.Units) > 0 {
+		who = append(who, "units "+safeList(p.Filter.Units))
+	}
+	if len(p.Filter.Cgroups) > 0 {
+		who = append(who, "cgroups "+safeList(p.Filter.Cgroups))
+	}
+	what := "the whole host"
+	if len(who) > 0 {
+		what = "only " + strings.Join(who, "; ")
+	}
+	if len(p.Filter.Syscalls) > 0 {
+		what += "; of the system calls only " + safeList(p.Filter.Syscalls)
+	}
+	return what
+}
+
+// describe gives one sentence for a rule.
+func (r *Rule) describe() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: ", r.Name)
+	if len(r.Syscalls) > 0 {
+		b.WriteString(safeList(r.Syscalls))
+	} else {
+		b.WriteString("any call that does not wait")
+	}
+	if len(r.Units) > 0 {
+		b.WriteString(", in " + safeList(r.Units))
+	}
+	if len(r.Comms) > 0 {
+		b.WriteString(", by commands named " + safeList(r.Comms))
+	}
+	if len(r.FD) > 0 {
+		b.WriteString(", on " + describeFD(r.FD))
+	}
+	if r.Threshold == Never {
+		b.WriteString(": never reported.")
+	} else {
+		fmt.Fprintf(&b, ": %s or longer is reported as %s.", FormatDuration(r.Threshold), r.Severity)
+	}
+	return b.String()
+}
+
+// describeFD puts the kinds into words: "file, dir or no fd at all".
+func describeFD(kinds []string) string {
+	words := slices.Clone(kinds)
+	for i, w := range words {
+		if w == fdNoneWord {
+			words[i] = "no fd at all"
+		}
+	}
+	if len(words) == 1 {
+		return words[0]
+	}
+	last := len(words) - 1
+	return plainList(words[:last]) + " or " + words[last]
+}
+
+func (s Slow) describe() string {
+	if s.Threshold == Never {
+		return "No other call is reported."
+	}
+	return fmt.Sprintf("Any other call: %s or longer is reported as %s, except calls that wait "+
+		"(poll, futex, sleeps, reads from sockets, pipes and terminals, ...).", FormatDuration(s.Threshold), Warning)
+}
+
+func (o Output) describe() string {
+	where := map[string]string{
+		"auto": "to the journal, or to standard output where there is none",
+		"on":   "to the journal",
+		"off":  "to standard output",
+	}[o.Journal]
+	if o.CommandLine {
+		return where + ", with command lines, which may hold secrets."
+	}
+	return where + ", without command lines."
+}
+
+// safeList joins words that the administrator wrote and keeps terminals safe.
+func safeList(words []string) string { return printable(plainList(words)) }
+
+// unreachable finds the rules that no call can come to, because rules before them
+// match every call that they are about.
+func (j *judge) unreachable() []int {
+	reachable := make([]bool, len(j.rules))
+	visit := func(d *docket) {
+		for _, i := range d.rules {
+			reachable[i] = true
+			if j.rules[i].always(d) {
+				return
+			}
+		}
+	}
+	visit(j.others)
+	for _, d := range j.calls {
+		visit(d)
+	}
+	var dead []int
+	for i, ok := range reachable {
+		if !ok {
+			dead = append(dead, i)
+		}
+	}
+	return dead
+}

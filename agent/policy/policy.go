@@ -1,0 +1,140 @@
+// Package policy is what the administrator wants: which calls are observed, which of
+// them are slow, and where the records go. It reads TOML strictly, explains
+// itself, and judges calls. Policies are immutable once made, by Default, Parse
+// or Load: decisions are pure functions of them.
+package policy
+
+import (
+	"math"
+	"time"
+)
+
+// Never is the threshold that no call reaches; "never" in TOML.
+const Never time.Duration = math.MaxInt64
+
+// The bounds of the values that a policy may hold.
+const (
+	MinInterval  = time.Second
+	MaxInterval  = time.Hour
+	MinTop       = 1
+	MaxTop       = 1000
+	MinThreshold = time.Microsecond // shorter than the cheapest calls with us attached
+	MaxThreshold = 24 * time.Hour   // what is longer means "never"
+	MinRate      = 1
+	MaxRate      = 300 // 30 s of it stay below the 10,000 at which journald drops
+	MinBurst     = 1
+	MaxBurst     = 5000
+	MinGroups    = 64
+	MaxGroups    = 65536
+	MaxPID       = 1 << 22 // the kernel's PID_MAX_LIMIT on 64-bit machines
+
+	MaxBytes   = 1 << 20 // of a policy file
+	MaxRules   = 1000
+	MaxTargets = 128  // processes, units or cgroups in a filter: the kernel side asks for each
+	MaxList    = 1024 // entries in any other list
+	MaxText    = 1024 // bytes in one string of a list
+)
+
+// Policy is one whole policy. Its fields are for reading: the judge works on a
+// compiled form of them that does not follow later changes.
+type Policy struct {
+	Collect Collect
+	Filter  Filter
+	Slow    Slow
+	Rules   []Rule // in order: the first that matches decides
+	Limits  Limits
+	Output  Output
+	Files   []string // what it was read from; empty for the built-in default
+
+	judge *judge
+}
+
+// Collect says what is counted and how it is summed up.
+type Collect struct {
+	Mode     string        // "account"
+	Interval time.Duration // one summary per interval
+	GroupBy  string        // "none", "process" or "unit"
+	Top      int           // rows per summary; the rest is folded into one
+}
+
+// Filter is what is observed at start; empty lists observe the whole host.
+type Filter struct {
+	PIDs     []uint32 // process (thread group) ids in our PID namespace
+	Units    []string // exact systemd unit names
+	Cgroups  []string // absolute cgroup v2 paths
+	Syscalls []string // names and @groups, as written
+}
+
+// Slow is about the calls that no rule decides.
+type Slow struct {
+	Threshold time.Duration // or Never
+}
+
+// Rule decides about the calls that it matches. An empty list matches any.
+type Rule struct {
+	Name      string        // unique: lower case letters, digits and -
+	Syscalls  []string      // names and @groups, as written; empty: all calls but those that wait
+	Units     []string      // globs on the systemd unit's name
+	Comms     []string      // globs on the thread's command name
+	FD        []string      // kinds of what the call is on; see FDKinds
+	Threshold time.Duration // or Never: matched calls are ignored
+	Severity  Severity      // of the record
+}
+
+// Limits bound what we use and write; what they hold back is counted.
+type Limits struct {
+	RecordsPerSecond int // slow records, in the long run
+	Burst            int // slow records at once
+	Groups           int // rows of the kernel's table of groups
+}
+
+// Output says where records go and what they hold.
+type Output struct {
+	Journal     string // "auto", "on" or "off"
+	CommandLine bool   // whether records hold the command line, which may hold secrets
+}
+
+// Default is the policy that is in force when there is no file: what
+// configs/syscountd.toml says. An idle, healthy host is silent under it.
+func Default() *Policy {
+	p := defaults()
+	p.compile(nil)
+	return p
+}
+
+// defaults is Default before it is compiled.
+func defaults() *Policy {
+	return &Policy{
+		Collect: Collect{Mode: "account", Interval: time.Minute, GroupBy: "unit", Top: 20},
+		Slow:    Slow{Threshold: time.Second},
+		Rules:   defaultRules(),
+		Limits:  Limits{RecordsPerSecond: 50, Burst: 200, Groups: 8192},
+		Output:  Output{Journal: "auto", CommandLine: true},
+	}
+}
+
+// defaultRules are the shipped rules; configs/syscountd.toml gives their reasons.
+func defaultRules() []Rule {
+	onStorage := []string{FDFile, FDDir, FDBlock, fdNoneWord}
+	return []Rule{
+		{Name: "whole-disk", Syscalls: []string{"sync", "syncfs", "quotactl", "quotactl_fd", "@mount", "@swap"},
+			Threshold: 10 * time.Second, Severity: Warning},
+		{Name: "sync", Syscalls: []string{"@sync"},
+			Threshold: 500 * time.Millisecond, Severity: Warning},
+		{Name: "bulk-copy", Syscalls: []string{"copy_file_range", "sendfile", "sendfile64"}, FD: onStorage,
+			Threshold: 30 * time.Second, Severity: Notice},
+		{Name: "storage", Syscalls: []string{"@storage"}, FD: onStorage,
+			Threshold: time.Second, Severity: Warning},
+		{Name: "file-ioctl", Syscalls: []string{"ioctl"}, FD: []string{FDFile, FDDir, FDBlock},
+			Threshold: 30 * time.Second, Severity: Notice},
+		{Name: "file-lock", Syscalls: []string{"flock", "fcntl", "fcntl64"},
+			Threshold: 30 * time.Second, Severity: Notice},
+		{Name: "memory", Syscalls: []string{"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise",
+			"process_madvise", "@memlock"},
+			Threshold: time.Second, Severity: Warning},
+		{Name: "process", Syscalls: []string{"fork", "vfork", "clone", "clone3", "execve", "execveat"},
+			Threshold: time.Second, Severity: Warning},
+		{Name: "kernel-module", Syscalls: []string{"@module", "kexec_load", "kexec_file_load"},
+			Threshold: 10 * time.Second, Severity: Notice},
+	}
+}

@@ -1,0 +1,157 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/syscountd/syscountd/agent/syscalls"
+)
+
+// section reads the keys of one TOML table. Each reader takes its key, checks type
+// and value, and stores it; a key that is absent leaves the default alone. The
+// first error in the order of the file is the one that is kept.
+type section struct {
+	first  **Error // shared by all sections of a document
+	file   string
+	prefix string // before a key in an error: "collect." or `rule[1] "sync": `
+	values map[string]any
+	at     *mark
+	known  []string // the keys that readers asked for
+}
+
+// fail notes an error about a key at a place.
+func (s *section) fail(at *mark, key, value, reason string) {
+	e := &Error{File: s.file, Line: at.line, Column: at.column, Key: s.prefix + key, Value: value, Reason: reason}
+	if old := *s.first; old == nil || cmp.Or(cmp.Compare(e.Line, old.Line), cmp.Compare(e.Column, old.Column)) < 0 {
+		*s.first = e
+	}
+}
+
+// take gives the value of a key, and notes that the key is one that we know.
+func (s *section) take(key string) (value any, at *mark, ok bool) {
+	s.known = append(s.known, key)
+	value, ok = s.values[key]
+	return value, s.at.key(key), ok
+}
+
+// takeAs is take for a value of type T, of which want is the description.
+func takeAs[T any](s *section, key, want string) (value T, at *mark, ok bool) {
+	raw, at, ok := s.take(key)
+	if !ok {
+		return value, at, false
+	}
+	if value, ok = raw.(T); !ok {
+		s.fail(at, key, shown(raw), "must be "+want)
+	}
+	return value, at, ok
+}
+
+func (s *section) duration(key string, to *time.Duration, min, max time.Duration, never bool) {
+	text, at, ok := takeAs[string](s, key, `a string such as "20ms"`)
+	if !ok {
+		return
+	}
+	d, reason := parseDuration(text, min, max, never)
+	if reason != "" {
+		s.fail(at, key, shown(text), reason)
+		return
+	}
+	*to = d
+}
+
+func (s *section) integer(key string, to *int, min, max int64) {
+	n, at, ok := takeAs[int64](s, key, fmt.Sprintf("a whole number from %d to %d", min, max))
+	if !ok {
+		return
+	}
+	if n < min || n > max {
+		s.fail(at, key, shown(n), fmt.Sprintf("must be between %d and %d", min, max))
+		return
+	}
+	*to = int(n)
+}
+
+func (s *section) flag(key string, to *bool) {
+	if on, _, ok := takeAs[bool](s, key, "true or false"); ok {
+		*to = on
+	}
+}
+
+// word reads one of a few words.
+func (s *section) word(key string, to *string, allowed ...string) {
+	text, at, ok := takeAs[string](s, key, oneOf(allowed))
+	if !ok {
+		return
+	}
+	for _, a := range allowed {
+		if text == a {
+			*to = a
+			return
+		}
+	}
+	s.fail(at, key, shown(text), "must be "+oneOf(allowed))
+}
+
+// list reads an array of at most so many elements; each gets the elements and says what is wrong with them.
+func (s *section) list(key, want string, most int, each func(v any) (reason string)) {
+	values, at, ok := takeAs[[]any](s, key, "an array of "+want)
+	if !ok {
+		return
+	}
+	if len(values) > most {
+		s.fail(at, key, "", fmt.Sprintf("has %d entries; at most %d are allowed", len(values), most))
+		return
+	}
+	for i, v := range values {
+		if reason := each(v); reason != "" {
+			s.fail(at.item(i), key, "", reason)
+		}
+	}
+}
+
+// texts reads an array of strings, each of which check finds right by giving "".
+func (s *section) texts(key, want string, most int, to *[]string, check func(text string) (reason string)) {
+	var texts []string
+	s.list(key, want, most, func(v any) string {
+		text, ok := v.(string)
+		switch {
+		case !ok:
+			return shown(v) + " must be a string"
+		case len(text) > MaxText:
+			return shown(text) + fmt.Sprintf(" has %d bytes; at most %d are allowed", len(text), MaxText)
+		}
+		texts = append(texts, text)
+		return check(text)
+	})
+	if _, given := s.values[key]; given {
+		*to = texts
+	}
+}
+
+// table gives the section below a key; one that is absent is empty.
+func (s *section) table(key string) *section {
+	values, at, _ := takeAs[map[string]any](s, key, "a table: ["+key+"]")
+	return &section{first: s.first, file: s.file, prefix: key + ".", values: values, at: at}
+}
+
+// finish refuses the keys that no reader asked for.
+func (s *section) finish() {
+	for key, value := range s.values {
+		if !contains(s.known, key) {
+			s.fail(s.at.key(key), shownKey(key), "", unknownKey(key, s.known, value))
+		}
+	}
+}
+
+func unknownKey(key string, known []string, value any) string {
+	what := "unknown key"
+	switch value.(type) {
+	case map[string]any, []map[string]any:
+		what = "unknown table"
+	}
+	if near := syscalls.Suggest(key, known); near != "" {
+		return fmt.Sprintf("%s; did you mean %s? allowed are %s", what, near, plainList(known))
+	}
+	return fmt.Sprintf("%s; allowed are %s", what, plainList(known))
+}

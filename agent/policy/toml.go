@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// TOML writes the policy in force, defaults included, in the form that Parse reads:
+// it parses back to an equal policy. Thresholds set while running (WithThreshold)
+// are not part of it.
+func (p *Policy) TOML() string {
+	var w tomlWriter
+	w.comment(p.Files)
+	if len(p.Rules) == 0 {
+		w.line("rule", "[] # none: [slow] alone decides")
+	}
+	w.table("[collect]")
+	w.text("mode", p.Collect.Mode)
+	w.text("interval", FormatDuration(p.Collect.Interval))
+	w.text("group_by", p.Collect.GroupBy)
+	w.number("top", p.Collect.Top)
+	w.table("[filter]")
+	w.numbers("pids", p.Filter.PIDs)
+	w.texts("units", p.Filter.Units)
+	w.texts("cgroups", p.Filter.Cgroups)
+	w.texts("syscalls", p.Filter.Syscalls)
+	w.table("[slow]")
+	w.text("threshold", FormatDuration(p.Slow.Threshold))
+	for i := range p.Rules {
+		w.rule(&p.Rules[i])
+	}
+	w.table("[limits]")
+	w.number("records_per_second", p.Limits.RecordsPerSecond)
+	w.number("burst", p.Limits.Burst)
+	w.number("groups", p.Limits.Groups)
+	w.table("[output]")
+	w.text("journal", p.Output.Journal)
+	w.line("cmdline", strconv.FormatBool(p.Output.CommandLine))
+	return w.String()
+}
+
+// tomlWriter writes keys and values. The encoder of the TOML library knows neither
+// our durations nor the order and the blank lines that people like to read.
+type tomlWriter struct{ strings.Builder }
+
+func (w *tomlWriter) comment(files []string) {
+	if len(files) == 0 {
+		w.WriteString("# The built-in default: no policy file was found.\n")
+		return
+	}
+	fmt.Fprintf(w, "# In force, read from %s.\n", printable(strings.Join(files, ", ")))
+}
+
+func (w *tomlWriter) rule(r *Rule) {
+	w.table("[[rule]]")
+	w.text("name", r.Name)
+	w.texts("syscalls", r.Syscalls)
+	w.texts("units", r.Units)
+	w.texts("comms", r.Comms)
+	w.texts("fd", r.FD)
+	w.text("threshold", FormatDuration(r.Threshold))
+	w.text("severity", r.Severity.String())
+}
+
+func (w *tomlWriter) table(header string)          { w.WriteString("\n" + header + "\n") }
+func (w *tomlWriter) line(key, value string)       { w.WriteString(key + " = " + value + "\n") }
+func (w *tomlWriter) number(key string, value int) { w.line(key, strconv.Itoa(value)) }
+func (w *tomlWriter) text(key, value string)       { w.line(key, tomlString(value)) }
+
+func (w *tomlWriter) texts(key string, values []string) {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = tomlString(v)
+	}
+	w.line(key, "["+strings.Join(quoted, ", ")+"]")
+}
+
+func (w *tomlWriter) numbers(key string, values []uint32) {
+	digits := make([]string, len(values))
+	for i, v := range values {
+		digits[i] = strconv.FormatUint(uint64(v), 10)
+	}
+	w.line(key, "["+strings.Join(digits, ", ")+"]")
+}
+
+// tomlString writes a basic string: what is not printable is escaped, which also
+// keeps terminals safe.
+func tomlString(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case strconv.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, `\U%08X`, r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/syscountd/syscountd/agent/ledger"
+	"github.com/syscountd/syscountd/agent/record"
+)
+
+// publish makes a new picture of the agent for its readers.
+func (a *Agent) publish() {
+	c := a.kernelCounters()
+	counters := a.losses(c)
+	counters["enter"], counters["exit"], counters["matched"] = c.Enter, c.Exit, c.Matched
+	counters["died"], counters["exit_without_enter"] = c.Died, c.ExitWithoutEnter
+	counters["slow"], counters["slow_records"], counters["not_slow"] = c.Slow, a.totals.slow, a.totals.notSlow
+	s := &Status{
+		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
+		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files),
+		Interval: a.effective.Collect.Interval, Counters: counters,
+	}
+	if a.session != nil {
+		s.State, s.Attachment = "running", a.session.kernel.Attachment()
+	}
+	s.Sentence = sentence(s)
+	a.status.Store(s)
+	if a.env.OnStatus != nil {
+		a.env.OnStatus(s)
+	}
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+func cloneFilter(f Filter) Filter {
+	return Filter{
+		PIDs: slices.Clone(f.PIDs), Units: slices.Clone(f.Units),
+		Cgroups: slices.Clone(f.Cgroups), Syscalls: slices.Clone(f.Syscalls),
+	}
+}
+
+// sentence is what systemctl status shows: what is observed, and what was found.
+func sentence(s *Status) string {
+	if s.State != "running" {
+		return "Stopped: nothing is attached; syscountctl start goes on."
+	}
+	what := "the whole host"
+	if f := recordFilter(s.Filter); f != nil {
+		what = f.Label()
+	}
+	msg := fmt.Sprintf("Observing %s in mode %s; %d slow calls recorded", what, s.Mode, s.Counters["slow_records"])
+	if lost := lossNames(s.Counters); lost != "" {
+		msg += "; lost: " + lost
+	}
+	return msg + "."
+}
+
+// trueLosses are the counters that mean that something is missing from the
+// records, not only told elsewhere.
+var trueLosses = []string{
+	"storage_failed", "rows_failed", "ring_full", "recursion_misses", "overwritten",
+	"journal_dropped_queue", "journal_dropped_deadline", "journal_dropped_error", "stdout_dropped",
+}
+
+func lossNames(counters map[string]uint64) string {
+	text := ""
+	for _, name := range trueLosses {
+		if n := counters[name]; n != 0 {
+			if text != "" {
+				text += ", "
+			}
+			text += fmt.Sprintf("%s %d", name, n)
+		}
+	}
+	return text
+}
+
+// interval makes the record that closes an interval.
+func (a *Agent) interval(lines ledger.Lines, intervalNs uint64, final bool) *record.Interval {
+	c := a.kernelCounters()
+	usage := a.env.Usage()
+	r := &record.Interval{
+		IntervalNs: intervalNs, Final: final, Groups: uint64(lines.Groups()), Rows: uint64(len(lines)),
+		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), Balance: balance(c),
+		Cost: record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
+	}
+	r.Count, r.Errors, r.TotalNs = lines.Total()
+	a.totals.slowThen, a.totals.usage = a.totals.slow, usage
+	return r
+}
+
+// suppressed tells what [limits] held back, a record for each rule.
+func (a *Agent) suppressed() {
+	for _, s := range a.limit.TakeSuppressed() {
+		a.write(&record.State{Change: record.ChangeSuppressed, Suppressed: &record.Suppression{
+			Rule: s.Rule, Count: s.Count, WorstNs: s.WorstNs, TotalNs: s.TotalNs,
+		}}, a.env.Now())
+	}
+}

@@ -1,0 +1,134 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/syscountd/syscountd/agent/ledger"
+	"github.com/syscountd/syscountd/agent/policy"
+	"github.com/syscountd/syscountd/agent/syscalls"
+	"github.com/syscountd/syscountd/bpf"
+)
+
+// session is the time between a start and a stop: the loaded programs, their
+// rows, and the goroutine that waits for slow calls.
+type session struct {
+	kernel Kernel
+	ledger *ledger.Ledger
+	names  *naming
+	slow   chan slowOrError
+	quit   chan struct{}
+	reader sync.WaitGroup
+}
+
+// openSession loads the programs and tells them what to do; attach begins it.
+func openSession(env Env, p *policy.Policy, f bpf.Filter, only []string) (_ *session, err error) {
+	kernel, err := env.Load(optionsOf(p))
+	if err != nil {
+		return nil, err
+	}
+	if err := configure(kernel, p, f, only); err != nil {
+		return nil, errors.Join(err, kernel.Close())
+	}
+	s := &session{
+		kernel: kernel, ledger: ledger.New(), names: newNaming(kernel, env, p.Collect.GroupBy),
+		slow: make(chan slowOrError, 64), quit: make(chan struct{}),
+	}
+	s.reader.Go(s.read)
+	return s, nil
+}
+
+// configure puts a policy and a filter in force, also while attached.
+func configure(kernel Kernel, p *policy.Policy, f bpf.Filter, only []string) error {
+	if err := kernel.SetSyscalls(settingsOf(p, only)); err != nil {
+		return fmt.Errorf("set the thresholds: %w", err)
+	}
+	if err := kernel.SetFilter(f); err != nil {
+		return fmt.Errorf("set the filter: %w", err)
+	}
+	return nil
+}
+
+// read passes slow calls on. While the loop is busy they wait in the ring,
+// where a loss is counted.
+func (s *session) read() {
+	for {
+		call, err := s.kernel.NextSlow()
+		if errors.Is(err, bpf.ErrClosed) {
+			return
+		}
+		select {
+		case s.slow <- slowOrError{call, err}:
+		case <-s.quit:
+			return
+		}
+	}
+}
+
+// pending yields the slow calls that have been handed over until now.
+func (s *session) pending(yield func(*bpf.SlowCall) bool) {
+	if err := s.kernel.FlushSlow(); err != nil {
+		return
+	}
+	for got := range s.slow {
+		if got.err != nil || !yield(got.call) {
+			return
+		}
+	}
+}
+
+func (s *session) close() error {
+	close(s.quit)
+	err := s.kernel.Close()
+	s.reader.Wait()
+	return err
+}
+
+// optionsOf is what the programs are loaded with.
+func optionsOf(p *policy.Policy) bpf.Options {
+	groupBy := map[string]bpf.GroupBy{
+		"none": bpf.GroupByNone, "process": bpf.GroupByProcess, "unit": bpf.GroupByCgroup,
+	}
+	return bpf.Options{GroupBy: groupBy[p.Collect.GroupBy], Rows: p.Limits.Groups * rowsPerGroup}
+}
+
+// rowsPerGroup: a process uses 5 to 40 syscalls, each on one or two CPUs, in an
+// interval. 16 rows of 650 bytes are 10 KB per group, 83 MB for 8,192 groups
+// when all are in use.
+const rowsPerGroup = 16
+
+// settingsOf tells the kernel side what the policy says of each syscall.
+func settingsOf(p *policy.Policy, only []string) func(bpf.Syscall) bpf.Setting {
+	expanded, _ := syscalls.Expand(only) // checked when it came in
+	observed := nameSet(expanded)
+	return func(sc bpf.Syscall) bpf.Setting {
+		name := syscalls.Name(sc)
+		return bpf.Setting{
+			ThresholdNs:       thresholdNs(p, sc),
+			Observed:          len(observed) == 0 || observed[name],
+			HasFD:             takesFD(name),
+			ReplacesRegisters: slices.Contains(replacesRegisters, name),
+		}
+	}
+}
+
+// replacesRegisters: these return into another program or another context.
+var replacesRegisters = []string{"execve", "execveat", "rt_sigreturn", "sigreturn"}
+
+func thresholdNs(p *policy.Policy, sc bpf.Syscall) uint64 {
+	floor := p.Floor(sc)
+	if floor == policy.Never {
+		return bpf.Never
+	}
+	return uint64(floor)
+}
+
+func nameSet(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
