@@ -280,7 +280,7 @@ func TestThresholdsReachTheKernelAndGoBack(t *testing.T) {
 	if s["fsync"].ThresholdNs != 20e6 || s["getppid"].ThresholdNs != 1e9 || s["nanosleep"].ThresholdNs != bpf.Never {
 		t.Fatalf("settings %+v", s)
 	}
-	if !s["fsync"].HasFD || s["getppid"].HasFD || !s["execve"].ReplacesRegisters || !s["getppid"].Observed {
+	if s["fsync"].FD != bpf.FDFromFirstArgument || s["getppid"].FD != bpf.FDFromNowhere || !s["execve"].ReplacesRegisters || !s["getppid"].Observed {
 		t.Errorf("settings %+v", s)
 	}
 	r.do(SetThreshold{"fsync", 5 * time.Millisecond})

@@ -1,6 +1,10 @@
 package agent
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/syscountd/syscountd/bpf"
+)
 
 // fdCalls are the system calls whose first argument is the descriptor of what
 // they are on (man 2 of each). The *at calls are not here: theirs is only where
@@ -18,8 +22,16 @@ var fdCalls = []string{
 	"syncfs", "tee", "timerfd_gettime", "timerfd_settime", "vmsplice", "write", "writev",
 }
 
-// takesFD says whether a call's first argument is a descriptor.
-func takesFD(name string) bool {
-	_, found := slices.BinarySearch(fdCalls, name)
-	return found
+// openCalls return the descriptor of what they are on.
+var openCalls = []string{"creat", "open", "openat", "openat2"}
+
+// fdSource says where a call's descriptor is found.
+func fdSource(name string) bpf.FDSource {
+	if _, found := slices.BinarySearch(fdCalls, name); found {
+		return bpf.FDFromFirstArgument
+	}
+	if slices.Contains(openCalls, name) {
+		return bpf.FDFromResult
+	}
+	return bpf.FDFromNowhere
 }

@@ -168,7 +168,7 @@ func (m *memory) Write(r record.Record) {
 	default:
 	}
 }
-func (m *memory) Counters() map[string]uint64 { return map[string]uint64{"journal_dropped_queue": 0} }
+func (m *memory) Counters() map[string]uint64 { return map[string]uint64{"output_dropped_queue": 0} }
 func (m *memory) Close(context.Context) error { return nil }
 
 // take returns the records so far and forgets them.

@@ -61,7 +61,7 @@ func sentence(s *Status) string {
 // records, not only told elsewhere.
 var trueLosses = []string{
 	"storage_failed", "rows_failed", "ring_full", "recursion_misses", "overwritten",
-	"journal_dropped_queue", "journal_dropped_deadline", "journal_dropped_error", "stdout_dropped",
+	"output_dropped_queue", "output_dropped_deadline", "output_dropped_error",
 }
 
 func lossNames(counters map[string]uint64) string {

@@ -108,7 +108,7 @@ func settingsOf(p *policy.Policy, only []string) func(bpf.Syscall) bpf.Setting {
 		return bpf.Setting{
 			ThresholdNs:       thresholdNs(p, sc),
 			Observed:          len(observed) == 0 || observed[name],
-			HasFD:             takesFD(name),
+			FD:                fdSource(name),
 			ReplacesRegisters: slices.Contains(replacesRegisters, name),
 		}
 	}

@@ -81,10 +81,18 @@ func errnoName(ret int64) string {
 }
 
 func recordFile(call *bpf.SlowCall) *record.File {
-	if len(call.Args) == 0 || !takesFD(syscalls.Name(call.Syscall)) {
-		return nil
+	kind := call.FDKind.String()
+	switch fdSource(syscalls.Name(call.Syscall)) {
+	case bpf.FDFromFirstArgument:
+		if len(call.Args) > 0 {
+			return &record.File{FD: int32(uint32(call.Args[0])), Kind: kind}
+		}
+	case bpf.FDFromResult:
+		if call.Ret >= 0 {
+			return &record.File{FD: int32(call.Ret), Kind: kind}
+		}
 	}
-	return &record.File{FD: int32(uint32(call.Args[0])), Kind: call.FDKind.String()}
+	return nil
 }
 
 // describeProcess adds what /proc knows, if the process still lives.

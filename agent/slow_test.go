@@ -155,7 +155,11 @@ func TestTheTableOfDescriptorCallsIsSorted(t *testing.T) {
 			t.Errorf("%q stands before %q", fdCalls[i-1], fdCalls[i])
 		}
 	}
-	if !takesFD("fsync") || takesFD("openat") {
-		t.Error("fsync has a descriptor first, openat has not")
+	for name, want := range map[string]bpf.FDSource{
+		"fsync": bpf.FDFromFirstArgument, "openat": bpf.FDFromResult, "getppid": bpf.FDFromNowhere, "unlinkat": bpf.FDFromNowhere,
+	} {
+		if got := fdSource(name); got != want {
+			t.Errorf("%s: %d, want %d", name, got, want)
+		}
 	}
 }

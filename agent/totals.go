@@ -1,7 +1,7 @@
 package agent
 
 import (
-	"maps"
+	"strings"
 
 	"github.com/syscountd/syscountd/agent/limit"
 	"github.com/syscountd/syscountd/agent/policy"
@@ -52,7 +52,11 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"overwritten": c.Overwritten, "refiltered": c.Refiltered, "cgroup_names_failed": c.CgroupNamesFailed,
 		"process_names_failed": c.ProcessNamesFailed, "suppressed": a.totals.suppressed,
 	}
-	maps.Copy(losses, a.env.Sink.Counters())
+	for name, n := range a.env.Sink.Counters() {
+		if strings.Contains(name, "dropped") {
+			losses[name] = n
+		}
+	}
 	return losses
 }
 

@@ -21,9 +21,19 @@ type Options struct {
 type Setting struct {
 	ThresholdNs       uint64 // calls at least this long are handed over; Never: none
 	Observed          bool   // counted at all
-	HasFD             bool   // its first argument is a file descriptor
-	ReplacesRegisters bool   // when it succeeds, no arguments are left at its end
+	FD                FDSource
+	ReplacesRegisters bool // when it succeeds, no arguments are left at its end
 }
+
+// FDSource says where a call's file descriptor is found.
+type FDSource uint8
+
+// The places.
+const (
+	FDFromNowhere       = FDSource(syscountFdSourceFD_FROM_NOWHERE)
+	FDFromFirstArgument = FDSource(syscountFdSourceFD_FROM_FIRST_ARGUMENT)
+	FDFromResult        = FDSource(syscountFdSourceFD_FROM_RESULT)
+)
 
 // Never is a threshold that no call reaches.
 const Never = ^uint64(0)

@@ -78,9 +78,10 @@ static __always_inline void keep_process_name(struct counters *c, struct task_st
 		c->process_names_failed++;
 }
 
-static __always_inline void mark_exited(__u64 start_ns, __u32 pid)
+/* The last thread has ended: the process makes no call any more. */
+static __always_inline void mark_exited(struct task_struct *leader)
 {
-	struct process_key key = { .start_ns = start_ns, .pid = pid };
+	struct process_key key = { .start_ns = leader->start_boottime, .pid = pid_in_our_namespace(leader) };
 	struct process_name *name = bpf_map_lookup_elem(&process_names, &key);
 
 	if (name)

@@ -10,7 +10,18 @@
 #define S_IFDIR 0040000
 #define S_IFCHR 0020000
 #define S_IFIFO 0010000
-#define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h */
+
+/* include/uapi/linux/magic.h */
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define TRACEFS_MAGIC 0x74726163
+#define DEBUGFS_MAGIC 0x64626720
+#define SECURITYFS_MAGIC 0x73636673
+#define CONFIGFS_MAGIC 0x62656570 /* fs/configfs/mount.c */
+#define BPF_FS_MAGIC 0xcafe4a11
 
 static __always_inline __u64 threshold_of(__u32 slot)
 {
@@ -25,14 +36,34 @@ static __always_inline bool is_tty(__u32 rdev)
 	return major == 4 || major == 5 || (major >= 136 && major <= 143) || major == 204;
 }
 
+/* Their regular files may wait for an event (/proc/kmsg, trace_pipe, memory.pressure). */
+static __always_inline bool is_pseudo(unsigned long magic)
+{
+	switch (magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case TRACEFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case CONFIGFS_MAGIC:
+	case BPF_FS_MAGIC:
+		return true;
+	}
+	return false;
+}
+
 static __always_inline __u8 kind_of_inode(struct inode *inode)
 {
+	unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+
 	/* Anonymous inodes have had a file's mode since 6.16: the file system tells. */
-	if (BPF_CORE_READ(inode, i_sb, s_magic) == ANON_INODE_FS_MAGIC)
+	if (magic == ANON_INODE_FS_MAGIC)
 		return FD_ANON;
 	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
 	case S_IFREG:
-		return FD_FILE;
+		return is_pseudo(magic) ? FD_PSEUDO : FD_FILE;
 	case S_IFDIR:
 		return FD_DIR;
 	case S_IFBLK:
@@ -89,8 +120,10 @@ static __noinline bool hand_over(struct task_struct *task, struct thread *t, str
 	call->has_args = !(replaces_registers[slot] && ended->ret == 0);
 	if (call->has_args)
 		read_args(regs, slot, call->args);
-	if (call->has_args && has_fd[slot])
+	if (call->has_args && fd_from[slot] == FD_FROM_FIRST_ARGUMENT)
 		call->fd_kind = kind_of_fd(task, call->args[0]);
+	else if (fd_from[slot] == FD_FROM_RESULT && ended->ret >= 0)
+		call->fd_kind = kind_of_fd(task, ended->ret);
 	call->process_start_ns = leader->start_boottime;
 	call->cgroup = t->cgroup;
 	call->pid = pid_in_our_namespace(leader);

@@ -14,7 +14,7 @@ type FDKind uint8
 
 // String gives the name that records and rules use; "" for no descriptor.
 func (k FDKind) String() string {
-	names := [...]string{"", "file", "dir", "block", "char", "tty", "pipe", "socket", "anon"}
+	names := [...]string{"", "file", "dir", "block", "char", "tty", "pipe", "socket", "anon", "pseudo"}
 	if int(k) < len(names) {
 		return names[k]
 	}
@@ -27,7 +27,7 @@ type SlowCall struct {
 	StartNs, EndNs uint64 // CLOCK_MONOTONIC
 	Ret            int64  // as the kernel returned it: -errno on failure
 	Args           []uint64
-	FDKind         FDKind // of the first argument
+	FDKind         FDKind // of what its FDSource names
 
 	PID, TID, Parent uint32 // in our own PID namespace; Parent 0: outside of it
 	UID              uint32

@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +18,7 @@ func slowFrom(t *testing.T, child *bpftest.Child, nr int32, thresholdNs uint64) 
 		s := Setting{Observed: true, ThresholdNs: Never}
 		if sc == (Syscall{parts[0].abi, nr}) {
 			s.ThresholdNs = thresholdNs
-			s.HasFD = nr == unix.SYS_READ
+			s.FD = map[int32]FDSource{unix.SYS_READ: FDFromFirstArgument, unix.SYS_OPENAT: FDFromResult}[nr]
 		}
 		return s
 	})
@@ -101,5 +102,26 @@ func TestAFullRingIsCounted(t *testing.T) {
 	}
 	if got := uint64(len(slowCalls(t, tracer))); got != c.Slow-c.RingFull {
 		t.Errorf("%d calls read, %d lost, %d slow", got, c.RingFull, c.Slow)
+	}
+}
+
+func TestKindsOfDescriptors(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/proc/self/status": "pseudo", "/sys/kernel/notes": "pseudo", "/etc/passwd": "file", "/etc": "dir",
+		"/dev/zero": "char", "/dev/ptmx": "tty", fifo: "pipe", "/nonexistent": "",
+	} {
+		child := bpftest.Start(t, bpftest.Script{Open: path})
+		tracer := slowFrom(t, child, unix.SYS_OPENAT, 1)
+		child.Run()
+		calls := slowCalls(t, tracer)
+		if len(calls) == 0 || calls[len(calls)-1].FDKind.String() != want {
+			t.Errorf("%s: kind %q; want %q", path, calls[len(calls)-1].FDKind, want)
+		}
+		tracer.Close()
+		child.Kill()
 	}
 }

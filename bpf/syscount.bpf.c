@@ -34,11 +34,12 @@ volatile bool filter_pids = false;
 volatile bool filter_cgroups = false;
 volatile __u64 threshold_ns[SYSCALL_SLOTS] = {}; /* lowest that could be slow; ~0: never */
 volatile __u8 observed_syscall[SYSCALL_SLOTS] = {}; /* filter by syscall; all: 1 */
-volatile __u8 has_fd[SYSCALL_SLOTS] = {}; /* the first argument is a descriptor */
+volatile __u8 fd_from[SYSCALL_SLOTS] = {}; /* enum fd_source */
 volatile __u8 replaces_registers[SYSCALL_SLOTS] = {}; /* no arguments left at the end */
 
 /* Only pointers to these types keep them in BTF, from which bpf2go reads them. */
 const enum fd_kind *unused_fd_kind __attribute__((unused));
+const enum fd_source *unused_fd_source __attribute__((unused));
 const enum cgroup_path_end *unused_cgroup_path_end __attribute__((unused));
 const enum slots *unused_slots __attribute__((unused));
 const enum histogram *unused_histogram __attribute__((unused));
@@ -310,11 +311,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct counters *c = cpu_counters();
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (!c || !t)
-		return 0;
-	if (row_group == GROUP_BY_PROCESS && t->pid && !task->signal->live.counter)
-		mark_exited(t->group, t->pid);
-	if (!t->start_ns)
+	/* The last thread may have slept since before we were attached, and have no record. */
+	if (row_group == GROUP_BY_PROCESS && !task->signal->live.counter)
+		mark_exited(task->group_leader);
+	if (!c || !t || !t->start_ns)
 		return 0;
 	t->start_ns = 0;
 	c->died++;

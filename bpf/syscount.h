@@ -135,7 +135,7 @@ struct counters {
 
 /* What a file descriptor is. */
 enum fd_kind {
-	FD_NONE = 0, /* the call has no descriptor, or it is closed */
+	FD_NONE = 0, /* the call has no descriptor, or it is closed by now */
 	FD_FILE = 1,
 	FD_DIR = 2,
 	FD_BLOCK = 3,
@@ -144,6 +144,14 @@ enum fd_kind {
 	FD_PIPE = 6,
 	FD_SOCKET = 7,
 	FD_ANON = 8, /* eventfd, epoll, timerfd, io_uring, ... */
+	FD_PSEUDO = 9, /* a file that the kernel makes up: /proc, /sys, tracefs, ... */
+};
+
+/* Where a call's descriptor is found. */
+enum fd_source {
+	FD_FROM_NOWHERE = 0,
+	FD_FROM_FIRST_ARGUMENT = 1,
+	FD_FROM_RESULT = 2, /* open and its kin */
 };
 
 /* A call that reached its threshold; times are CLOCK_MONOTONIC. */

@@ -64,6 +64,15 @@ const (
 	syscountFdKindFD_PIPE   syscountFdKind = 6
 	syscountFdKindFD_SOCKET syscountFdKind = 7
 	syscountFdKindFD_ANON   syscountFdKind = 8
+	syscountFdKindFD_PSEUDO syscountFdKind = 9
+)
+
+type syscountFdSource uint32
+
+const (
+	syscountFdSourceFD_FROM_NOWHERE        syscountFdSource = 0
+	syscountFdSourceFD_FROM_FIRST_ARGUMENT syscountFdSource = 1
+	syscountFdSourceFD_FROM_RESULT         syscountFdSource = 2
 )
 
 type syscountGroupBy uint32
@@ -185,10 +194,10 @@ const (
 	syscountProgSysEnter           = "sys_enter"
 	syscountProgSysExit            = "sys_exit"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
+	syscountVarFdFrom              = "fd_from"
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarGeneration          = "generation"
-	syscountVarHasFd               = "has_fd"
 	syscountVarInterval            = "interval"
 	syscountVarObservedSyscall     = "observed_syscall"
 	syscountVarPidnsInum           = "pidns_inum"
@@ -198,6 +207,7 @@ const (
 	syscountVarThresholdNs         = "threshold_ns"
 	syscountVarUnusedCgroupPathEnd = "unused_cgroup_path_end"
 	syscountVarUnusedFdKind        = "unused_fd_kind"
+	syscountVarUnusedFdSource      = "unused_fd_source"
 	syscountVarUnusedGroupBy       = "unused_group_by"
 	syscountVarUnusedHistogram     = "unused_histogram"
 	syscountVarUnusedSlots         = "unused_slots"
@@ -274,10 +284,10 @@ type syscountMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountVariableSpecs struct {
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
+	FdFrom              *ebpf.VariableSpec `ebpf:"fd_from"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
-	HasFd               *ebpf.VariableSpec `ebpf:"has_fd"`
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
 	ObservedSyscall     *ebpf.VariableSpec `ebpf:"observed_syscall"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
@@ -287,6 +297,7 @@ type syscountVariableSpecs struct {
 	ThresholdNs         *ebpf.VariableSpec `ebpf:"threshold_ns"`
 	UnusedCgroupPathEnd *ebpf.VariableSpec `ebpf:"unused_cgroup_path_end"`
 	UnusedFdKind        *ebpf.VariableSpec `ebpf:"unused_fd_kind"`
+	UnusedFdSource      *ebpf.VariableSpec `ebpf:"unused_fd_source"`
 	UnusedGroupBy       *ebpf.VariableSpec `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
@@ -348,10 +359,10 @@ func (m *syscountMaps) Close() error {
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountVariables struct {
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
+	FdFrom              *ebpf.Variable `ebpf:"fd_from"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
-	HasFd               *ebpf.Variable `ebpf:"has_fd"`
 	Interval            *ebpf.Variable `ebpf:"interval"`
 	ObservedSyscall     *ebpf.Variable `ebpf:"observed_syscall"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
@@ -361,6 +372,7 @@ type syscountVariables struct {
 	ThresholdNs         *ebpf.Variable `ebpf:"threshold_ns"`
 	UnusedCgroupPathEnd *ebpf.Variable `ebpf:"unused_cgroup_path_end"`
 	UnusedFdKind        *ebpf.Variable `ebpf:"unused_fd_kind"`
+	UnusedFdSource      *ebpf.Variable `ebpf:"unused_fd_source"`
 	UnusedGroupBy       *ebpf.Variable `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`

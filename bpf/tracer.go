@@ -150,7 +150,7 @@ func (t *Tracer) Close() error {
 // SetSyscalls tells the kernel side about every syscall of this architecture.
 func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
 	var thresholds [allSlots]uint64
-	var observed, hasFD, replaces [allSlots]uint8
+	var observed, fds, replaces [allSlots]uint8
 	for slot := range allSlots {
 		sc, ok := syscallOf(slot)
 		if !ok {
@@ -159,11 +159,11 @@ func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
 		s := setting(sc)
 		thresholds[slot] = s.ThresholdNs
 		observed[slot] = bit(s.Observed)
-		hasFD[slot] = bit(s.HasFD)
+		fds[slot] = uint8(s.FD)
 		replaces[slot] = bit(s.ReplacesRegisters)
 	}
 	return errors.Join(
-		t.objs.HasFd.Set(hasFD), t.objs.ReplacesRegisters.Set(replaces),
+		t.objs.FdFrom.Set(fds), t.objs.ReplacesRegisters.Set(replaces),
 		t.objs.ThresholdNs.Set(thresholds), t.objs.ObservedSyscall.Set(observed),
 	)
 }

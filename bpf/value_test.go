@@ -80,7 +80,7 @@ func TestNamesOfABIsAndKinds(t *testing.T) {
 	for kind, want := range map[FDKind]string{
 		FDKind(syscountFdKindFD_NONE): "", FDKind(syscountFdKindFD_FILE): "file", FDKind(syscountFdKindFD_DIR): "dir",
 		FDKind(syscountFdKindFD_BLOCK): "block", FDKind(syscountFdKindFD_CHAR): "char", FDKind(syscountFdKindFD_TTY): "tty",
-		FDKind(syscountFdKindFD_PIPE): "pipe", FDKind(syscountFdKindFD_SOCKET): "socket", FDKind(syscountFdKindFD_ANON): "anon", 200: "",
+		FDKind(syscountFdKindFD_PIPE): "pipe", FDKind(syscountFdKindFD_SOCKET): "socket", FDKind(syscountFdKindFD_ANON): "anon", FDKind(syscountFdKindFD_PSEUDO): "pseudo", 200: "",
 	} {
 		if kind.String() != want {
 			t.Errorf("kind %d is %q, want %q", kind, kind.String(), want)

@@ -98,6 +98,9 @@ func TestEntriesArriveInOrder(t *testing.T) {
 	}
 	closed(t, s)
 	want(t, s, Counters{Sent: 100})
+	if s.socket.conn != nil {
+		t.Error("the socket is left open")
+	}
 }
 
 func TestALargeEntryIsPassedAsASealedFile(t *testing.T) {

@@ -30,15 +30,16 @@ func TestAllow(t *testing.T) {
 		rate, burst int
 		steps       []step
 	}{
-		"burst, then nothing":     {10, 5, []step{{0, 7, 5}, {0, 1, 0}}},
-		"filled at the rate":      {10, 5, []step{{0, 5, 5}, {99 * ms, 1, 0}, {100 * ms, 1, 1}, {100 * ms, 1, 0}, {400 * ms, 9, 3}}},
-		"parts of a token add up": {10, 5, []step{{0, 5, 5}, {40 * ms, 1, 0}, {80 * ms, 1, 0}, {100 * ms, 2, 1}}},
-		"never over the burst":    {10, 5, []step{{0, 5, 5}, {time.Hour, 9, 5}}},
-		"any origin":              {10, 5, []step{{-time.Hour, 9, 5}, {100*ms - time.Hour, 9, 1}}},
-		"clock goes back":         {10, 5, []step{{time.Hour, 9, 5}, {0, 1, 0}, {time.Hour, 1, 0}, {time.Hour + 100*ms, 9, 1}}},
-		"absurdly late":           {math.MaxInt, 5, []step{{0, 5, 5}, {math.MaxInt64, 9, 5}}},
-		"nothing configured":      {0, 0, []step{{0, 3, 1}, {999 * ms, 1, 0}, {1000 * ms, 3, 1}}},
-		"negative":                {-4, -4, []step{{0, 3, 1}, {time.Second, 3, 1}}},
+		"burst, then nothing":        {10, 5, []step{{0, 7, 5}, {0, 1, 0}}},
+		"filled at the rate":         {10, 5, []step{{0, 5, 5}, {99 * ms, 1, 0}, {100 * ms, 1, 1}, {100 * ms, 1, 0}, {400 * ms, 9, 3}}},
+		"parts of a token add up":    {10, 5, []step{{0, 5, 5}, {40 * ms, 1, 0}, {80 * ms, 1, 0}, {100 * ms, 2, 1}}},
+		"never over the burst":       {10, 5, []step{{0, 5, 5}, {time.Hour, 9, 5}}},
+		"any origin":                 {10, 5, []step{{-time.Hour, 9, 5}, {100*ms - time.Hour, 9, 1}}},
+		"clock goes back":            {10, 5, []step{{time.Hour, 9, 5}, {0, 1, 0}, {time.Hour, 1, 0}, {time.Hour + 100*ms, 9, 1}}},
+		"clock goes back, some left": {10, 5, []step{{time.Hour, 2, 2}, {0, 9, 3}}},
+		"absurdly late":              {math.MaxInt, 5, []step{{0, 5, 5}, {math.MaxInt64, 9, 5}}},
+		"nothing configured":         {0, 0, []step{{0, 3, 1}, {999 * ms, 1, 0}, {1000 * ms, 3, 1}}},
+		"negative":                   {-4, -4, []step{{0, 3, 1}, {time.Second, 3, 1}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

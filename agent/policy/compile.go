@@ -88,12 +88,15 @@ func compileRule(r *Rule) matcher {
 
 // expandKnown expands names and groups and leaves out those that nobody knows.
 func expandKnown(names []string) []string {
+	if all, err := syscalls.Expand(names); err == nil {
+		return all
+	}
 	var known []string
 	for _, name := range names {
 		if members, err := syscalls.Expand([]string{name}); err == nil {
 			known = append(known, members...)
 		}
 	}
-	unique, _ := syscalls.Expand(known)
+	unique, _ := syscalls.Expand(known) // all of them are known
 	return unique
 }

@@ -79,6 +79,9 @@ func checkGlob(pattern string) string {
 	if pattern == "" {
 		return `"" matches nothing`
 	}
+	if strings.ContainsRune(pattern, 0) {
+		return shown(pattern) + " can never match: no name holds a NUL byte"
+	}
 	if _, err := path.Match(escapeGlob(pattern), ""); err != nil {
 		return shown(pattern) + " is no glob: * is any text, ? one character, [a-z] one of a set, which must end"
 	}

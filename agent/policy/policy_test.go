@@ -150,7 +150,7 @@ func randomPolicy(random *rand.Rand) *Policy {
 // Whatever policy is in force, printing it and reading it gives the same again.
 func TestTOMLParsesBackToAnEqualPolicy(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
-	for range 500 {
+	for range 200 {
 		p := randomPolicy(random)
 		text := p.TOML()
 		if !reflect.DeepEqual(mustParse(t, text), p) {

@@ -47,5 +47,5 @@ type Container struct {
 // File is what the call was on.
 type File struct {
 	FD   int32  `json:"fd"`
-	Kind string `json:"kind,omitzero"` // "file", "dir", "block", "char", "tty", "pipe", "socket" or "anon"
+	Kind string `json:"kind,omitzero"` // "file", "dir", "block", "char", "tty", "pipe", "socket", "anon" or "pseudo"
 }

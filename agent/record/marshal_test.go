@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -65,6 +66,12 @@ func TestMarshalLeavesTheRecordUnchanged(t *testing.T) {
 	record.Marshal(h)
 	if len(h.Histogram.Counts) != 200 {
 		t.Error("the histogram was changed")
+	}
+	st := state()
+	st.Filter.Units, st.Caller.Via = []string{"a\nb"}, "d\nbus"
+	record.Marshal(st)
+	if st.Filter.Units[0] != "a\nb" || st.Caller.Via != "d\nbus" {
+		t.Errorf("what the record points to was changed: %q, %q", st.Filter.Units, st.Caller.Via)
 	}
 	l := &record.Log{Attributes: map[string]string{"a": strings.Repeat("a", 5000)}}
 	record.Marshal(l)
@@ -168,6 +175,30 @@ func TestMarshalMakesAHistogramCoarserWithoutLosingCounts(t *testing.T) {
 	}
 }
 
+func TestMarshalMakesBucketsBelowOneNanosecondCoarser(t *testing.T) {
+	s := summary()
+	s.Histogram = record.Histogram{Scale: 4, Offset: -101, Counts: slices.Repeat([]uint64{math.MaxUint64 / 3}, 201)}
+	line, _ := marshal(t, s)
+	var back struct{ Histogram record.Histogram }
+	if err := json.Unmarshal(line, &back); err != nil {
+		t.Fatal(err)
+	}
+	h := back.Histogram
+	// -101..99 becomes -51..49; -101 is the upper half of -51 and alone in it.
+	if h.Scale != 3 || h.Offset != -51 || len(h.Counts) != 101 || h.Counts[0] != math.MaxUint64/3 || h.Counts[1] != math.MaxUint64/3*2 {
+		t.Errorf("scale %d, offset %d, %d counts, %v...", h.Scale, h.Offset, len(h.Counts), h.Counts[:2])
+	}
+}
+
+func TestMarshalKeepsWhatOnlyHTMLWouldEscape(t *testing.T) {
+	s := slow()
+	s.Process.CommandLine = "sh -c 'a <b >c && d'"
+	line, _ := marshal(t, s)
+	if !bytes.Contains(line, []byte(s.Process.CommandLine)) {
+		t.Errorf("line %s", line)
+	}
+}
+
 func TestMarshalAbsurdHistograms(t *testing.T) {
 	many := slices.Repeat([]uint64{math.MaxUint64}, 100_000)
 	for _, h := range []record.Histogram{
@@ -188,7 +219,7 @@ func TestMarshalAbsurdHistograms(t *testing.T) {
 // The worst that can reach each field, all at once.
 func TestMarshalKeepsTheLimitWhateverComes(t *testing.T) {
 	for _, bad := range []string{"\x01", `"`, "\xff", "\U000e0041", "x", "ö"} {
-		long := strings.Repeat(bad, 5_000)
+		long := strings.Repeat(bad, 4_000)
 		for _, r := range []record.Record{slow(), summary(), interval(), state(), &record.Log{}} {
 			fill(reflect.ValueOf(r).Elem(), long)
 			record.NewStamper(bootID).Stamp(r, at)
@@ -224,13 +255,13 @@ func fill(v reflect.Value, long string) {
 			}
 		}
 	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 60, 60))
-		for i := range 60 {
+		v.Set(reflect.MakeSlice(v.Type(), 15, 15))
+		for i := range 15 {
 			fill(v.Index(i), long)
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		for i := range 60 {
+		for i := range 15 {
 			value := reflect.New(v.Type().Elem()).Elem()
 			fill(value, long)
 			v.SetMapIndex(reflect.ValueOf(fmt.Sprint(i, long)), value)

@@ -16,10 +16,6 @@ type part struct {
 	size int           // in the line, in bytes; set by byRank
 }
 
-// fixed are the keys of the header that are never cut: without them a line is
-// not a record.
-var fixed = []string{"time", "level", "event", "schema", "boot_id", "truncated"}
-
 // first are the parts that are cut before all others, in this order.
 var first = []string{"process.command_line", "process.executable.path", "cgroup", "detail"}
 
@@ -78,9 +74,7 @@ func (c *copier) ownFields(v reflect.Value, path string) {
 }
 
 func (c *copier) found(path string, v reflect.Value) {
-	if !slices.Contains(fixed, path) {
-		c.parts = append(c.parts, part{path: path, v: v})
-	}
+	c.parts = append(c.parts, part{path: path, v: v})
 }
 
 // ownSlice takes no more elements than fill a line; one that has more is cut

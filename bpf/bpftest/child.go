@@ -20,8 +20,9 @@ import (
 // own, but none of these.
 type Script struct {
 	Getppid    int
-	ReadZero   int // 1-byte reads of /dev/zero
-	OpenFails  int // openat that fails with ENOENT
+	ReadZero   int    // 1-byte reads of /dev/zero
+	OpenFails  int    // openat that fails with ENOENT
+	Open       string // opened for reading, without waiting
 	SleepNs    int64
 	PipeReadNs int64 // a read from a pipe that gets its byte after this time
 }
@@ -74,6 +75,11 @@ func (s Script) run(zero int) Report {
 	missing, _ := unix.BytePtrFromString("/nonexistent/syscountd")
 	for range s.OpenFails {
 		unix.RawSyscall6(unix.SYS_OPENAT, 0, uintptr(unsafe.Pointer(missing)), 0, 0, 0, 0)
+	}
+	if s.Open != "" {
+		path, _ := unix.BytePtrFromString(s.Open)
+		flags := uintptr(unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY)
+		unix.RawSyscall6(unix.SYS_OPENAT, 0, uintptr(unsafe.Pointer(path)), flags, 0, 0, 0)
 	}
 	r := Report{TID: unix.Gettid()}
 	if s.SleepNs != 0 {

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/syscountd/syscountd/agent"
+	"github.com/syscountd/syscountd/agent/journal"
+	"github.com/syscountd/syscountd/agent/policy"
+	"github.com/syscountd/syscountd/bpf"
+)
+
+// env holds every side effect of the command, so that tests can replace them.
+type env struct {
+	stdout, stderr io.Writer
+	policy         func(config string) (*policy.Policy, error)
+	load           func(bpf.Options) (agent.Kernel, error)
+	probe          func() error
+	notify         func(state string) // sd_notify(3); does nothing outside of systemd
+	watchdog       time.Duration      // how often systemd wants a sign of life; 0: never
+	journalSocket  string
+	busAddress     string // "": the system bus
+}
+
+func hostEnv() env {
+	watchdog, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		watchdog = 0
+	}
+	return env{
+		stdout: os.Stdout, stderr: os.Stderr,
+		policy:        loadPolicy,
+		load:          func(o bpf.Options) (agent.Kernel, error) { return bpf.Load(o) },
+		probe:         bpf.Probe,
+		notify:        func(state string) { _, _ = daemon.SdNotify(false, state) },
+		watchdog:      watchdog / 2, // systemd.service(5) asks for half of WatchdogSec=
+		journalSocket: journal.DefaultPath,
+	}
+}
+
+func loadPolicy(config string) (*policy.Policy, error) {
+	if config != "" {
+		return policy.Load([]string{config})
+	}
+	return policy.Load([]string{policy.VendorFile, policy.AdminFile})
+}
+
+func clockNs(clock int32) uint64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(clock, &ts); err != nil {
+		panic(err) // both clocks exist on every kernel that we run on
+	}
+	return uint64(ts.Nano())
+}
+
+// usage is what our own process has used.
+func usageNow() agent.Usage {
+	var ru unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &ru); err != nil {
+		return agent.Usage{}
+	}
+	return agent.Usage{CPUNs: uint64(ru.Utime.Nano() + ru.Stime.Nano()), RSSBytes: residentBytes()}
+}
+
+// residentBytes is the second field of /proc/self/statm, in pages (proc(5)).
+func residentBytes() uint64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	return statmResident(string(text)) * uint64(os.Getpagesize())
+}

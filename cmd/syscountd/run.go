@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/agent"
+	"github.com/syscountd/syscountd/agent/journal"
+	"github.com/syscountd/syscountd/agent/policy"
+	"github.com/syscountd/syscountd/agent/procinfo"
+	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/agent/sink"
+	"github.com/syscountd/syscountd/dbusapi"
+)
+
+// run is the whole command. It returns the exit status.
+func run(ctx context.Context, env env, args []string) int {
+	f, err := parseFlags(args, env.stdout)
+	if errors.Is(err, pflag.ErrHelp) {
+		return exitOK
+	}
+	if err == nil {
+		err = act(ctx, env, f)
+	}
+	if err != nil {
+		fmt.Fprintf(env.stderr, "syscountd: %v\n", err)
+	}
+	return exitStatus(err)
+}
+
+func act(ctx context.Context, env env, f flags) error {
+	if f.version {
+		fmt.Fprintln(env.stdout, "syscountd", version)
+		return nil
+	}
+	p, err := env.policy(f.config)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.check:
+		fmt.Fprint(env.stdout, p.Describe())
+		return nil
+	case f.printConfig:
+		fmt.Fprint(env.stdout, p.TOML())
+		return nil
+	}
+	return serve(ctx, env, f, p)
+}
+
+// serve runs the service until ctx ends.
+func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
+	if err := env.probe(); err != nil {
+		return err
+	}
+	procs := procinfo.NewProcfs("/proc", true)
+	bootID, err := procs.BootID()
+	if err != nil {
+		return fmt.Errorf("read the boot id: %w", err)
+	}
+	stamp := record.NewStamper(bootID)
+	out := openSink(env, f, p)
+	defer closeSink(out)
+	log := slog.New(sink.NewLogHandler(out, stamp, slog.LevelInfo))
+	cgroups, err := procinfo.NewCgroupTree("/proc")
+	if err != nil {
+		log.Warn("units and cgroups are not known by name", "error", err)
+	}
+	a := agent.New(agent.Env{
+		Load: env.load, Policy: func() (*policy.Policy, error) { return env.policy(f.config) },
+		Sink: out, Stamp: stamp, Procs: procs, Groups: cgroups, Log: log,
+		Now: time.Now, Boot: time.Now().Add(-time.Duration(clockNs(unix.CLOCK_BOOTTIME))),
+		MonoNs: func() uint64 { return clockNs(unix.CLOCK_MONOTONIC) },
+		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
+		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
+	}, p)
+	return runTasks(ctx, env, a, busOf(env, f, a, log))
+}
+
+// openSink chooses where records go.
+func openSink(env env, f flags, p *policy.Policy) sink.Sink {
+	toJournal := f.output == "journal" || f.output == "auto" && p.Output.Journal == "on"
+	if f.output == "auto" && p.Output.Journal == "auto" {
+		toJournal = startedBySystemd() && journal.Available(env.journalSocket)
+	}
+	if toJournal {
+		return sink.NewJournal(env.journalSocket)
+	}
+	return sink.NewStdout(env.stdout)
+}
+
+// startedBySystemd: systemd gives every unit's processes this (systemd.exec(5)).
+func startedBySystemd() bool { return os.Getenv("INVOCATION_ID") != "" }
+
+func closeSink(s sink.Sink) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.Close(ctx)
+}
+
+func busOf(env env, f flags, a *agent.Agent, log *slog.Logger) *dbusapi.Service {
+	if f.noDBus {
+		return nil
+	}
+	return dbusapi.New(dbusapi.Config{
+		Agent: a, Version: version, Address: env.busAddress, Report: func(err error) {
+			if err != nil {
+				log.Warn("the bus is lost, and tried again; tracing goes on", "error", err)
+			}
+		},
+	})
+}
+
+// runTasks runs the agent and the bus. The agent ends last, so that its final
+// summary comes after the last command.
+func runTasks(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service) error {
+	group, ctx := errgroup.WithContext(ctx)
+	agentCtx, stopAgent := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAgent()
+	group.Go(func() error { return a.Run(agentCtx) })
+	group.Go(func() error {
+		defer stopAgent()
+		return serveCommands(ctx, env, a, bus)
+	})
+	return group.Wait()
+}
+
+// serveCommands takes commands once the agent works, and tells systemd that we
+// are ready when they can come.
+func serveCommands(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service) error {
+	if !happens(ctx, a.Ready()) {
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	if bus != nil {
+		group.Go(func() error { return bus.Run(ctx) })
+	}
+	group.Go(func() error { return reloadOnHangup(ctx, a) })
+	group.Go(func() error {
+		if bus == nil || happens(ctx, bus.Ready()) {
+			env.notify("READY=1\nSTATUS=" + a.Status().Sentence)
+		}
+		<-ctx.Done()
+		env.notify("STOPPING=1\nSTATUS=Writing the final summary.")
+		return nil
+	})
+	return group.Wait()
+}
+
+// happens waits for an event; false: ctx ended first.
+func happens(ctx context.Context, event <-chan struct{}) bool {
+	select {
+	case <-event:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// reloadOnHangup is for those who send SIGHUP instead of systemctl reload; what
+// came of it is in the state record.
+func reloadOnHangup(ctx context.Context, a *agent.Agent) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, unix.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			_ = a.Do(ctx, agent.Caller{Via: "signal"}, agent.Reload{})
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

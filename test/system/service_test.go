@@ -1,0 +1,198 @@
+package system
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+)
+
+// startLimit is within what a start has to be done.
+const startLimit = time.Second
+
+func TestEnableNowStartsWithinASecond(t *testing.T) {
+	m := boot(t)
+	if state := m.try("systemctl", "is-enabled", unit); strings.TrimSpace(state.stdout) != "disabled" {
+		t.Errorf("a fresh install is %q, not disabled", state.stdout)
+	}
+	m.run(t, "systemctl", "enable", "--now", unit)
+
+	if got := m.property(t, "ActiveState") + " " + m.property(t, "SubState"); got != "active running" {
+		t.Errorf("the service is %s", got)
+	}
+	took := time.Duration(m.number(t, "ActiveEnterTimestampMonotonic")-m.number(t, "InactiveExitTimestampMonotonic")) * time.Microsecond
+	if took >= startLimit {
+		t.Errorf("the start took %v", took)
+	}
+	t.Logf("active after %v", took)
+	if status := m.property(t, "StatusText"); len(strings.Fields(status)) < 3 {
+		t.Errorf("STATUS= is not a sentence: %q", status)
+	} else {
+		t.Logf("STATUS: %s", status)
+	}
+	started := m.await(t, "started record", func(e entry) bool { return e.Event == "state" && e.Change == "started" })
+	if id := started.fields["SYSLOG_IDENTIFIER"]; id != "syscountd" {
+		t.Errorf("identifier %v", id)
+	}
+}
+
+func TestStopFlushesAndDetaches(t *testing.T) {
+	m := bootRunning(t, "")
+	programs := m.programs(t)
+	if len(programs) == 0 {
+		t.Fatal("the running service has no BPF program")
+	}
+	for _, id := range programs {
+		if !loaded(t, id) {
+			t.Fatalf("program %d of the running service is not loaded", id)
+		}
+	}
+
+	m.run(t, "systemctl", "stop", unit)
+	if got := m.property(t, "ActiveState") + " " + m.property(t, "Result"); got != "inactive success" {
+		t.Errorf("after the stop the service is %s", got)
+	}
+	var finals, stopped int
+	for _, e := range m.entries(t) {
+		if e.Event == "summary" && e.Final && e.Count > 0 {
+			finals++
+		}
+		if e.Event == "state" && e.Change == "stopped" {
+			stopped++
+		}
+	}
+	if finals == 0 || stopped != 1 {
+		t.Errorf("%d final summary records and %d stopped records in the journal", finals, stopped)
+	}
+	// The kernel frees programs a little after their last user is gone, and
+	// tells nobody when it has.
+	eventually(t, "the programs are unloaded", func() bool {
+		for _, id := range programs {
+			if loaded(t, id) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func TestOnlyAnEnabledServiceIsStartedByAMessage(t *testing.T) {
+	m := boot(t)
+	get := []string{"busctl", "get-property", busName, objectPath, manager, "State"}
+	if r := m.try(get...); r.code == 0 {
+		t.Errorf("a disabled service was started by a message: %s", r.stdout)
+	}
+	m.run(t, "systemctl", "enable", unit)
+	if got := m.run(t, get...); got != `s "running"` {
+		t.Errorf("State is %s", got)
+	}
+}
+
+func TestOthersMayOnlyLook(t *testing.T) {
+	m := bootRunning(t, "")
+	as := func(args ...string) result {
+		return m.try(append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"}, args...)...)
+	}
+	for _, look := range [][]string{
+		{"busctl", "get-property", busName, objectPath, manager, "State"},
+		{"busctl", "introspect", busName, objectPath},
+		{"busctl", "call", busName, objectPath, "org.freedesktop.DBus.Peer", "Ping"},
+	} {
+		if r := as(look...); r.code != 0 {
+			t.Errorf("nobody: %q: %s", look, r.stderr)
+		}
+	}
+	for _, change := range [][]string{
+		busctl("Stop"), busctl("FilterPID", "u", "1"), busctl("Reload"), busctl("Summary", "u", "1"),
+	} {
+		if r := as(change...); r.code == 0 || !strings.Contains(r.stderr, "denied") {
+			t.Errorf("nobody: %q: exit status %d, %s", change, r.code, r.stderr)
+		}
+	}
+	if r := as("busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+		"RequestName", "su", busName, "0"); r.code == 0 {
+		t.Error("nobody may own the name")
+	}
+}
+
+func TestACrashOrAHangIsFollowedByANewStart(t *testing.T) {
+	m := boot(t)
+	// Two seconds instead of thirty, so that the test need not wait so long.
+	m.run(t, "mkdir", "-p", "/run/systemd/system/"+unit+".d")
+	m.run(t, "sh", "-ec", `printf '[Service]\nWatchdogSec=2s\n' >"$1"; systemctl daemon-reload`, "sh", "/run/systemd/system/"+unit+".d/test.conf")
+	m.run(t, "systemctl", "start", unit)
+
+	first := m.number(t, "WatchdogTimestampMonotonic")
+	eventually(t, "the watchdog is fed", func() bool { return m.number(t, "WatchdogTimestampMonotonic") > first })
+	for _, signal := range []string{"KILL", "STOP"} {
+		before := m.number(t, "MainPID")
+		m.run(t, "systemctl", "kill", "--signal="+signal, unit)
+		eventually(t, "another process of the service runs after "+signal, func() bool {
+			now := m.number(t, "MainPID")
+			return now != 0 && now != before && m.property(t, "SubState") == "running"
+		})
+	}
+}
+
+// programs gives the ids of the BPF programs that the service holds, itself or
+// through links.
+func (m *machine) programs(t *testing.T) []ebpf.ProgramID {
+	t.Helper()
+	dir := m.path(filepath.Join("/proc", m.property(t, "MainPID"), "fdinfo"))
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []ebpf.ProgramID
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(dir, file.Name()))
+		if err != nil {
+			continue // closed since
+		}
+		for line := range strings.Lines(string(text)) {
+			if value, ok := strings.CutPrefix(line, "prog_id:"); ok {
+				id, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32)
+				if err != nil {
+					t.Fatalf("fdinfo %q: %v", line, err)
+				}
+				ids = append(ids, ebpf.ProgramID(id))
+			}
+		}
+	}
+	return ids
+}
+
+// loaded asks the kernel whether a program is still there.
+func loaded(t *testing.T, id ebpf.ProgramID) bool {
+	t.Helper()
+	program, err := ebpf.NewProgramFromID(id)
+	if errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	if err != nil {
+		t.Fatal(fmt.Errorf("look for program %d: %w", id, err))
+	}
+	program.Close()
+	return true
+}
+
+// eventually asks again and again, for what nobody notifies us of.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline := time.After(journalTimeout)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for !is() {
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("not true after %v: %s", journalTimeout, what)
+		}
+	}
+}
