@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/syscountd/syscountd/agent"
+)
+
+func TestCommandsThatChangeAskTheAgentAndAreSilent(t *testing.T) {
+	r := newRig(t, os.Getuid())
+	for line, want := range map[string]agent.Command{
+		"start":                         agent.Start{},
+		"stop":                          agent.Stop{},
+		"reload":                        agent.Reload{},
+		"flush":                         agent.Flush{},
+		"flush --json":                  agent.Flush{},
+		"filter pid 812":                agent.SetFilter{Filter: agent.Filter{PIDs: []uint32{812}}},
+		"filter pid 1 2 4194304":        agent.SetFilter{Filter: agent.Filter{PIDs: []uint32{1, 2, 4194304}}},
+		"filter unit nginx.service":     agent.SetFilter{Filter: agent.Filter{Units: []string{"nginx.service"}}},
+		"filter unit a.service b.slice": agent.SetFilter{Filter: agent.Filter{Units: []string{"a.service", "b.slice"}}},
+		"filter syscalls fsync @sync":   agent.SetFilter{Filter: agent.Filter{Syscalls: []string{"fsync", "@sync"}}},
+		"filter clear":                  agent.SetFilter{},
+		"threshold fdatasync 20ms":      agent.SetThreshold{Syscall: "fdatasync", Threshold: 20 * time.Millisecond},
+		"threshold @sync 1us":           agent.SetThreshold{Syscall: "@sync", Threshold: time.Microsecond},
+		"threshold read 1h30m":          agent.SetThreshold{Syscall: "read", Threshold: 90 * time.Minute},
+		"threshold --reset":             agent.ResetThresholds{},
+	} {
+		if got := r.run(words(line)...); got != (result{}) {
+			t.Errorf("%s: %+v, want silence and 0", line, got)
+		}
+		asked := r.agent.Asked()
+		if len(asked) != 1 || !reflect.DeepEqual(asked[0].Cmd, want) {
+			t.Errorf("%s asked %+v, want %+v", line, asked, want)
+		}
+	}
+}
+
+func TestWrongCommandLinesAreExplainedAndAskNothing(t *testing.T) {
+	r := newRig(t, os.Getuid())
+	for line, want := range map[string]string{
+		"nonsense":                 `unknown command "nonsense" for "syscountctl"`,
+		"start now":                `unknown command "now" for "syscountctl start"`,
+		"status x":                 `unknown command "x" for "syscountctl status"`,
+		"--nonsense status":        "unknown flag: --nonsense",
+		"filter":                   "filter needs a command; give show, pid, unit, syscalls or clear",
+		"filter nonsense":          `filter has no command "nonsense"; give show, pid, unit, syscalls or clear`,
+		"filter pid":               "syscountctl filter pid needs at least one PID",
+		"filter pid x":             `"x" is no PID; give a number from 1 to 4194304`,
+		"filter pid 1 0x10":        `"0x10" is no PID; give a number from 1 to 4194304`,
+		"filter pid -- -5":         `"-5" is no PID; give a number from 1 to 4194304`,
+		"filter pid 4294967296":    `"4294967296" is no PID; give a number from 1 to 4194304`,
+		"filter unit":              "syscountctl filter unit needs at least one unit",
+		"filter syscalls":          "syscountctl filter syscalls needs at least one system call",
+		"filter clear all":         `unknown command "all" for "syscountctl filter clear"`,
+		"threshold":                "threshold needs a system call and a duration, or --reset; got 0 arguments",
+		"threshold fsync":          "threshold needs a system call and a duration, or --reset; got 1 arguments",
+		"threshold fsync 1ms 2ms":  "threshold needs a system call and a duration, or --reset; got 3 arguments",
+		"threshold --reset fsync":  `--reset takes no arguments, got "fsync"; it resets all thresholds`,
+		"threshold fsync 20":       `"20" is no duration; give for example 500us, 20ms or 1.5s`,
+		"threshold fsync soon":     `"soon" is no duration; give for example 500us, 20ms or 1.5s`,
+		"threshold fsync 999ns":    "a threshold of 999ns is too short; give 1us or more",
+		"threshold fsync 0s":       "a threshold of 0s is too short; give 1us or more",
+		"threshold fsync 1.5us":    "a threshold of 1.5us is too fine; give whole microseconds",
+		"threshold -- fsync -1s":   "a threshold of -1s is too short; give 1us or more",
+		"threshold fsync 9999999h": `"9999999h" is no duration; give for example 500us, 20ms or 1.5s`,
+		"summary -n -1":            `invalid argument "-1" for "-n, --top" flag: strconv.ParseUint: parsing "-1": invalid syntax`,
+		"summary -n 4294967296":    `invalid argument "4294967296" for "-n, --top" flag: strconv.ParseUint: parsing "4294967296": value out of range`,
+	} {
+		got := r.run(words(line)...)
+		first, hint := lines(got.stderr)
+		if got.code != 2 || got.stdout != "" || first != "syscountctl: "+want || hint == "" {
+			t.Errorf("%s: %+v, want 2 and %q", line, got, want)
+		}
+	}
+	for _, args := range [][]string{{"filter", "unit", ""}, {"filter", "pid", "1", ""}, {"filter", "syscalls", ""}, {"threshold", "", "1s"}} {
+		if got := r.run(args...); got.code != 2 {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+	if asked := r.agent.Asked(); len(asked) != 0 {
+		t.Errorf("the agent was asked %+v", asked)
+	}
+}
+
+func TestHintOfAWrongCommandLineNamesTheCommand(t *testing.T) {
+	r := newRig(t, os.Getuid())
+	for line, want := range map[string]string{
+		"nonsense":     "Try: syscountctl --help",
+		"filter pid x": "Try: syscountctl filter pid --help",
+		"threshold":    "Try: syscountctl threshold --help",
+	} {
+		if _, hint := lines(r.run(words(line)...).stderr); hint != want {
+			t.Errorf("%s: hint %q, want %q", line, hint, want)
+		}
+	}
+}

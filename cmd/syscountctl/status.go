@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/syscountd/syscountd/agent"
+	"github.com/syscountd/syscountd/dbusapi"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show whether and what syscountd observes",
+		Long:  "Show whether and what syscountd observes.\n\nThe exit code is 0 when it runs, 3 when it is stopped or not there, 4 when that cannot be told.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withClient(cmd.Context(), func(c *dbusapi.Client) error {
+				st, err := c.Status(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if err := a.show(statusJSON(st), func(w io.Writer) { printStatus(w, st) }); err != nil {
+					return err
+				}
+				if st.State != "running" {
+					return errStopped
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// statusObject is status --json.
+type statusObject struct {
+	Version    string            `json:"version"`
+	State      string            `json:"state"`
+	Mode       string            `json:"mode"`
+	Attachment string            `json:"attachment"`
+	Filter     filterObject      `json:"filter"`
+	Thresholds map[string]int64  `json:"thresholds_usec"`
+	Policy     []string          `json:"policy_files"`
+	Interval   int64             `json:"interval_usec"`
+	Counters   map[string]uint64 `json:"counters"`
+	StatusText string            `json:"status_text"`
+}
+
+func statusJSON(st dbusapi.Status) statusObject {
+	thresholds := map[string]int64{}
+	for _, t := range st.Thresholds {
+		thresholds[t.Syscall] = t.Threshold.Microseconds()
+	}
+	return statusObject{
+		Version: st.Version, State: st.State, Mode: st.Mode, Attachment: st.Attachment,
+		Filter: filterJSON(st.Filter), Thresholds: thresholds, Policy: notNil(st.Policy),
+		Interval: st.Interval.Microseconds(), Counters: maps.Clone(st.Counters), StatusText: st.Sentence,
+	}
+}
+
+// printStatus prints a block of labelled lines; what is empty is left out.
+func printStatus(w io.Writer, st dbusapi.Status) {
+	fmt.Fprintf(w, "syscountd %s: %s\n", st.Version, st.Sentence)
+	tab := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
+	line := func(label, value string) {
+		if value != "" {
+			fmt.Fprintf(tab, "%s:\t %s\n", label, value)
+		}
+	}
+	line("State", st.State)
+	line("Mode", st.Mode)
+	line("Attachment", st.Attachment)
+	line("Filter", describeFilter(st.Filter))
+	line("Thresholds", describeThresholds(st.Thresholds))
+	line("Policy", describePolicy(st.Policy))
+	line("Interval", st.Interval.String())
+	line("Counters", describeCounters(st.Counters))
+	tab.Flush()
+}
+
+func describeThresholds(list []agent.Threshold) string {
+	parts := make([]string, len(list))
+	for i, t := range list {
+		parts[i] = fmt.Sprintf("%s %v", t.Syscall, t.Threshold)
+	}
+	if len(parts) == 0 {
+		return "of the policy"
+	}
+	return strings.Join(parts, ", ") + "; others of the policy"
+}
+
+func describePolicy(files []string) string {
+	if len(files) == 0 {
+		return "built-in"
+	}
+	return strings.Join(files, ", ")
+}
+
+// describeCounters lists those that are not zero, by name.
+func describeCounters(counters map[string]uint64) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		if n := counters[name]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	if len(parts) == 0 {
+		return "all zero"
+	}
+	return strings.Join(parts, ", ")
+}

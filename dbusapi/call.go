@@ -1,0 +1,79 @@
+package dbusapi
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/syscountd/syscountd/agent"
+)
+
+// callTimeout bounds one call. It is below the 25 s after which D-Bus clients
+// give up by themselves, so that they get our sentence.
+const callTimeout = 20 * time.Second
+
+// call is one method on its way to be called; godbus makes the two steps in a
+// goroutine of the call's own.
+type call struct {
+	session *session
+	name    string
+	method  method
+}
+
+// request is what the first step, decoding, hands to the second.
+type request struct {
+	conn      *dbus.Conn
+	sender    string // unique bus name
+	signature string
+	args      []any
+}
+
+// DecodeArguments implements dbus.ArgumentDecoder. The arguments stay as the
+// wire had them; Call compares their signature with the contract.
+func (c *call) DecodeArguments(conn *dbus.Conn, sender string, msg *dbus.Message, args []any) ([]any, error) {
+	sig, _ := msg.Headers[dbus.FieldSignature].Value().(dbus.Signature)
+	return []any{&request{conn, sender, sig.String(), args}}, nil
+}
+
+// Call implements dbus.Method.
+func (c *call) Call(args ...any) ([]any, error) {
+	out, err := c.serve(args[0].(*request))
+	switch {
+	case err == nil:
+		return out, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		err = refuse(ErrTimeout, "%s: not done within %v", c.name, callTimeout)
+	case errors.Is(err, context.Canceled):
+		err = refuse(agent.ErrStopping, "%s: the service is stopping", c.name)
+	}
+	return nil, busError(err)
+}
+
+func (c *call) serve(r *request) ([]any, error) {
+	if !c.session.gate.enter() {
+		return nil, refuse(agent.ErrStopping, "%s: the service is stopping", c.name)
+	}
+	defer c.session.gate.leave()
+	if err := checkSignature(c.name, c.method, r.signature); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(c.session.ctx, callTimeout)
+	defer cancel()
+	var who agent.Caller
+	if c.method.root {
+		var err error
+		if who, err = authorize(ctx, r, c.name, c.session.service.cfg.Owner); err != nil {
+			return nil, err
+		}
+	}
+	return c.method.run(ctx, c.session.service, who, r.args)
+}
+
+// The rest of dbus.Method; godbus asks it only without an ArgumentDecoder.
+
+func (c *call) NumArguments() int     { return len(c.method.in) }
+func (c *call) NumReturns() int       { return len(c.method.out) }
+func (c *call) ArgumentValue(int) any { return nil }
+func (c *call) ReturnValue(int) any   { return nil }
