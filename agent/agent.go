@@ -25,11 +25,11 @@ type Env struct {
 	Policy func() (*policy.Policy, error) // reads the files again
 	Sink   Sink
 	Stamp  *record.Stamper
-	Procs  *procinfo.Procfs
+	Proc   string               // where the proc file system is mounted
 	Groups *procinfo.CgroupTree // nil: no cgroup v2 is mounted
 	Log    *slog.Logger
 	Now    func() time.Time // wall clock
-	Boot   time.Time        // wall clock's time of the boot, where CLOCK_BOOTTIME began
+	Boot   func() time.Time // wall clock's time of the boot, where CLOCK_BOOTTIME began; a clock step moves it
 	MonoNs func() uint64    // CLOCK_MONOTONIC
 	Beat   time.Duration    // how often the loop shows that it lives; 0: never
 	OnBeat func()           // sends the watchdog's ping
@@ -66,6 +66,7 @@ type Agent struct {
 	overrides []Threshold
 	filter    Filter
 	targets   *targets
+	procs     *procinfo.Procfs
 	session   *session // nil: stopped
 	limit     *limit.Limiter
 	totals    *totals
@@ -80,6 +81,7 @@ func New(env Env, p *policy.Policy) *Agent {
 		changed: make(chan struct{}, 1), policy: p, effective: p, targets: &targets{}, totals: newTotals(),
 	}
 	a.limit = newLimiter(p.Limits)
+	a.procs = procinfo.NewProcfs(env.Proc, p.Output.CommandLine)
 	a.filter = Filter(p.Filter)
 	return a
 }

@@ -280,7 +280,8 @@ func TestThresholdsReachTheKernelAndGoBack(t *testing.T) {
 	if s["fsync"].ThresholdNs != 20e6 || s["getppid"].ThresholdNs != 1e9 || s["nanosleep"].ThresholdNs != bpf.Never {
 		t.Fatalf("settings %+v", s)
 	}
-	if s["fsync"].FD != bpf.FDFromFirstArgument || s["getppid"].FD != bpf.FDFromNowhere || !s["execve"].ReplacesRegisters || !s["getppid"].Observed {
+	if s["fsync"].Traits != bpf.TraitFDFirst|bpf.TraitObserved || s["getppid"].Traits != bpf.TraitObserved ||
+		s["execve"].Traits != bpf.TraitNewRegisters|bpf.TraitObserved {
 		t.Errorf("settings %+v", s)
 	}
 	r.do(SetThreshold{"fsync", 5 * time.Millisecond})
@@ -360,7 +361,7 @@ func TestAPolicyFilterIsInForceFromTheStart(t *testing.T) {
 func TestFilterBySyscallReachesTheKernel(t *testing.T) {
 	r := runAgent(t, quiet)
 	r.do(SetFilter{Filter{Syscalls: []string{"@sync"}}})
-	if s := r.kernel().settings; !s["fsync"].Observed || s["getppid"].Observed {
+	if s := r.kernel().settings; s["fsync"].Traits&bpf.TraitObserved == 0 || s["getppid"].Traits&bpf.TraitObserved != 0 {
 		t.Errorf("settings %+v", s)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/syscountd/syscountd/agent/policy"
+	"github.com/syscountd/syscountd/agent/procinfo"
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/agent/syscalls"
 )
@@ -136,6 +137,7 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 	a.targets, a.filter = t, f
 	a.policy, a.effective, a.overrides = next, next, nil
 	a.limit = newLimiter(next.Limits)
+	a.procs = procinfo.NewProcfs(a.env.Proc, next.Output.CommandLine)
 	a.beginInterval()
 	return nil
 }

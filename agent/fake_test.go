@@ -14,7 +14,6 @@ import (
 
 	"github.com/syscountd/syscountd/agent/histogram"
 	"github.com/syscountd/syscountd/agent/policy"
-	"github.com/syscountd/syscountd/agent/procinfo"
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/bpf"
 )
@@ -34,6 +33,7 @@ type fakeKernel struct {
 	settings map[string]bpf.Setting // of a few syscalls, by number
 	filter   bpf.Filter
 	counters bpf.Counters
+	open     uint64
 	refuse   error // what SetFilter returns
 }
 
@@ -65,6 +65,7 @@ func (k *fakeKernel) call(g bpf.Group, sc bpf.Syscall, ns uint64) {
 		k.rows[key] = row
 	}
 	row.Count++
+	row.Timed++
 	row.TotalNs += ns
 	row.MinNs, row.MaxNs = ns, max(row.MaxNs, ns)
 	row.histogram[histogram.Slot(ns)]++
@@ -142,6 +143,8 @@ func (k *fakeKernel) Counters() (bpf.Counters, error) {
 	defer k.mu.Unlock()
 	return k.counters, nil
 }
+
+func (k *fakeKernel) OpenCalls() (uint64, error) { return k.open, nil }
 
 func (k *fakeKernel) NextSlow() (*bpf.SlowCall, error) {
 	select {
@@ -242,8 +245,8 @@ func runAgent(t *testing.T, text string) *rig {
 		},
 		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },
 		Sink:   r.out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"),
-		Procs: procinfo.NewProcfs("/proc", true), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Now: time.Now, Boot: time.Now(), MonoNs: monoNs, Usage: func() Usage { return Usage{} },
+		Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Now: time.Now, Boot: time.Now, MonoNs: monoNs, Usage: func() Usage { return Usage{} },
 	}, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -61,6 +61,9 @@ func (a *Agent) harvest() (ledger.Lines, error) {
 	if err != nil {
 		return lines, err
 	}
+	if a.effective.Collect.Sample > 1 {
+		lines.Scale()
+	}
 	return lines, s.free(gone, free)
 }
 
@@ -73,7 +76,7 @@ func (a *Agent) gone() (map[bpf.Group]bool, error) {
 	for _, g := range exited {
 		gone[g] = true
 	}
-	if err != nil || a.effective.Collect.GroupBy == "process" {
+	if err != nil || s.names.byName() {
 		return gone, err
 	}
 	return gone, s.kernel.EachCgroup(func(id uint64, path string) {
@@ -107,19 +110,30 @@ func (a *Agent) summary(line *ledger.Line, intervalNs uint64, final bool) *recor
 	minNs, maxNs := line.Extremes(&h)
 	scale, offset, counts := h.OTel()
 	who := a.session.names.who[line.Group]
-	return &record.Summary{
-		IntervalNs: intervalNs, Final: final,
+	r := &record.Summary{
+		IntervalNs: intervalNs, Final: final, Sampled: a.sampled(line),
 		Systemd: who.systemd, Process: who.process, Cgroup: who.cgroup, Syscall: recordSyscall(line.Syscall),
 		Other: line.Group == "" && a.effective.Collect.GroupBy != "none",
 		Count: line.Count, Errors: line.Errors, TotalNs: line.TotalNs, MinNs: minNs, MaxNs: maxNs,
 		P50Ns: h.Quantile(0.5, minNs, maxNs), P90Ns: h.Quantile(0.9, minNs, maxNs),
 		P99Ns: h.Quantile(0.99, minNs, maxNs), P999Ns: h.Quantile(0.999, minNs, maxNs),
-		Histogram: record.Histogram{Scale: scale, Offset: offset, Counts: counts},
 	}
+	if len(counts) > 0 {
+		r.Histogram = record.Histogram{Scale: scale, Offset: offset, Counts: counts}
+	}
+	return r
 }
 
 func recordSyscall(sc bpf.Syscall) record.Syscall {
 	return record.Syscall{Name: syscalls.Name(sc), Nr: sc.Nr, ABI: sc.ABI.String()}
+}
+
+// sampled marks a line whose times are scaled up.
+func (a *Agent) sampled(line *ledger.Line) int {
+	if n := a.effective.Collect.Sample; n > 1 && line.Timed > 0 && a.effective.Collect.Mode == "account" {
+		return n
+	}
+	return 0
 }
 
 // waits says whether a line's calls only wait, which puts it below all others.
@@ -139,6 +153,9 @@ func (a *Agent) peek(top int) ([]Row, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if a.effective.Collect.Sample > 1 {
+		lines.Scale()
 	}
 	best, other := lines.Top(top, waits)
 	rows := make([]Row, 0, len(best)+1)

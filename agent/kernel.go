@@ -23,6 +23,7 @@ type Kernel interface {
 	EachCgroup(func(id uint64, path string)) error
 	DeleteCgroup(id uint64) error
 	Counters() (bpf.Counters, error)
+	OpenCalls() (uint64, error)
 	NextSlow() (*bpf.SlowCall, error)
 	FlushSlow() error
 }

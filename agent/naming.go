@@ -16,7 +16,7 @@ import (
 type naming struct {
 	kernel  Kernel
 	tree    *procinfo.CgroupTree // nil: no cgroup v2 is mounted
-	boot    time.Time
+	boot    func() time.Time
 	monoNs  func() uint64
 	groupBy string
 	memo    map[bpf.Group]string // of the running harvest
@@ -41,7 +41,7 @@ func newNaming(kernel Kernel, env Env, groupBy string) *naming {
 // have rows. It returns those that have exited.
 func (n *naming) refresh() (exited []bpf.Group, err error) {
 	n.memo, n.who = map[bpf.Group]string{}, map[string]identity{}
-	if n.groupBy != "process" {
+	if !n.byName() {
 		return nil, nil
 	}
 	err = n.kernel.EachProcess(func(g bpf.Group, p bpf.ProcessName) {
@@ -53,11 +53,19 @@ func (n *naming) refresh() (exited []bpf.Group, err error) {
 	return exited, err
 }
 
+// byName: the kernel side keeps these groups' names with their rows.
+func (n *naming) byName() bool { return n.groupBy == "process" || n.groupBy == "comm" }
+
 func (n *naming) learnProcess(g bpf.Group, p bpf.ProcessName) {
+	if n.groupBy == "comm" {
+		n.memo[g] = p.Comm
+		n.who[p.Comm] = identity{process: record.Process{Comm: p.Comm}}
+		return
+	}
 	name := fmt.Sprintf("%s[%d] %d", p.Comm, g.PID, g.ID)
 	n.memo[g] = name
 	n.who[name] = identity{process: record.Process{
-		PID: g.PID, Comm: p.Comm, User: &record.User{ID: p.UID}, StartTime: record.FormatTime(n.boot.Add(time.Duration(g.ID))),
+		PID: g.PID, Comm: p.Comm, User: &record.User{ID: p.UID}, StartTime: record.FormatTime(n.boot().Add(time.Duration(g.ID))),
 	}}
 }
 
@@ -75,7 +83,7 @@ func (n *naming) name(g bpf.Group) string {
 }
 
 func (n *naming) learn(g bpf.Group) string {
-	if n.groupBy == "process" {
+	if n.byName() {
 		name := fmt.Sprintf("[%d] %d", g.PID, g.ID)
 		n.who[name] = identity{process: record.Process{PID: g.PID}}
 		return name
@@ -84,7 +92,7 @@ func (n *naming) learn(g bpf.Group) string {
 	where := procinfo.Unit(path)
 	who := identity{systemd: record.Systemd{Unit: where.Unit, UserUnit: where.UserUnit, Slice: where.Slice}}
 	name := where.Unit + "/" + where.UserUnit
-	if where.Unit == "" {
+	if where.Unit == "" || n.groupBy == "cgroup" {
 		who.cgroup, name = path, path
 	}
 	n.who[name] = who
@@ -106,7 +114,7 @@ func (n *naming) cgroup(id uint64) string {
 
 // free forgets a group that is gone.
 func (n *naming) free(g bpf.Group) error {
-	if n.groupBy == "process" {
+	if n.byName() {
 		return n.kernel.DeleteProcess(g)
 	}
 	return n.kernel.DeleteCgroup(g.ID)
@@ -116,6 +124,10 @@ func (n *naming) free(g bpf.Group) error {
 func (n *naming) label(name string) string {
 	who := n.who[name]
 	switch {
+	case who.cgroup != "":
+		return who.cgroup
+	case who.process.PID == 0 && who.process.Comm != "":
+		return who.process.Comm
 	case who.process.PID != 0:
 		return fmt.Sprintf("%s[%d]", who.process.Comm, who.process.PID)
 	case who.systemd.UserUnit != "":
@@ -123,7 +135,7 @@ func (n *naming) label(name string) string {
 	case who.systemd.Unit != "":
 		return who.systemd.Unit
 	}
-	return who.cgroup
+	return ""
 }
 
 // removed says whether a cgroup is gone, also when another one has its path now.

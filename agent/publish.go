@@ -14,6 +14,7 @@ func (a *Agent) publish() {
 	counters := a.losses(c)
 	counters["enter"], counters["exit"], counters["matched"] = c.Enter, c.Exit, c.Matched
 	counters["died"], counters["exit_without_enter"] = c.Died, c.ExitWithoutEnter
+	counters["restarted"], counters["interrupted"], counters["abandoned"] = c.Suspended, c.Interrupted, c.Abandoned
 	counters["slow"], counters["slow_records"], counters["not_slow"] = c.Slow, a.totals.slow, a.totals.notSlow
 	s := &Status{
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
@@ -83,7 +84,7 @@ func (a *Agent) interval(lines ledger.Lines, intervalNs uint64, final bool) *rec
 	usage := a.env.Usage()
 	r := &record.Interval{
 		IntervalNs: intervalNs, Final: final, Groups: uint64(lines.Groups()), Rows: uint64(len(lines)),
-		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), Balance: balance(c),
+		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), Balance: a.balance(),
 		Cost: record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
 	}
 	r.Count, r.Errors, r.TotalNs = lines.Total()

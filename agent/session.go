@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/syscountd/syscountd/agent/ledger"
@@ -89,9 +88,14 @@ func (s *session) close() error {
 // optionsOf is what the programs are loaded with.
 func optionsOf(p *policy.Policy) bpf.Options {
 	groupBy := map[string]bpf.GroupBy{
-		"none": bpf.GroupByNone, "process": bpf.GroupByProcess, "unit": bpf.GroupByCgroup,
+		"none": bpf.GroupByNone, "process": bpf.GroupByProcess, "unit": bpf.GroupByCgroup, "cgroup": bpf.GroupByCgroup,
+		"comm": bpf.GroupByComm,
 	}
-	return bpf.Options{GroupBy: groupBy[p.Collect.GroupBy], Rows: p.Limits.Groups * rowsPerGroup}
+	mode := map[string]bpf.Mode{"account": bpf.ModeAccount, "count": bpf.ModeCount}
+	return bpf.Options{
+		Mode: mode[p.Collect.Mode], Sample: p.Collect.Sample,
+		GroupBy: groupBy[p.Collect.GroupBy], Rows: p.Limits.Groups * rowsPerGroup,
+	}
 }
 
 // rowsPerGroup: a process uses 5 to 40 syscalls, each on one or two CPUs, in an
@@ -105,17 +109,13 @@ func settingsOf(p *policy.Policy, only []string) func(bpf.Syscall) bpf.Setting {
 	observed := nameSet(expanded)
 	return func(sc bpf.Syscall) bpf.Setting {
 		name := syscalls.Name(sc)
-		return bpf.Setting{
-			ThresholdNs:       thresholdNs(p, sc),
-			Observed:          len(observed) == 0 || observed[name],
-			FD:                fdSource(name),
-			ReplacesRegisters: slices.Contains(replacesRegisters, name),
+		traits := traitsOf(name)
+		if len(observed) == 0 || observed[name] {
+			traits |= bpf.TraitObserved
 		}
+		return bpf.Setting{ThresholdNs: thresholdNs(p, sc), Traits: traits}
 	}
 }
-
-// replacesRegisters: these return into another program or another context.
-var replacesRegisters = []string{"execve", "execveat", "rt_sigreturn", "sigreturn"}
 
 func thresholdNs(p *policy.Policy, sc bpf.Syscall) uint64 {
 	floor := p.Floor(sc)

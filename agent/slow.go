@@ -82,29 +82,23 @@ func errnoName(ret int64) string {
 
 func recordFile(call *bpf.SlowCall) *record.File {
 	kind := call.FDKind.String()
-	switch fdSource(syscalls.Name(call.Syscall)) {
-	case bpf.FDFromFirstArgument:
-		if len(call.Args) > 0 {
-			return &record.File{FD: int32(uint32(call.Args[0])), Kind: kind}
-		}
-	case bpf.FDFromResult:
-		if call.Ret >= 0 {
-			return &record.File{FD: int32(call.Ret), Kind: kind}
-		}
+	switch traits := traitsOf(syscalls.Name(call.Syscall)); {
+	case traits&bpf.TraitFDFirst != 0 && len(call.Args) > 0:
+		return &record.File{FD: int32(uint32(call.Args[0])), Kind: kind}
+	case traits&bpf.TraitFDResult != 0 && call.Ret >= 0:
+		return &record.File{FD: int32(call.Ret), Kind: kind}
 	}
 	return nil
 }
 
 // describeProcess adds what /proc knows, if the process still lives.
 func (a *Agent) describeProcess(p *record.Process, call *bpf.SlowCall) {
-	p.StartTime = record.FormatTime(a.env.Boot.Add(time.Duration(call.ProcessStartNs)))
-	info := a.env.Procs.Lookup(int(call.PID), startTicks(call.ProcessStartNs))
+	p.StartTime = record.FormatTime(a.env.Boot().Add(time.Duration(call.ProcessStartNs)))
+	info := a.procs.Lookup(int(call.PID), startTicks(call.ProcessStartNs))
 	if info.Executable != "" {
 		p.Executable = record.Executable{Name: info.ExecutableName(), Path: info.Executable}
 	}
-	if a.effective.Output.CommandLine {
-		p.CommandLine = info.CommandLine
-	}
+	p.CommandLine = info.CommandLine // read only if the policy wants it
 }
 
 // startTicks is a start time as /proc/PID/stat has it, in units of 10 ms

@@ -155,10 +155,10 @@ func TestTheTableOfDescriptorCallsIsSorted(t *testing.T) {
 			t.Errorf("%q stands before %q", fdCalls[i-1], fdCalls[i])
 		}
 	}
-	for name, want := range map[string]bpf.FDSource{
-		"fsync": bpf.FDFromFirstArgument, "openat": bpf.FDFromResult, "getppid": bpf.FDFromNowhere, "unlinkat": bpf.FDFromNowhere,
+	for name, want := range map[string]bpf.Trait{
+		"fsync": bpf.TraitFDFirst, "openat": bpf.TraitFDResult, "getppid": 0, "unlinkat": 0, "vfork": bpf.TraitFork,
 	} {
-		if got := fdSource(name); got != want {
+		if got := traitsOf(name); got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
 		}
 	}

@@ -31,16 +31,21 @@ func (t *totals) retire(kernel Kernel) {
 	}
 }
 
-// kernel is the sum over all sessions.
+// kernelCounters is the sum over all sessions.
 func (a *Agent) kernelCounters() bpf.Counters {
 	if a.session == nil {
 		return a.totals.ended
 	}
+	return a.totals.ended.Plus(a.sessionCounters())
+}
+
+// sessionCounters are those of the running session.
+func (a *Agent) sessionCounters() bpf.Counters {
 	c, err := a.session.kernel.Counters()
 	if err != nil {
 		a.env.Log.Error("read the counters", "error", err)
 	}
-	return a.totals.ended.Plus(c)
+	return c
 }
 
 // losses are all counters of things lost or held back, by their names in the
@@ -70,15 +75,37 @@ func (t *totals) since(now map[string]uint64) map[string]uint64 {
 	return diff
 }
 
-// balance checks the two equations of struct counters.
-func balance(c bpf.Counters) record.Balance {
-	inFlight := int64(c.Enter - c.Matched - c.Died - c.Overwritten - c.Refiltered)
+// balance checks the equations of struct counters against the calls that are
+// open now. It is about the running session: its programs saw all of it.
+func (a *Agent) balance() record.Balance {
+	before := a.sessionCounters()
+	open, err := a.session.kernel.OpenCalls()
+	if err != nil {
+		a.env.Log.Error("count the open calls", "error", err)
+	}
+	c := a.sessionCounters()
 	return record.Balance{
-		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Died: c.Died, InFlight: inFlight,
-		Overwritten: c.Overwritten, ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered,
-		Residual: int64(c.Exit - c.Matched - c.ExitWithoutEnter - c.Refiltered),
+		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Restarted: c.Suspended, Interrupted: c.Interrupted,
+		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten,
+		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered,
+		Residual: residual(before, c, open),
 	}
 }
+
+// residual is what the equations miss, beyond what the events between two looks
+// at the counters can explain: on a quiet host every single event shows.
+func residual(before, after bpf.Counters, open uint64) uint64 {
+	events := after.Enter - before.Enter + after.Exit - before.Exit + after.Died - before.Died
+	ends := distance(after.Exit, after.Matched+after.Suspended+after.ExitWithoutEnter+after.Refiltered)
+	var begins uint64
+	if after.Enter > 0 { // not in mode count
+		begins = distance(after.Enter, after.Matched+after.Suspended+after.Died+after.Overwritten+after.Refiltered+open)
+	}
+	worst := max(ends, begins)
+	return worst - min(worst, events)
+}
+
+func distance(a, b uint64) uint64 { return max(a, b) - min(a, b) }
 
 func newLimiter(l policy.Limits) *limit.Limiter {
 	return &limit.Limiter{Rate: l.RecordsPerSecond, Burst: l.Burst}

@@ -31,6 +31,23 @@ static __always_inline __u32 syscall_slot(struct task_struct *task, long id)
 	return SLOT_IN(0, NATIVE_SLOTS, nr);
 }
 
+/* arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl */
+static __always_inline long sigreturn_number(struct task_struct *task)
+{
+	return is_compat(task) ? 173 : 15;
+}
+
+static __always_inline long execve_number(struct task_struct *task)
+{
+	return is_compat(task) ? 11 : 59;
+}
+
+/* What the registers say at the end; -1 after rt_sigreturn. */
+static __always_inline long number_at_exit(struct pt_regs *regs)
+{
+	return (int)regs->orig_ax;
+}
+
 /* The registers still hold the arguments at the end of the call. */
 static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 args[6])
 {
@@ -67,6 +84,23 @@ static __always_inline __u32 syscall_slot(struct task_struct *task, long id)
 	if (is_compat(task))
 		return SLOT_IN(NATIVE_SLOTS, COMPAT_SLOTS, nr);
 	return SLOT_IN(0, NATIVE_SLOTS, nr);
+}
+
+/* include/uapi/asm-generic/unistd.h, arch/arm64/tools/syscall_32.tbl */
+static __always_inline long sigreturn_number(struct task_struct *task)
+{
+	return is_compat(task) ? 173 : 139;
+}
+
+static __always_inline long execve_number(struct task_struct *task)
+{
+	return is_compat(task) ? 11 : 221;
+}
+
+/* What the registers say at the end; -1 after rt_sigreturn and execve. */
+static __always_inline long number_at_exit(struct pt_regs *regs)
+{
+	return regs->syscallno;
 }
 
 static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 args[6])

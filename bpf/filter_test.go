@@ -40,7 +40,10 @@ func TestFilterBySyscall(t *testing.T) {
 	child := bpftest.Start(t, script)
 	tracer := running(t, Options{GroupBy: GroupByNone}, Filter{PIDFDs: []int{pidfd(t, child)}})
 	err := tracer.SetSyscalls(func(sc Syscall) Setting {
-		return Setting{Observed: sc.Nr == unix.SYS_READ && sc.ABI == parts[0].abi, ThresholdNs: Never}
+		if sc == (Syscall{parts[0].abi, unix.SYS_READ}) {
+			return Setting{Traits: TraitObserved, ThresholdNs: Never}
+		}
+		return Setting{ThresholdNs: Never}
 	})
 	if err != nil {
 		t.Fatal(err)

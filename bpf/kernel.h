@@ -82,6 +82,15 @@ struct signal_struct {
 	atomic_t live; /* threads that have not ended */
 };
 
+struct sigaction {
+	void *sa_handler;
+	unsigned long sa_flags;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
 struct super_block {
 	unsigned long s_magic;
 };
@@ -132,10 +141,16 @@ struct pt_regs {
 struct pt_regs {
 	__u64 regs[31];
 	__u64 orig_x0;
+	__s32 syscallno;
 };
 #else
 #error "no system call convention for this architecture"
 #endif
+
+/* The context of an iterator over tasks: kernel/bpf/task_iter.c. */
+struct bpf_iter__task {
+	struct task_struct *task;
+};
 
 #pragma clang attribute pop
 

@@ -9,30 +9,44 @@ const (
 	GroupByNone    = GroupBy(syscountGroupByGROUP_BY_NONE)
 	GroupByProcess = GroupBy(syscountGroupByGROUP_BY_PROCESS)
 	GroupByCgroup  = GroupBy(syscountGroupByGROUP_BY_CGROUP)
+	GroupByComm    = GroupBy(syscountGroupByGROUP_BY_COMM)
+)
+
+// Mode says at which ends of a call we look.
+type Mode uint8
+
+// The modes.
+const (
+	ModeAccount Mode = iota // both: counts and times
+	ModeCount               // the end only: counts
 )
 
 // Options are fixed when the programs are loaded.
 type Options struct {
+	Mode    Mode
+	Sample  int // ModeAccount: the clock is read in one of so many calls; 0 and 1: in all
 	GroupBy GroupBy
 	Rows    int // rows (group, syscall, CPU) of at most about 700 bytes each
 }
 
 // Setting is what the kernel side has to know about a syscall.
 type Setting struct {
-	ThresholdNs       uint64 // calls at least this long are handed over; Never: none
-	Observed          bool   // counted at all
-	FD                FDSource
-	ReplacesRegisters bool // when it succeeds, no arguments are left at its end
+	ThresholdNs uint64 // calls at least this long are handed over; Never: none
+	Traits      Trait
 }
 
-// FDSource says where a call's file descriptor is found.
-type FDSource uint8
+// Trait is a set of what the kernel side knows of a syscall by its name.
+type Trait uint8
 
-// The places.
+// The traits; each is explained in enum trait of syscount.h.
 const (
-	FDFromNowhere       = FDSource(syscountFdSourceFD_FROM_NOWHERE)
-	FDFromFirstArgument = FDSource(syscountFdSourceFD_FROM_FIRST_ARGUMENT)
-	FDFromResult        = FDSource(syscountFdSourceFD_FROM_RESULT)
+	TraitObserved     = Trait(syscountTraitTRAIT_OBSERVED)
+	TraitFDFirst      = Trait(syscountTraitTRAIT_FD_FIRST)
+	TraitFDResult     = Trait(syscountTraitTRAIT_FD_RESULT)
+	TraitNewRegisters = Trait(syscountTraitTRAIT_NEW_REGISTERS)
+	TraitSigreturn    = Trait(syscountTraitTRAIT_SIGRETURN)
+	TraitRestart      = Trait(syscountTraitTRAIT_RESTART)
+	TraitFork         = Trait(syscountTraitTRAIT_FORK)
 )
 
 // Never is a threshold that no call reaches.

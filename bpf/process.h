@@ -68,12 +68,12 @@ static __always_inline bool is_marked(struct task_struct *task, struct task_stru
 static __always_inline void keep_process_name(struct counters *c, struct task_struct *task, struct row_key *row)
 {
 	struct process_key key = { .start_ns = row->group, .pid = row->pid };
-	struct task_struct *leader = task->group_leader;
+	struct task_struct *named = row_group == GROUP_BY_COMM ? task : task->group_leader;
 	struct process_name name = {};
 
-	name.cgroup = cgroup_of(leader);
-	name.uid = leader->cred->uid.val;
-	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), leader->comm);
+	name.cgroup = BPF_CORE_READ(named, cgroups, dfl_cgrp, kn, id);
+	name.uid = BPF_CORE_READ(named, cred, uid.val);
+	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), named->comm);
 	if (bpf_map_update_elem(&process_names, &key, &name, BPF_ANY))
 		c->process_names_failed++;
 }

@@ -29,9 +29,11 @@ type RowKey struct {
 // grow; differences between two reads are what happened in between. The
 // extremes are those of the interval that was asked for, 0 if it had no call.
 type Row struct {
-	Count, Errors, TotalNs uint64
-	MinNs, MaxNs           uint64
-	Histogram              *[HistogramSlots]uint32 // modulo 2^32; valid during the callback only
+	Count, Errors uint64
+	Timed         uint64 // of Count, the calls whose time was taken: all below is of these
+	TotalNs       uint64
+	MinNs, MaxNs  uint64
+	Histogram     *[HistogramSlots]uint32 // modulo 2^32; valid during the callback only
 }
 
 // EndInterval begins a new interval and returns the number of the old one.
@@ -63,7 +65,7 @@ func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
 }
 
 func rowOf(v *syscountRow, interval uint32) Row {
-	row := Row{Count: v.Count, Errors: v.Errors, TotalNs: v.TotalNs, Histogram: &v.Histogram}
+	row := Row{Count: v.Count, Errors: v.Errors, Timed: v.Timed, TotalNs: v.TotalNs, Histogram: &v.Histogram}
 	if e := &v.Extremes[interval&1]; e.Interval == interval {
 		row.MinNs, row.MaxNs = e.MinNs, e.MaxNs
 	}

@@ -30,7 +30,7 @@ static __noinline struct row *first_row(struct counters *c, struct task_struct *
 	struct row *row = new_row(&rows, key);
 
 	if (row) {
-		if (row_group == GROUP_BY_PROCESS)
+		if (row_group == GROUP_BY_PROCESS || row_group == GROUP_BY_COMM)
 			keep_process_name(c, task, key);
 		return row;
 	}
@@ -38,45 +38,44 @@ static __noinline struct row *first_row(struct counters *c, struct task_struct *
 	return rest_row(key);
 }
 
-static __always_inline struct row *row_of(struct counters *c, struct task_struct *task, struct thread *t)
+/* Multiplicative hash of the 16 bytes; the name itself is kept beside the rows. */
+static __always_inline __u64 comm_hash(struct task_struct *task)
+{
+	const __u64 *words = (const __u64 *)task->comm;
+
+	return ((words[0] ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL ^ words[1]) * 0xc4ceb9fe1a85ec53ULL | 1;
+}
+
+static __always_inline struct row *row_of(struct counters *c, struct task_struct *task, struct thread *t, __u32 slot)
 {
 	struct row_key key = {
 		.group = t->group,
 		.pid = t->pid,
-		.syscall = t->syscall,
+		.syscall = slot,
 		.cpu = bpf_get_smp_processor_id(),
 	};
 	struct row *row;
 
 	if (row_group == GROUP_BY_NONE)
 		return rest_row(&key);
+	if (row_group == GROUP_BY_COMM)
+		key.group = comm_hash(task); /* each time: a thread may rename itself */
 	row = bpf_map_lookup_elem(&rows, &key);
 	return row ?: first_row(c, task, &key);
 }
 
-/* Restarts inside the kernel (include/linux/errno.h) are not errors: the call goes on. */
 static __always_inline bool is_error(long ret)
 {
-	if (ret >= 0 || ret < -4095)
-		return false;
-	return ret != -512 && ret != -513 && ret != -514 && ret != -516;
+	return ret < 0 && ret >= -4095;
 }
 
-static __always_inline void account(struct counters *c, struct task_struct *task, struct thread *t, __u64 ns,
-				    long ret)
+static __always_inline void add_time(struct row *row, __u64 ns)
 {
-	struct row *row = row_of(c, task, t);
-	struct extremes *e;
-	__u32 slot;
+	struct extremes *e = &row->extremes[interval & 1];
+	__u32 slot = slot_of_ns(ns);
 
-	if (!row) {
-		c->rows_failed++;
-		return;
-	}
-	row->count++;
-	row->errors += is_error(ret);
+	row->timed++;
 	row->total_ns += ns;
-	e = &row->extremes[interval & 1];
 	if (e->interval != interval) {
 		e->interval = interval;
 		e->min_ns = ns;
@@ -86,9 +85,24 @@ static __always_inline void account(struct counters *c, struct task_struct *task
 	} else if (ns > e->max_ns) {
 		e->max_ns = ns;
 	}
-	slot = slot_of_ns(ns);
 	if (slot < HISTOGRAM_SLOTS)
 		row->histogram[slot]++;
+}
+
+/* Adds a call to its row; its time too, unless it was not taken. */
+static __always_inline void account(struct counters *c, struct task_struct *task, struct thread *t, __u32 slot,
+				    __u64 start_ns, __u64 ns, long ret)
+{
+	struct row *row = row_of(c, task, t, slot);
+
+	if (!row) {
+		c->rows_failed++;
+		return;
+	}
+	row->count++;
+	row->errors += is_error(ret);
+	if (start_ns != UNTIMED)
+		add_time(row, ns);
 }
 
 #endif

@@ -9,6 +9,7 @@ const (
 	compatSlots = uint32(syscountSlotsCOMPAT_SLOTS)
 	x32Slots    = uint32(syscountSlotsX32SLOTS)
 	allSlots    = uint32(syscountSlotsSYSCALL_SLOTS)
+	tableSlots  = uint32(syscountSlotsTABLE_SLOTS)
 )
 
 // part is a run of slots that belongs to one ABI; its last slot takes the

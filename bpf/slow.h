@@ -25,7 +25,7 @@
 
 static __always_inline __u64 threshold_of(__u32 slot)
 {
-	return slot < SYSCALL_SLOTS ? threshold_ns[slot] : ~0ULL;
+	return threshold_ns[table_index(slot)];
 }
 
 /* Documentation/admin-guide/devices.txt: tty, console, serial and pseudo-terminal majors. */
@@ -92,13 +92,6 @@ static __always_inline __u8 kind_of_fd(struct task_struct *task, __u64 fd)
 	return kind_of_inode(BPF_CORE_READ(file, f_inode));
 }
 
-/* A call at its end; CLOCK_MONOTONIC. */
-struct ended {
-	__u64 start_ns;
-	__u64 end_ns;
-	__s64 ret;
-};
-
 /* About 1 us, at the end of a call that took at least its threshold. False: the ring is full. */
 static __noinline bool hand_over(struct task_struct *task, struct thread *t, struct pt_regs *regs,
 				 const struct ended *ended)
@@ -107,8 +100,6 @@ static __noinline bool hand_over(struct task_struct *task, struct thread *t, str
 	__u32 slot = t->syscall;
 	struct slow_call *call;
 
-	if (slot >= SYSCALL_SLOTS)
-		return true;
 	call = bpf_ringbuf_reserve(&slow_calls, sizeof(*call), 0);
 	if (!call)
 		return false;
@@ -117,15 +108,16 @@ static __noinline bool hand_over(struct task_struct *task, struct thread *t, str
 	call->end_ns = ended->end_ns;
 	call->ret = ended->ret;
 	call->syscall = slot;
-	call->has_args = !(replaces_registers[slot] && ended->ret == 0);
+	call->has_args = !(has_trait(slot, TRAIT_NEW_REGISTERS) && ended->ret == 0);
 	if (call->has_args)
 		read_args(regs, slot, call->args);
-	if (call->has_args && fd_from[slot] == FD_FROM_FIRST_ARGUMENT)
+	if (call->has_args && has_trait(slot, TRAIT_FD_FIRST))
 		call->fd_kind = kind_of_fd(task, call->args[0]);
-	else if (fd_from[slot] == FD_FROM_RESULT && ended->ret >= 0)
+	else if (has_trait(slot, TRAIT_FD_RESULT) && ended->ret >= 0)
 		call->fd_kind = kind_of_fd(task, ended->ret);
 	call->process_start_ns = leader->start_boottime;
-	call->cgroup = t->cgroup;
+	call->cgroup = cgroup_of(task);
+	keep_cgroup_path(task, call->cgroup);
 	call->pid = pid_in_our_namespace(leader);
 	call->tid = pid_in_our_namespace(task);
 	call->parent = pid_in_our_namespace(BPF_CORE_READ(leader, real_parent, group_leader));
@@ -133,6 +125,24 @@ static __noinline bool hand_over(struct task_struct *task, struct thread *t, str
 	bpf_probe_read_kernel_str(call->comm, sizeof(call->comm), task->comm);
 	bpf_ringbuf_submit(call, 0);
 	return true;
+}
+
+/* The end of a call that had begun: its row, and the slow path if it took its threshold. */
+static __always_inline void finish(struct counters *c, struct task_struct *task, struct thread *t, struct pt_regs *regs,
+				   struct ended *ended)
+{
+	__u32 slot = t->syscall;
+
+	if (ended->end_ns < ended->start_ns) {
+		c->negative++;
+		ended->end_ns = ended->start_ns;
+	}
+	account(c, task, t, slot, ended->start_ns, ended->end_ns - ended->start_ns, ended->ret);
+	if (ended->start_ns == UNTIMED || ended->end_ns - ended->start_ns < threshold_of(slot))
+		return;
+	c->slow++;
+	if (!hand_over(task, t, regs, ended))
+		c->ring_full++;
 }
 
 #endif

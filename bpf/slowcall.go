@@ -27,7 +27,7 @@ type SlowCall struct {
 	StartNs, EndNs uint64 // CLOCK_MONOTONIC
 	Ret            int64  // as the kernel returned it: -errno on failure
 	Args           []uint64
-	FDKind         FDKind // of what its FDSource names
+	FDKind         FDKind // of the descriptor that its traits name
 
 	PID, TID, Parent uint32 // in our own PID namespace; Parent 0: outside of it
 	UID              uint32

@@ -15,10 +15,10 @@ func slowFrom(t *testing.T, child *bpftest.Child, nr int32, thresholdNs uint64) 
 	t.Helper()
 	tracer := running(t, Options{GroupBy: GroupByNone}, Filter{PIDFDs: []int{pidfd(t, child)}})
 	err := tracer.SetSyscalls(func(sc Syscall) Setting {
-		s := Setting{Observed: true, ThresholdNs: Never}
+		s := Setting{Traits: TraitObserved, ThresholdNs: Never}
 		if sc == (Syscall{parts[0].abi, nr}) {
 			s.ThresholdNs = thresholdNs
-			s.FD = map[int32]FDSource{unix.SYS_READ: FDFromFirstArgument, unix.SYS_OPENAT: FDFromResult}[nr]
+			s.Traits |= map[int32]Trait{unix.SYS_READ: TraitFDFirst, unix.SYS_OPENAT: TraitFDResult}[nr]
 		}
 		return s
 	})

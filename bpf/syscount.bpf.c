@@ -2,12 +2,13 @@
 
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The kernel side of mode account. A call's beginning is stamped into its
+ * The kernel side. In mode account a call's beginning is stamped into its
  * thread's record; its end adds the duration to one row and, at or over the
- * threshold of its syscall, hands the call over to user space.
+ * threshold of its syscall, hands the call over to user space. In mode count
+ * the end alone is seen, and counted.
  *
- * The order of the file: configuration, maps, who is observed, rows, the slow
- * path, programs.
+ * The order of the file: configuration, maps, who is observed, rows, restarts,
+ * the slow path, programs.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -21,6 +22,7 @@
 
 /* Fixed at load: the verifier removes what they switch off. */
 const volatile __u32 row_group = GROUP_BY_NONE;
+const volatile __u32 sample = 1; /* the clock is read in one of so many calls */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
 volatile __u32 pidns_level = 0;
@@ -32,14 +34,12 @@ volatile __u32 generation = 1; /* of the filter: a verdict of another one is mad
 volatile __u32 interval = 1; /* number of the running interval; 0 is that of an empty row */
 volatile bool filter_pids = false;
 volatile bool filter_cgroups = false;
-volatile __u64 threshold_ns[SYSCALL_SLOTS] = {}; /* lowest that could be slow; ~0: never */
-volatile __u8 observed_syscall[SYSCALL_SLOTS] = {}; /* filter by syscall; all: 1 */
-volatile __u8 fd_from[SYSCALL_SLOTS] = {}; /* enum fd_source */
-volatile __u8 replaces_registers[SYSCALL_SLOTS] = {}; /* no arguments left at the end */
+volatile __u64 threshold_ns[TABLE_SLOTS] = {}; /* lowest that could be slow; ~0: never */
+volatile __u8 traits[TABLE_SLOTS] = {}; /* enum trait */
 
 /* Only pointers to these types keep them in BTF, from which bpf2go reads them. */
 const enum fd_kind *unused_fd_kind __attribute__((unused));
-const enum fd_source *unused_fd_source __attribute__((unused));
+const enum trait *unused_trait __attribute__((unused));
 const enum cgroup_path_end *unused_cgroup_path_end __attribute__((unused));
 const enum slots *unused_slots __attribute__((unused));
 const enum histogram *unused_histogram __attribute__((unused));
@@ -56,8 +56,18 @@ struct thread {
 	__u32 generation; /* of the verdict */
 	__u16 syscall; /* slot of the open call */
 	__u8 observed; /* the verdict */
-	__u8 _pad[5];
+	__u8 ended_once; /* mode count: this thread has ended a call before */
+	__u8 executed; /* mode count: execve has replaced the program, its end is to come */
+
+	/* A call that the kernel may restart: see restart.h. */
+	__u8 handlers; /* signal handlers that run meanwhile */
+	__u16 suspended; /* its slot */
+	__s64 suspended_ret; /* 0: none */
+	__u64 suspended_start_ns;
+	__u64 suspended_end_ns;
 };
+
+#define UNTIMED 1 /* start_ns of a call whose time is not taken */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -169,53 +179,35 @@ static __always_inline struct counters *cpu_counters(void)
 	return bpf_map_lookup_elem(&counters_of_cpu, &zero);
 }
 
+/* A slot as an index that the verifier sees to be in bounds; the compiler would drop the mask. */
+static __always_inline __u32 table_index(__u32 slot)
+{
+	barrier_var(slot);
+	return slot & (TABLE_SLOTS - 1);
+}
+
+static __always_inline bool has_trait(__u32 slot, __u8 trait)
+{
+	return traits[table_index(slot)] & trait;
+}
+
 /* --- who is observed --- */
 
 #include "cgroup.h"
 #include "process.h"
-
-static __always_inline bool is_target(struct task_struct *task, struct task_struct *leader, __u64 cgroup)
-{
-	if (filter_pids && is_marked(task, leader))
-		return true;
-	return filter_cgroups && is_below_target(task);
-}
-
-/*
- * The verdict on a thread, made on its first call under a filter and after it
- * moved to another cgroup; all its other calls find it made.
- */
-static __noinline void decide(struct task_struct *task, struct thread *t, __u64 cgroup)
-{
-	struct task_struct *leader = task->group_leader;
-	__u32 current_generation = generation;
-
-	t->observed = false;
-	t->cgroup = cgroup;
-	t->pid = 0;
-	t->group = 0;
-	if (is_nameable(task) && !is_self(leader))
-		t->observed = !(filter_pids || filter_cgroups) || is_target(task, leader, cgroup);
-	t->generation = current_generation;
-	if (!t->observed)
-		return;
-	keep_cgroup_path(task, cgroup);
-	if (row_group == GROUP_BY_PROCESS) {
-		t->group = leader->start_boottime;
-		t->pid = pid_in_our_namespace(leader);
-	} else if (row_group == GROUP_BY_CGROUP) {
-		t->group = cgroup;
-	}
-}
-
-static __always_inline bool is_decided(struct thread *t, __u64 cgroup)
-{
-	return t->generation == generation && t->cgroup == cgroup;
-}
+#include "verdict.h"
 
 /* --- rows --- */
 
 #include "row.h"
+
+/* --- restarts --- */
+
+#include "restart.h"
+
+/* --- mode count --- */
+
+#include "count.h"
 
 /* --- the slow path --- */
 
@@ -223,84 +215,135 @@ static __always_inline bool is_decided(struct thread *t, __u64 cgroup)
 
 /* --- programs --- */
 
+/*
+ * When the clock is read in one of N calls only, the gaps between these are
+ * random with mean N: a fixed gap would fall into step with a program's loop.
+ */
+static __always_inline __u64 start_time(struct counters *c)
+{
+	if (sample <= 1)
+		return bpf_ktime_get_ns();
+	if (c->skip > 1) {
+		c->skip--;
+		return UNTIMED;
+	}
+	c->random = c->random * 1664525 + 1013904223; /* Numerical Recipes' generator: its high bits will do */
+	c->skip = 1 + (c->random >> 8) % (2 * sample - 1);
+	return bpf_ktime_get_ns();
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long id)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct counters *c = cpu_counters();
-	struct thread *t;
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct counters *c;
+	__u64 start_ns;
 	__u32 slot;
-	__u64 cgroup;
 
-	if (!c)
-		return 0;
-	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t) {
-		c->storage_failed++;
-		return 0;
-	}
-	cgroup = cgroup_of(task);
-	if (!is_decided(t, cgroup))
-		decide(task, t, cgroup);
-	if (!t->observed)
+	if (!is_observed(task, t))
 		return 0;
 	slot = syscall_slot(task, id);
-	if (slot >= SYSCALL_SLOTS || !observed_syscall[slot])
+	c = cpu_counters();
+	if (!c || !has_trait(slot, TRAIT_OBSERVED))
 		return 0;
 	c->enter++;
 	if (t->start_ns)
 		c->overwritten++;
+	start_ns = t->suspended_ret ? resume(c, t, &slot) : 0;
 	t->syscall = slot;
-	t->start_ns = bpf_ktime_get_ns();
+	t->start_ns = start_ns ?: start_time(c);
 	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
-	struct ended ended = { .ret = ret };
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct counters *c = cpu_counters();
-	struct thread *t;
-	__u64 cgroup;
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct counters *c;
+	struct ended ended = { .ret = ret };
 
+	if (t && !t->start_ns && !t->observed)
+		return 0;
+	c = cpu_counters();
 	if (!c)
 		return 0;
-	t = bpf_task_storage_get(&threads, task, NULL, 0);
-	if (!t) {
-		c->exit++;
+	c->exit++;
+	if (!t || !t->start_ns) {
 		c->exit_without_enter++;
 		return 0;
 	}
 	ended.start_ns = t->start_ns;
-	if (!ended.start_ns) {
-		if (t->observed) {
-			c->exit++;
-			c->exit_without_enter++;
-		}
-		return 0;
-	}
-	ended.end_ns = bpf_ktime_get_ns();
+	ended.end_ns = ended.start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
 	t->start_ns = 0;
-	c->exit++;
-	cgroup = cgroup_of(task);
-	if (!is_decided(t, cgroup))
-		decide(task, t, cgroup);
-	if (!t->observed) {
+	if (!is_observed(task, t)) {
 		c->refiltered++;
 		return 0;
 	}
+	if (is_restart(ret)) {
+		suspend(c, t, &ended);
+		return 0;
+	}
 	c->matched++;
-	if (ended.end_ns < ended.start_ns) {
-		c->negative++;
-		ended.end_ns = ended.start_ns;
+	finish(c, task, t, regs, &ended);
+	return 0;
+}
+
+/* Mode count: no beginning, no clock. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit_count, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct ended ended = { .start_ns = UNTIMED, .end_ns = UNTIMED, .ret = ret };
+	struct counters *c;
+	__u32 slot;
+
+	if (!is_observed(task, t))
+		return 0;
+	slot = slot_at_exit(task, t, regs);
+	c = cpu_counters();
+	if (!c || !has_trait(slot, TRAIT_OBSERVED))
+		return 0;
+	c->exit++;
+	if (is_fork_child(t, slot, ret)) {
+		c->exit_without_enter++;
+		return 0;
 	}
-	account(c, task, t, ended.end_ns - ended.start_ns, ret);
-	if (ended.end_ns - ended.start_ns >= threshold_of(t->syscall)) {
-		c->slow++;
-		if (!hand_over(task, t, regs, &ended))
-			c->ring_full++;
+	if (t->suspended_ret)
+		resume(c, t, &slot);
+	t->syscall = slot;
+	if (is_restart(ret)) {
+		suspend(c, t, &ended);
+		return 0;
 	}
+	c->matched++;
+	account(c, task, t, slot, UNTIMED, 0, ret);
+	return 0;
+}
+
+/* Mode count: execve's number is lost at its end on arm64. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task)
+{
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (t)
+		t->executed = true;
+	return 0;
+}
+
+/* A handler decides whether the call that its signal interrupted goes on. */
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(signal_deliver, int sig, void *info, struct k_sigaction *action)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct counters *c = cpu_counters();
+
+	if (c && t && t->suspended_ret)
+		interrupt(c, task, t, action);
 	return 0;
 }
 
@@ -314,10 +357,31 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	/* The last thread may have slept since before we were attached, and have no record. */
 	if (row_group == GROUP_BY_PROCESS && !task->signal->live.counter)
 		mark_exited(task->group_leader);
-	if (!c || !t || !t->start_ns)
+	if (!c || !t)
 		return 0;
+	if (t->suspended_ret)
+		c->abandoned++;
+	if (t->start_ns)
+		c->died++;
+	t->suspended_ret = 0;
 	t->start_ns = 0;
-	c->died++;
+	return 0;
+}
+
+/* Counts the open calls of all threads: what is in flight, as an independent figure. */
+__u64 open_calls = 0;
+
+SEC("iter/task")
+int count_open(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread *t;
+
+	if (!task)
+		return 0;
+	t = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (t && t->start_ns)
+		open_calls++;
 	return 0;
 }
 

@@ -27,6 +27,7 @@ enum slots {
 	COMPAT_SLOTS = 512,
 	X32_SLOTS = 576,
 	SYSCALL_SLOTS = NATIVE_SLOTS + COMPAT_SLOTS + X32_SLOTS,
+	TABLE_SLOTS = 2048, /* length of tables by slot: a power of two, to mask an index with */
 };
 
 /* Histogram slots: see slot_of_ns() in histogram.h. */
@@ -39,6 +40,18 @@ enum group_by {
 	GROUP_BY_NONE = 0,
 	GROUP_BY_PROCESS = 1,
 	GROUP_BY_CGROUP = 2,
+	GROUP_BY_COMM = 3,
+};
+
+/* What the kernel side knows of a syscall by its name; bits of traits[]. */
+enum trait {
+	TRAIT_OBSERVED = 1, /* counted at all */
+	TRAIT_FD_FIRST = 2, /* the first argument is a descriptor */
+	TRAIT_FD_RESULT = 4, /* the result is a descriptor */
+	TRAIT_NEW_REGISTERS = 8, /* if it succeeds no arguments are left at its end: execve, rt_sigreturn */
+	TRAIT_SIGRETURN = 16, /* ends a signal handler */
+	TRAIT_RESTART = 32, /* restart_syscall: goes on with the call that was interrupted */
+	TRAIT_FORK = 64, /* ends twice: in the parent, and in the child, where it did not begin */
 };
 
 /*
@@ -47,7 +60,7 @@ enum group_by {
  * memory only on the CPUs where the calls happen.
  */
 struct row_key {
-	__u64 group; /* process: start time; cgroup: its id; 0: all that have no row of their own */
+	__u64 group; /* process: start time; cgroup: its id; comm: its hash; 0: all that have no row of their own */
 	__u32 pid; /* process: thread group id in the agent's PID namespace; else 0 */
 	__u16 syscall; /* slot */
 	__u16 cpu;
@@ -68,12 +81,13 @@ struct extremes {
 struct row {
 	__u64 count;
 	__u64 errors;
+	__u64 timed; /* calls of which the time was taken: the fields below are of these */
 	__u64 total_ns;
 	struct extremes extremes[2]; /* by interval & 1 */
 	__u32 histogram[HISTOGRAM_SLOTS]; /* modulo 2^32: read at least once in 2^32 calls */
 };
 
-/* Whose row it is; written with the first row of a process. */
+/* Whose row it is; written with the first row of a process, or of a comm (start_ns: its hash, pid 0). */
 struct process_key {
 	__u64 start_ns; /* CLOCK_BOOTTIME */
 	__u32 pid;
@@ -112,13 +126,20 @@ struct cgroup_name {
 };
 
 /*
- * Per CPU. enter = matched + died + in flight + overwritten + refiltered and
- * exit = matched + exit_without_enter + refiltered hold at all times.
+ * Per CPU. These hold at all times:
+ *   enter = matched + suspended + died + in flight + overwritten + refiltered
+ *   exit = matched + suspended + exit_without_enter + refiltered
+ *   suspended = resumed + interrupted + abandoned + waiting for their signal
+ * and the rows hold matched + interrupted calls.
  */
 struct counters {
 	__u64 enter; /* calls of observed threads that began */
 	__u64 exit; /* calls of observed threads that ended */
-	__u64 matched; /* ended calls that had begun: these are in the rows */
+	__u64 matched; /* ended calls that had begun */
+	__u64 suspended; /* left to the kernel's restart (-512 to -516): the call goes on */
+	__u64 resumed; /* begun again after that: one call, from its first beginning */
+	__u64 interrupted; /* ended by a handler instead: EINTR */
+	__u64 abandoned; /* neither: the handler jumped elsewhere, or the thread died */
 	__u64 died; /* the thread ended in the call: exit, exit_group, killed */
 	__u64 overwritten; /* a call began before the last one had ended */
 	__u64 exit_without_enter; /* fork child, denied by seccomp, in flight at attach */
@@ -131,6 +152,9 @@ struct counters {
 	__u64 ring_full; /* of these, not handed over */
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
 	__u64 process_names_failed; /* a process whose name could not be kept */
+
+	__u32 skip; /* sampling: calls until the next that is timed */
+	__u32 random; /* sampling: state of the generator */
 };
 
 /* What a file descriptor is. */
@@ -145,13 +169,6 @@ enum fd_kind {
 	FD_SOCKET = 7,
 	FD_ANON = 8, /* eventfd, epoll, timerfd, io_uring, ... */
 	FD_PSEUDO = 9, /* a file that the kernel makes up: /proc, /sys, tracefs, ... */
-};
-
-/* Where a call's descriptor is found. */
-enum fd_source {
-	FD_FROM_NOWHERE = 0,
-	FD_FROM_FIRST_ARGUMENT = 1,
-	FD_FROM_RESULT = 2, /* open and its kin */
 };
 
 /* A call that reached its threshold; times are CLOCK_MONOTONIC. */
@@ -174,7 +191,7 @@ struct slow_call {
 };
 
 _Static_assert(sizeof(struct row_key) == 16, "hashed and compared as bytes: no gaps");
-_Static_assert(sizeof(struct row) == 24 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the size in docs/architecture.md");
+_Static_assert(sizeof(struct row) == 32 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the size in docs/architecture.md");
 _Static_assert(sizeof(struct process_key) == 16, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct slow_call) == 128, "no hidden padding");
 

@@ -38,6 +38,10 @@ type syscountCounters struct {
 	Enter              uint64
 	Exit               uint64
 	Matched            uint64
+	Suspended          uint64
+	Resumed            uint64
+	Interrupted        uint64
+	Abandoned          uint64
 	Died               uint64
 	Overwritten        uint64
 	ExitWithoutEnter   uint64
@@ -50,6 +54,8 @@ type syscountCounters struct {
 	RingFull           uint64
 	CgroupNamesFailed  uint64
 	ProcessNamesFailed uint64
+	Skip               uint32
+	Random             uint32
 }
 
 type syscountFdKind uint32
@@ -67,20 +73,13 @@ const (
 	syscountFdKindFD_PSEUDO syscountFdKind = 9
 )
 
-type syscountFdSource uint32
-
-const (
-	syscountFdSourceFD_FROM_NOWHERE        syscountFdSource = 0
-	syscountFdSourceFD_FROM_FIRST_ARGUMENT syscountFdSource = 1
-	syscountFdSourceFD_FROM_RESULT         syscountFdSource = 2
-)
-
 type syscountGroupBy uint32
 
 const (
 	syscountGroupByGROUP_BY_NONE    syscountGroupBy = 0
 	syscountGroupByGROUP_BY_PROCESS syscountGroupBy = 1
 	syscountGroupByGROUP_BY_CGROUP  syscountGroupBy = 2
+	syscountGroupByGROUP_BY_COMM    syscountGroupBy = 3
 )
 
 type syscountHistogram uint32
@@ -108,6 +107,7 @@ type syscountRow struct {
 	_        structs.HostLayout
 	Count    uint64
 	Errors   uint64
+	Timed    uint64
 	TotalNs  uint64
 	Extremes [2]struct {
 		_        structs.HostLayout
@@ -140,6 +140,7 @@ const (
 	syscountSlotsCOMPAT_SLOTS  syscountSlots = 512
 	syscountSlotsX32SLOTS      syscountSlots = 576
 	syscountSlotsSYSCALL_SLOTS syscountSlots = 1600
+	syscountSlotsTABLE_SLOTS   syscountSlots = 2048
 )
 
 type syscountSlowCall struct {
@@ -162,16 +163,34 @@ type syscountSlowCall struct {
 }
 
 type syscountThread struct {
-	_          structs.HostLayout
-	StartNs    uint64
-	Group      uint64
-	Cgroup     uint64
-	Pid        uint32
-	Generation uint32
-	Syscall    uint16
-	Observed   uint8
-	Pad        [5]uint8
+	_                structs.HostLayout
+	StartNs          uint64
+	Group            uint64
+	Cgroup           uint64
+	Pid              uint32
+	Generation       uint32
+	Syscall          uint16
+	Observed         uint8
+	EndedOnce        uint8
+	Executed         uint8
+	Handlers         uint8
+	Suspended        uint16
+	SuspendedRet     int64
+	SuspendedStartNs uint64
+	SuspendedEndNs   uint64
 }
+
+type syscountTrait uint32
+
+const (
+	syscountTraitTRAIT_OBSERVED      syscountTrait = 1
+	syscountTraitTRAIT_FD_FIRST      syscountTrait = 2
+	syscountTraitTRAIT_FD_RESULT     syscountTrait = 4
+	syscountTraitTRAIT_NEW_REGISTERS syscountTrait = 8
+	syscountTraitTRAIT_SIGRETURN     syscountTrait = 16
+	syscountTraitTRAIT_RESTART       syscountTrait = 32
+	syscountTraitTRAIT_FORK          syscountTrait = 64
+)
 
 // Names of all BPF objects in the ELF.
 //
@@ -189,28 +208,32 @@ const (
 	syscountMapTargetCgroups       = "target_cgroups"
 	syscountMapTargetNames         = "target_names"
 	syscountMapThreads             = "threads"
+	syscountProgCountOpen          = "count_open"
 	syscountProgLocate             = "locate"
+	syscountProgProcessExec        = "process_exec"
 	syscountProgProcessExit        = "process_exit"
+	syscountProgSignalDeliver      = "signal_deliver"
 	syscountProgSysEnter           = "sys_enter"
 	syscountProgSysExit            = "sys_exit"
+	syscountProgSysExitCount       = "sys_exit_count"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
-	syscountVarFdFrom              = "fd_from"
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarGeneration          = "generation"
 	syscountVarInterval            = "interval"
-	syscountVarObservedSyscall     = "observed_syscall"
+	syscountVarOpenCalls           = "open_calls"
 	syscountVarPidnsInum           = "pidns_inum"
 	syscountVarPidnsLevel          = "pidns_level"
-	syscountVarReplacesRegisters   = "replaces_registers"
 	syscountVarRowGroup            = "row_group"
+	syscountVarSample              = "sample"
 	syscountVarThresholdNs         = "threshold_ns"
+	syscountVarTraits              = "traits"
 	syscountVarUnusedCgroupPathEnd = "unused_cgroup_path_end"
 	syscountVarUnusedFdKind        = "unused_fd_kind"
-	syscountVarUnusedFdSource      = "unused_fd_source"
 	syscountVarUnusedGroupBy       = "unused_group_by"
 	syscountVarUnusedHistogram     = "unused_histogram"
 	syscountVarUnusedSlots         = "unused_slots"
+	syscountVarUnusedTrait         = "unused_trait"
 )
 
 // loadSyscount returns the embedded CollectionSpec for syscount.
@@ -255,10 +278,14 @@ type syscountSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountProgramSpecs struct {
-	Locate      *ebpf.ProgramSpec `ebpf:"locate"`
-	ProcessExit *ebpf.ProgramSpec `ebpf:"process_exit"`
-	SysEnter    *ebpf.ProgramSpec `ebpf:"sys_enter"`
-	SysExit     *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	CountOpen     *ebpf.ProgramSpec `ebpf:"count_open"`
+	Locate        *ebpf.ProgramSpec `ebpf:"locate"`
+	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
+	ProcessExit   *ebpf.ProgramSpec `ebpf:"process_exit"`
+	SignalDeliver *ebpf.ProgramSpec `ebpf:"signal_deliver"`
+	SysEnter      *ebpf.ProgramSpec `ebpf:"sys_enter"`
+	SysExit       *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	SysExitCount  *ebpf.ProgramSpec `ebpf:"sys_exit_count"`
 }
 
 // syscountMapSpecs contains maps before they are loaded into the kernel.
@@ -284,23 +311,23 @@ type syscountMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountVariableSpecs struct {
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
-	FdFrom              *ebpf.VariableSpec `ebpf:"fd_from"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
-	ObservedSyscall     *ebpf.VariableSpec `ebpf:"observed_syscall"`
+	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.VariableSpec `ebpf:"pidns_level"`
-	ReplacesRegisters   *ebpf.VariableSpec `ebpf:"replaces_registers"`
 	RowGroup            *ebpf.VariableSpec `ebpf:"row_group"`
+	Sample              *ebpf.VariableSpec `ebpf:"sample"`
 	ThresholdNs         *ebpf.VariableSpec `ebpf:"threshold_ns"`
+	Traits              *ebpf.VariableSpec `ebpf:"traits"`
 	UnusedCgroupPathEnd *ebpf.VariableSpec `ebpf:"unused_cgroup_path_end"`
 	UnusedFdKind        *ebpf.VariableSpec `ebpf:"unused_fd_kind"`
-	UnusedFdSource      *ebpf.VariableSpec `ebpf:"unused_fd_source"`
 	UnusedGroupBy       *ebpf.VariableSpec `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
+	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
 }
 
 // syscountObjects contains all objects after they have been loaded into the kernel.
@@ -359,41 +386,49 @@ func (m *syscountMaps) Close() error {
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountVariables struct {
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
-	FdFrom              *ebpf.Variable `ebpf:"fd_from"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
 	Interval            *ebpf.Variable `ebpf:"interval"`
-	ObservedSyscall     *ebpf.Variable `ebpf:"observed_syscall"`
+	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.Variable `ebpf:"pidns_level"`
-	ReplacesRegisters   *ebpf.Variable `ebpf:"replaces_registers"`
 	RowGroup            *ebpf.Variable `ebpf:"row_group"`
+	Sample              *ebpf.Variable `ebpf:"sample"`
 	ThresholdNs         *ebpf.Variable `ebpf:"threshold_ns"`
+	Traits              *ebpf.Variable `ebpf:"traits"`
 	UnusedCgroupPathEnd *ebpf.Variable `ebpf:"unused_cgroup_path_end"`
 	UnusedFdKind        *ebpf.Variable `ebpf:"unused_fd_kind"`
-	UnusedFdSource      *ebpf.Variable `ebpf:"unused_fd_source"`
 	UnusedGroupBy       *ebpf.Variable `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
+	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
 }
 
 // syscountPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountPrograms struct {
-	Locate      *ebpf.Program `ebpf:"locate"`
-	ProcessExit *ebpf.Program `ebpf:"process_exit"`
-	SysEnter    *ebpf.Program `ebpf:"sys_enter"`
-	SysExit     *ebpf.Program `ebpf:"sys_exit"`
+	CountOpen     *ebpf.Program `ebpf:"count_open"`
+	Locate        *ebpf.Program `ebpf:"locate"`
+	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
+	ProcessExit   *ebpf.Program `ebpf:"process_exit"`
+	SignalDeliver *ebpf.Program `ebpf:"signal_deliver"`
+	SysEnter      *ebpf.Program `ebpf:"sys_enter"`
+	SysExit       *ebpf.Program `ebpf:"sys_exit"`
+	SysExitCount  *ebpf.Program `ebpf:"sys_exit_count"`
 }
 
 func (p *syscountPrograms) Close() error {
 	return _SyscountClose(
+		p.CountOpen,
 		p.Locate,
+		p.ProcessExec,
 		p.ProcessExit,
+		p.SignalDeliver,
 		p.SysEnter,
 		p.SysExit,
+		p.SysExitCount,
 	)
 }
 

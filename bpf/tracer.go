@@ -17,6 +17,7 @@ import (
 type Tracer struct {
 	objs     syscountObjects
 	links    []link.Link
+	mode     Mode
 	slow     *ringbuf.Reader
 	interval uint32
 	filter   uint32 // generation in force
@@ -32,7 +33,7 @@ func Load(opts Options) (_ *Tracer, err error) {
 	if err := specialise(spec, opts); err != nil {
 		return nil, err
 	}
-	t := &Tracer{interval: 1, filter: 1}
+	t := &Tracer{mode: opts.Mode, interval: 1, filter: 1}
 	if err := spec.LoadAndAssign(&t.objs, nil); err != nil {
 		return nil, explainLoad("load the programs", err)
 	}
@@ -43,7 +44,7 @@ func Load(opts Options) (_ *Tracer, err error) {
 	if err := t.markSelf(); err != nil {
 		return nil, err
 	}
-	if err := t.SetSyscalls(func(Syscall) Setting { return Setting{Observed: true, ThresholdNs: Never} }); err != nil {
+	if err := t.SetSyscalls(func(Syscall) Setting { return Setting{Traits: TraitObserved, ThresholdNs: Never} }); err != nil {
 		return nil, err
 	}
 	t.slow, err = ringbuf.NewReader(t.objs.SlowCalls)
@@ -72,8 +73,9 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	spec.Maps["rows"].MaxEntries = rows
 	spec.Maps["process_names"].MaxEntries = rows
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
-	if err := spec.Variables["row_group"].Set(uint32(opts.GroupBy)); err != nil {
-		return fmt.Errorf("set the group: %w", err)
+	if err := errors.Join(spec.Variables["row_group"].Set(uint32(opts.GroupBy)),
+		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1)))); err != nil {
+		return fmt.Errorf("set the constants: %w", err)
 	}
 	return nil
 }
@@ -104,10 +106,19 @@ func (t *Tracer) markSelf() error {
 	return nil
 }
 
-// Attach starts the counting. The end of calls is attached first and their
-// beginning last, so that no call is seen to begin whose end is missed.
+// programs are those of the mode, in the order of their attachment: the end of
+// calls first and their beginning last, so that no call is seen to begin whose
+// end is missed.
+func (t *Tracer) programs() []*ebpf.Program {
+	if t.mode == ModeCount {
+		return []*ebpf.Program{t.objs.ProcessExit, t.objs.ProcessExec, t.objs.SignalDeliver, t.objs.SysExitCount}
+	}
+	return []*ebpf.Program{t.objs.ProcessExit, t.objs.SignalDeliver, t.objs.SysExit, t.objs.SysEnter}
+}
+
+// Attach starts the counting.
 func (t *Tracer) Attach() error {
-	for _, prog := range []*ebpf.Program{t.objs.ProcessExit, t.objs.SysExit, t.objs.SysEnter} {
+	for _, prog := range t.programs() {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 		if err != nil {
 			return errors.Join(explainLoad("attach "+prog.String(), err), t.detach())
@@ -132,10 +143,13 @@ func (t *Tracer) detach() error {
 
 // Attachment says what the programs are attached to.
 func (t *Tracer) Attachment() string {
-	if len(t.links) == 0 {
+	switch {
+	case len(t.links) == 0:
 		return ""
+	case t.mode == ModeCount:
+		return "tp_btf/sys_exit"
 	}
-	return "tp_btf/sys_enter tp_btf/sys_exit tp_btf/sched_process_exit"
+	return "tp_btf/sys_enter tp_btf/sys_exit"
 }
 
 // Close detaches and unloads everything, and ends NextSlow with ErrClosed.
@@ -149,25 +163,18 @@ func (t *Tracer) Close() error {
 
 // SetSyscalls tells the kernel side about every syscall of this architecture.
 func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
-	var thresholds [allSlots]uint64
-	var observed, fds, replaces [allSlots]uint8
+	var thresholds [tableSlots]uint64
+	var traits [tableSlots]Trait
 	for slot := range allSlots {
-		sc, ok := syscallOf(slot)
-		if !ok {
-			continue
+		if sc, ok := syscallOf(slot); ok {
+			s := setting(sc)
+			thresholds[slot], traits[slot] = s.ThresholdNs, s.Traits
 		}
-		s := setting(sc)
-		thresholds[slot] = s.ThresholdNs
-		observed[slot] = bit(s.Observed)
-		fds[slot] = uint8(s.FD)
-		replaces[slot] = bit(s.ReplacesRegisters)
 	}
-	return errors.Join(
-		t.objs.FdFrom.Set(fds), t.objs.ReplacesRegisters.Set(replaces),
-		t.objs.ThresholdNs.Set(thresholds), t.objs.ObservedSyscall.Set(observed),
-	)
+	return errors.Join(t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits))
 }
 
+// bit is a bool as the kernel side has it.
 func bit(b bool) uint8 {
 	if b {
 		return 1

@@ -195,16 +195,31 @@ func TestBalance(t *testing.T) {
 	child := bpftest.Start(t, script)
 	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{PIDFDs: []int{pidfd(t, child)}})
 	child.Run()
+	if open, err := tracer.OpenCalls(); err != nil || open == 0 {
+		t.Errorf("%d open calls, %v; the child waits in one at least", open, err)
+	}
 	child.Kill()
+	wantBalance(t, tracer)
+}
+
+// wantBalance wants every event accounted for, once all observed processes are dead.
+func wantBalance(t *testing.T, tracer *Tracer) Counters {
+	t.Helper()
 	c, err := tracer.Counters()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Enter != c.Matched+c.Died+c.Overwritten+c.Refiltered {
-		t.Errorf("the child is dead, but not all its calls are accounted for: %+v", c)
+	if c.Enter != c.Matched+c.Suspended+c.Died+c.Overwritten+c.Refiltered {
+		t.Errorf("beginnings do not add up: %+v", c)
 	}
-	if c.Exit != c.Matched+c.ExitWithoutEnter+c.Refiltered {
+	if c.Exit != c.Matched+c.Suspended+c.ExitWithoutEnter+c.Refiltered {
 		t.Errorf("ends do not add up: %+v", c)
+	}
+	if c.Suspended != c.Resumed+c.Interrupted+c.Abandoned {
+		t.Errorf("restarts do not add up: %+v", c)
+	}
+	if open, err := tracer.OpenCalls(); err != nil || open != 0 {
+		t.Errorf("%d open calls, %v; want none", open, err)
 	}
 	var counted uint64
 	for _, rows := range sums(t, tracer) {
@@ -212,9 +227,10 @@ func TestBalance(t *testing.T) {
 			counted += row.Count
 		}
 	}
-	if counted != c.Matched {
-		t.Errorf("%d calls in the rows, %d matched", counted, c.Matched)
+	if counted != c.Matched+c.Interrupted {
+		t.Errorf("%d calls in the rows; %d matched and %d were interrupted", counted, c.Matched, c.Interrupted)
 	}
+	return c
 }
 
 func TestCloseLeavesNothingLoaded(t *testing.T) {

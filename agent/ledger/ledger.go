@@ -15,8 +15,8 @@ type Ledger struct {
 
 // reading is a row as it was.
 type reading struct {
-	count, errors, totalNs uint64
-	bars                   sparse
+	count, errors, timed, totalNs uint64
+	bars                          sparse
 }
 
 // New returns an empty ledger, for rows that begin at zero.
@@ -32,9 +32,11 @@ type Key struct {
 // Line is what happened to a group's calls of a syscall in an interval.
 type Line struct {
 	Key
-	Count, Errors, TotalNs uint64
-	MinNs, MaxNs           uint64
-	bars                   sparse
+	Count, Errors uint64
+	Timed         uint64 // of Count, the calls whose time was taken: all below is of these
+	TotalNs       uint64
+	MinNs, MaxNs  uint64
+	bars          sparse
 }
 
 // Histogram adds the line's durations to a histogram.
@@ -58,10 +60,11 @@ func (l *Ledger) Post(lines Lines, group string, key bpf.RowKey, row bpf.Row) {
 	line := lines.line(Key{group, key.Syscall})
 	line.Count += row.Count - was.count
 	line.Errors += row.Errors - was.errors
+	line.Timed += row.Timed - was.timed
 	line.TotalNs += row.TotalNs - was.totalNs
 	line.extend(row.MinNs, row.MaxNs)
 	was.bars = was.bars.grown(row.Histogram, func(slot int, n uint32) { line.bars.add(slot, uint64(n)) })
-	was.count, was.errors, was.totalNs = row.Count, row.Errors, row.TotalNs
+	was.count, was.errors, was.timed, was.totalNs = row.Count, row.Errors, row.Timed, row.TotalNs
 }
 
 // Peek is Post without remembering: a look at the interval while it runs.
@@ -69,7 +72,9 @@ func (l *Ledger) Peek(lines Lines, group string, key bpf.RowKey, row bpf.Row) {
 	was := l.last[key]
 	peek := Ledger{last: map[bpf.RowKey]*reading{}}
 	if was != nil {
-		peek.last[key] = &reading{was.count, was.errors, was.totalNs, append(sparse(nil), was.bars...)}
+		copied := *was
+		copied.bars = append(sparse(nil), was.bars...)
+		peek.last[key] = &copied
 	}
 	peek.Post(lines, group, key, row)
 }

@@ -40,6 +40,7 @@ func fold(lines []*Line) *Line {
 	for _, l := range lines {
 		sum.Count += l.Count
 		sum.Errors += l.Errors
+		sum.Timed += l.Timed
 		sum.TotalNs += l.TotalNs
 		sum.extend(l.MinNs, l.MaxNs)
 		for _, b := range l.bars {

@@ -43,8 +43,18 @@ func (p *Policy) counting() string {
 	if p.Collect.GroupBy != "none" {
 		by = "per " + p.Collect.GroupBy
 	}
-	return fmt.Sprintf("every call is counted and timed (mode %s); each %s a summary %s: the %d busiest rows, the rest folded into one.",
-		p.Collect.Mode, FormatDuration(p.Collect.Interval), by, p.Collect.Top)
+	return fmt.Sprintf("%s (mode %s); each %s a summary %s: the %d busiest rows, the rest folded into one.",
+		p.collecting(), p.Collect.Mode, FormatDuration(p.Collect.Interval), by, p.Collect.Top)
+}
+
+func (p *Policy) collecting() string {
+	switch {
+	case p.Collect.Mode == "count":
+		return "every call is counted and none is timed, so that no slow call is found"
+	case p.Collect.Sample > 1:
+		return fmt.Sprintf("every call is counted and one in %d is timed, so that one in %d slow calls is found", p.Collect.Sample, p.Collect.Sample)
+	}
+	return "every call is counted and timed"
 }
 
 func (p *Policy) observed() string {

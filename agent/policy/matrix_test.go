@@ -15,6 +15,7 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"collect.mode":              {"string", `"account"`},
 	"collect.interval":          {"string", `"5s"`},
 	"collect.group_by":          {"string", `"unit"`},
+	"collect.sample":            {"integer", `7`},
 	"collect.top":               {"integer", `7`},
 	"filter.pids":               {"integers", `[7]`},
 	"filter.units":              {"strings", `["a.service"]`},
@@ -121,6 +122,7 @@ func TestBoundsAreInclusive(t *testing.T) {
 		return bound{key, []string{quote(min), quote(max)}, []string{quote(min - 1), quote(max + 1)}}
 	}
 	for _, b := range []bound{
+		number("collect.sample", MinSample, MaxSample),
 		number("collect.top", MinTop, MaxTop),
 		number("limits.records_per_second", MinRate, MaxRate),
 		number("limits.burst", MinBurst, MaxBurst),

@@ -66,7 +66,7 @@ groups = 64
 journal = "off"
 cmdline = false
 `)
-	if want := (Collect{"account", 90 * time.Second, "process", 1000}); p.Collect != want {
+	if want := (Collect{"account", 1, 90 * time.Second, "process", 1000}); p.Collect != want {
 		t.Errorf("collect is %+v", p.Collect)
 	}
 	filter := Filter{
@@ -135,8 +135,8 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[slow]\nthreshold = \"25h\"", `p.toml:2: slow.threshold = "25h": must be between 1us and 24h, or "never"`},
 		{"[slow]\nthreshold = 1.5", `p.toml:2: slow.threshold = 1.5: must be a string such as "20ms"`},
 		// words, numbers, flags
-		{"[collect]\nmode = \"auto\"", `p.toml:2: collect.mode = "auto": must be "account"`},
-		{"[collect]\ngroup_by = \"cgroup\"", `p.toml:2: collect.group_by = "cgroup": must be "none", "process" or "unit"`},
+		{"[collect]\nmode = \"auto\"", `p.toml:2: collect.mode = "auto": must be "account" or "count"`},
+		{"[collect]\ngroup_by = \"uid\"", `p.toml:2: collect.group_by = "uid": must be "none", "process", "unit", "cgroup" or "comm"`},
 		{"[collect]\ntop = 0", `p.toml:2: collect.top = 0: must be between 1 and 1000`},
 		{"[collect]\ntop = -9223372036854775808", `p.toml:2: collect.top = -9223372036854775808: must be between 1 and 1000`},
 		{"[collect]\ntop = \"20\"", `p.toml:2: collect.top = "20": must be a whole number from 1 to 1000`},
@@ -148,7 +148,7 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[output]\ncmdline = \"yes\"", `p.toml:2: output.cmdline = "yes": must be true or false`},
 		{"[output]\ncmdline = 1979-05-27", `p.toml:2: output.cmdline = a date: must be true or false`},
 		// unknown keys
-		{"[collect]\nintervall = \"5s\"", `p.toml:2: collect.intervall: unknown key; did you mean interval? allowed are mode, interval, group_by, top`},
+		{"[collect]\nintervall = \"5s\"", `p.toml:2: collect.intervall: unknown key; did you mean interval? allowed are mode, sample, interval, group_by, top`},
 		{"[slow]\nxyz = 1", `p.toml:2: slow.xyz: unknown key; allowed are threshold`},
 		{"[[rules]]\nname = \"x\"", `p.toml:1: rules: unknown table; did you mean rule? allowed are collect, filter, slow, rule, limits, output`},
 		{"\n[stuck]\nafter = \"1s\"", `p.toml:2: stuck: unknown table; allowed are collect, filter, slow, rule, limits, output`},

@@ -16,6 +16,8 @@ const Never time.Duration = math.MaxInt64
 const (
 	MinInterval  = time.Second
 	MaxInterval  = time.Hour
+	MinSample    = 1
+	MaxSample    = 1024 // an interval of a minute then still times enough calls of a busy row
 	MinTop       = 1
 	MaxTop       = 1000
 	MinThreshold = time.Microsecond // shorter than the cheapest calls with us attached
@@ -51,9 +53,10 @@ type Policy struct {
 
 // Collect says what is counted and how it is summed up.
 type Collect struct {
-	Mode     string        // "account"
+	Mode     string        // "account" or "count"
+	Sample   int           // account: the clock is read in one of so many calls
 	Interval time.Duration // one summary per interval
-	GroupBy  string        // "none", "process" or "unit"
+	GroupBy  string        // "none", "process", "unit", "cgroup" or "comm"
 	Top      int           // rows per summary; the rest is folded into one
 }
 
@@ -105,7 +108,7 @@ func Default() *Policy {
 // defaults is Default before it is compiled.
 func defaults() *Policy {
 	return &Policy{
-		Collect: Collect{Mode: "account", Interval: time.Minute, GroupBy: "unit", Top: 20},
+		Collect: Collect{Mode: "account", Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20},
 		Slow:    Slow{Threshold: time.Second},
 		Rules:   defaultRules(),
 		Limits:  Limits{RecordsPerSecond: 50, Burst: 200, Groups: 8192},

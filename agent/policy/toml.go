@@ -17,6 +17,7 @@ func (p *Policy) TOML() string {
 	}
 	w.table("[collect]")
 	w.text("mode", p.Collect.Mode)
+	w.number("sample", p.Collect.Sample)
 	w.text("interval", FormatDuration(p.Collect.Interval))
 	w.text("group_by", p.Collect.GroupBy)
 	w.number("top", p.Collect.Top)

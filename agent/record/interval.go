@@ -29,18 +29,22 @@ type Interval struct {
 
 // Balance accounts for every event of the kernel side since the programs were
 // attached (not of the interval: a call may begin in one and end in another):
-// enter = matched + died + in_flight + overwritten + refiltered and
-// exit = matched + exit_without_enter + refiltered.
+// enter = matched + restarted + died + in_flight + overwritten + refiltered and
+// exit = matched + restarted + exit_without_enter + refiltered. In mode count only the
+// ends are seen, and enter is 0.
 type Balance struct {
 	Enter            uint64 `json:"enter"`
 	Exit             uint64 `json:"exit"`
 	Matched          uint64 `json:"matched"`
+	Restarted        uint64 `json:"restarted"`          // left to the kernel's restart, which goes on with the same call
+	Interrupted      uint64 `json:"interrupted"`        // of restarted: a handler made it EINTR
+	Abandoned        uint64 `json:"abandoned"`          // of restarted: neither begun again nor EINTR
 	Died             uint64 `json:"died"`               // threads that ended in a call: exit, kill
-	InFlight         int64  `json:"in_flight"`          // calls that have not returned now
+	InFlight         uint64 `json:"in_flight"`          // calls that have not returned now, counted thread by thread
 	Overwritten      uint64 `json:"overwritten"`        // a second enter before the exit
 	Refiltered       uint64 `json:"refiltered"`         // the filter changed in the call and left its thread out
 	ExitWithoutEnter uint64 `json:"exit_without_enter"` // fork child, seccomp, in flight at attach
-	Residual         int64  `json:"residual"`           // what the two equations miss; 0 when all is well
+	Residual         uint64 `json:"residual"`           // what the two equations miss; 0 when all is well
 }
 
 // Cost is what the service's own process used; the programs in the kernel are

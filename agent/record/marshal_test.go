@@ -199,6 +199,14 @@ func TestMarshalKeepsWhatOnlyHTMLWouldEscape(t *testing.T) {
 	}
 }
 
+func TestErrnoWithAndWithoutAName(t *testing.T) {
+	for _, errno := range []string{"", "EIO", "E2BIG", "errno 524"} { // 524: ENOTSUPP, which leaks from some drivers
+		s := slow()
+		s.Syscall.Errno = errno
+		marshal(t, s)
+	}
+}
+
 func TestMarshalAbsurdHistograms(t *testing.T) {
 	many := slices.Repeat([]uint64{math.MaxUint64}, 100_000)
 	for _, h := range []record.Histogram{

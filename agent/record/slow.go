@@ -37,7 +37,7 @@ type Call struct {
 	Syscall
 	Args  []string `json:"args,omitempty"` // raw, "0x7"; all six
 	Ret   int64    `json:"ret"`
-	Errno string   `json:"errno,omitzero"` // "ENOENT"; left out when the call succeeded
+	Errno string   `json:"errno,omitzero"` // "ENOENT", "errno 524" without a name; left out when the call succeeded
 }
 
 // Event is EventSlow.

@@ -16,10 +16,11 @@ type Summary struct {
 	Syscall    Syscall   `json:"syscall,omitzero"` // left out in the folded row
 	Other      bool      `json:"other,omitzero"`   // the row that all rows below the top are folded into
 	Count      uint64    `json:"count"`
-	Errors     uint64    `json:"errors"` // of Count, those that failed; restarts are not failures
-	TotalNs    uint64    `json:"total_ns"`
-	MinNs      uint64    `json:"min_ns"`
-	MaxNs      uint64    `json:"max_ns"`
+	Errors     uint64    `json:"errors"`            // of Count, those that failed; restarts are not failures
+	Sampled    int       `json:"sampled,omitzero"`  // one of so many calls was timed; what follows is scaled up from these
+	TotalNs    uint64    `json:"total_ns,omitzero"` // left out, like all below, when no call was timed
+	MinNs      uint64    `json:"min_ns,omitzero"`
+	MaxNs      uint64    `json:"max_ns,omitzero"`
 	P50Ns      uint64    `json:"p50_ns,omitzero"` // quantiles are interpolated in the histogram
 	P90Ns      uint64    `json:"p90_ns,omitzero"`
 	P99Ns      uint64    `json:"p99_ns,omitzero"`
@@ -45,7 +46,10 @@ func (*Summary) Priority() int { return 6 }
 
 // Sentence reads like "nginx.service: 18231 read, 41.2 ms in all, p99 12.3 us".
 func (s *Summary) Sentence() string {
-	msg := fmt.Sprintf("%d %s, %s in all", s.Count, s.what(), Human(s.TotalNs, 3))
+	msg := fmt.Sprintf("%d %s", s.Count, s.what())
+	if s.TotalNs != 0 {
+		msg += fmt.Sprintf(", %s in all", Human(s.TotalNs, 3))
+	}
 	if s.P99Ns != 0 {
 		msg += ", p99 " + Human(s.P99Ns, 3)
 	}

@@ -62,8 +62,7 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	if err := env.probe(); err != nil {
 		return err
 	}
-	procs := procinfo.NewProcfs("/proc", true)
-	bootID, err := procs.BootID()
+	bootID, err := procinfo.NewProcfs("/proc", false).BootID()
 	if err != nil {
 		return fmt.Errorf("read the boot id: %w", err)
 	}
@@ -77,8 +76,8 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	}
 	a := agent.New(agent.Env{
 		Load: env.load, Policy: func() (*policy.Policy, error) { return env.policy(f.config) },
-		Sink: out, Stamp: stamp, Procs: procs, Groups: cgroups, Log: log,
-		Now: time.Now, Boot: time.Now().Add(-time.Duration(clockNs(unix.CLOCK_BOOTTIME))),
+		Sink: out, Stamp: stamp, Proc: "/proc", Groups: cgroups, Log: log,
+		Now: time.Now, Boot: func() time.Time { return time.Now().Add(-time.Duration(clockNs(unix.CLOCK_BOOTTIME))) },
 		MonoNs: func() uint64 { return clockNs(unix.CLOCK_MONOTONIC) },
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
 		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },

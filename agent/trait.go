@@ -22,16 +22,30 @@ var fdCalls = []string{
 	"syncfs", "tee", "timerfd_gettime", "timerfd_settime", "vmsplice", "write", "writev",
 }
 
-// openCalls return the descriptor of what they are on.
-var openCalls = []string{"creat", "open", "openat", "openat2"}
+// traits of the calls that have others than TraitFDFirst.
+var traits = map[string]bpf.Trait{
+	"creat":   bpf.TraitFDResult,
+	"open":    bpf.TraitFDResult,
+	"openat":  bpf.TraitFDResult,
+	"openat2": bpf.TraitFDResult,
 
-// fdSource says where a call's descriptor is found.
-func fdSource(name string) bpf.FDSource {
+	"execve":   bpf.TraitNewRegisters,
+	"execveat": bpf.TraitNewRegisters,
+
+	"sigreturn":       bpf.TraitNewRegisters | bpf.TraitSigreturn,
+	"rt_sigreturn":    bpf.TraitNewRegisters | bpf.TraitSigreturn,
+	"restart_syscall": bpf.TraitRestart,
+
+	"clone":  bpf.TraitFork,
+	"clone3": bpf.TraitFork,
+	"fork":   bpf.TraitFork,
+	"vfork":  bpf.TraitFork,
+}
+
+// traitsOf is what the kernel side has to know of a call by its name.
+func traitsOf(name string) bpf.Trait {
 	if _, found := slices.BinarySearch(fdCalls, name); found {
-		return bpf.FDFromFirstArgument
+		return bpf.TraitFDFirst
 	}
-	if slices.Contains(openCalls, name) {
-		return bpf.FDFromResult
-	}
-	return bpf.FDFromNowhere
+	return traits[name]
 }

@@ -1,0 +1,124 @@
+package agent
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/bpf"
+)
+
+func TestResidual(t *testing.T) {
+	quiet := bpf.Counters{Enter: 100, Exit: 97, Matched: 90, Suspended: 2, Died: 3, Overwritten: 1, Refiltered: 1, ExitWithoutEnter: 4}
+	for name, test := range map[string]struct {
+		before, after func(c bpf.Counters) bpf.Counters
+		open, want    uint64
+	}{
+		"all accounted for":   {same, same, 3, 0},
+		"a beginning is lost": {same, same, 2, 1},
+		"one too many":        {same, same, 5, 2},
+		"an end is lost":      {same, func(c bpf.Counters) bpf.Counters { c.Exit++; return c }, 3, 0}, // may be the event in between
+		"ends are lost":       {func(c bpf.Counters) bpf.Counters { c.Exit += 7; return c }, func(c bpf.Counters) bpf.Counters { c.Exit += 7; return c }, 3, 7},
+		"busy meanwhile":      {same, func(c bpf.Counters) bpf.Counters { c.Enter += 50; c.Exit += 50; c.Matched += 50; return c }, 60, 0},
+		"mode count":          {exitsOnly, exitsOnly, 0, 0},
+	} {
+		if got := residual(test.before(quiet), test.after(quiet), test.open); got != test.want {
+			t.Errorf("%s: residual %d, want %d", name, got, test.want)
+		}
+	}
+}
+
+func same(c bpf.Counters) bpf.Counters { return c }
+
+func exitsOnly(c bpf.Counters) bpf.Counters {
+	c.Enter, c.Died, c.Overwritten = 0, 0, 0
+	return c
+}
+
+// Each counter of a loss reaches the interval record and the status.
+func TestEveryLossIsPublished(t *testing.T) {
+	for i := range reflect.TypeFor[bpf.Counters]().NumField() {
+		var c bpf.Counters
+		reflect.ValueOf(&c).Elem().Field(i).SetUint(7)
+		r := runAgent(t, quiet)
+		r.kernel().counters = c
+		r.do(Flush{})
+		published := false
+		for _, n := range r.Status().Counters {
+			published = published || n == 7
+		}
+		name := reflect.TypeFor[bpf.Counters]().Field(i).Name
+		if !published && name != "Resumed" {
+			t.Errorf("%s is not in the status: %v", name, r.Status().Counters)
+		}
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTheStatusSentenceNamesLosses(t *testing.T) {
+	s := &Status{State: "running", Mode: "account", Counters: map[string]uint64{"ring_full": 3, "suppressed": 9}}
+	if got := sentence(s); !strings.Contains(got, "lost: ring_full 3") || strings.Contains(got, "suppressed") {
+		t.Errorf("%q", got)
+	}
+	if got := sentence(&Status{State: "stopped"}); !strings.Contains(got, "syscountctl start") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestCountedCallsHaveNoTimes(t *testing.T) {
+	r := runAgent(t, quiet+"mode = \"count\"\ngroup_by = \"none\"\n")
+	if o := r.kernel().options; o.Mode != bpf.ModeCount {
+		t.Errorf("options %+v", o)
+	}
+	r.kernel().rows[bpf.RowKey{Syscall: getppid}] = &fakeRow{Row: bpf.Row{Count: 12, Errors: 2}}
+	r.do(Flush{})
+	line := string(record.Marshal(only[*record.Summary](r.out.take())[0]))
+	if !strings.Contains(line, `"count":12,"errors":2}`) || strings.Contains(line, "in all") {
+		t.Errorf("%s", line)
+	}
+}
+
+func TestSampledRowsAreScaledAndMarked(t *testing.T) {
+	r := runAgent(t, quiet+"sample = 16\ngroup_by = \"none\"\n")
+	if o := r.kernel().options; o.Sample != 16 {
+		t.Errorf("options %+v", o)
+	}
+	k := r.kernel()
+	k.call(bpf.Group{}, getppid, 1000)
+	k.rows[bpf.RowKey{Syscall: getppid}].Count = 16
+	r.do(Flush{})
+	s := only[*record.Summary](r.out.take())[0]
+	if s.Sampled != 16 || s.Count != 16 || s.TotalNs != 16_000 || s.Histogram.Counts[0] != 16 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestGroupsByCommandNameAndCgroup(t *testing.T) {
+	r := runAgent(t, quiet+"group_by = \"comm\"\n")
+	k := r.kernel()
+	k.procs[bpf.Group{ID: 11}] = bpf.ProcessName{Comm: "cc1"}
+	k.procs[bpf.Group{ID: 12}] = bpf.ProcessName{Comm: "cc1"} // with other bytes after its NUL
+	k.call(bpf.Group{ID: 11}, getppid, 1)
+	k.call(bpf.Group{ID: 12}, getppid, 1)
+	r.do(Flush{})
+	if got := only[*record.Summary](r.out.take()); len(got) != 1 || got[0].Process.Comm != "cc1" || got[0].Process.PID != 0 || got[0].Count != 2 {
+		t.Errorf("%+v", got)
+	}
+	r = runAgent(t, quiet+"group_by = \"cgroup\"\n")
+	k = r.kernel()
+	k.cgroups[7], k.cgroups[8] = "/system.slice/a.service", "/system.slice/a.service/inner"
+	k.call(bpf.Group{ID: 7}, getppid, 1)
+	k.call(bpf.Group{ID: 8}, getppid, 1)
+	rows, err := r.Summary(t.Context(), 0)
+	if err != nil || len(rows) != 2 || rows[0].Group[0] != '/' {
+		t.Errorf("%+v, %v", rows, err)
+	}
+	r.do(Flush{})
+	got := only[*record.Summary](r.out.take())
+	if len(got) != 2 || got[0].Cgroup == "" || got[0].Cgroup == got[1].Cgroup || got[0].Systemd.Unit != "a.service" {
+		t.Errorf("%+v", got)
+	}
+}

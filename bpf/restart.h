@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Restarts. A call that a signal interrupts may end with -512 to -516, which
+ * user space never sees: the kernel begins it again, or a handler makes it
+ * EINTR (signal(7), "Interruption of system calls"; handle_signal() in
+ * arch/x86/kernel/signal.c). Here all of it is one call, from its first
+ * beginning to its last end.
+ */
+#ifndef SYSCOUNT_RESTART_H
+#define SYSCOUNT_RESTART_H
+
+/* include/linux/errno.h */
+#define ERESTARTSYS 512
+#define ERESTARTNOINTR 513
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516
+
+#define EINTR 4
+#define SA_RESTART 0x10000000UL
+#define SIG_IGN 1UL
+
+/* A call at its end; CLOCK_MONOTONIC, or UNTIMED. */
+struct ended {
+	__u64 start_ns;
+	__u64 end_ns;
+	__s64 ret;
+};
+
+static __always_inline bool is_restart(long ret)
+{
+	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK && ret != -515;
+}
+
+static __noinline void suspend(struct counters *c, struct thread *t, const struct ended *ended)
+{
+	c->suspended++;
+	if (t->suspended_ret)
+		c->abandoned++;
+	t->suspended = t->syscall;
+	t->suspended_start_ns = ended->start_ns;
+	t->suspended_end_ns = ended->end_ns;
+	t->suspended_ret = ended->ret;
+	t->handlers = 0;
+}
+
+/*
+ * At the beginning of a call of a thread that has a suspended one: gives back
+ * that one's beginning and slot if it is the same call. While handlers run,
+ * their own calls come first.
+ */
+static __noinline __u64 resume(struct counters *c, struct thread *t, __u32 *slot)
+{
+	if (t->handlers) {
+		if (has_trait(*slot, TRAIT_SIGRETURN))
+			t->handlers--;
+		return 0;
+	}
+	t->suspended_ret = 0;
+	if (*slot != t->suspended && !has_trait(*slot, TRAIT_RESTART)) {
+		c->abandoned++;
+		return 0;
+	}
+	c->resumed++;
+	*slot = t->suspended;
+	return t->suspended_start_ns;
+}
+
+static __always_inline bool goes_on(long ret, unsigned long flags)
+{
+	return ret == -ERESTARTNOINTR || (ret == -ERESTARTSYS && flags & SA_RESTART);
+}
+
+static __noinline void interrupt(struct counters *c, struct task_struct *task, struct thread *t,
+				 struct k_sigaction *action)
+{
+	if ((unsigned long)action->sa.sa_handler <= SIG_IGN)
+		return; /* no handler: the call goes on, or the thread dies */
+	/* The first handler decides; later ones run on top of it. */
+	if (t->handlers || goes_on(t->suspended_ret, action->sa.sa_flags)) {
+		t->handlers++;
+		return;
+	}
+	t->suspended_ret = 0;
+	c->interrupted++;
+	account(c, task, t, t->suspended, t->suspended_start_ns, t->suspended_end_ns - t->suspended_start_ns, -EINTR);
+}
+
+#endif

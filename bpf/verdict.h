@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whether a thread is observed: decided once for a filter and a cgroup, and kept in its record. */
+#ifndef SYSCOUNT_VERDICT_H
+#define SYSCOUNT_VERDICT_H
+
+static __always_inline bool is_target(struct task_struct *task, struct task_struct *leader)
+{
+	if (filter_pids && is_marked(task, leader))
+		return true;
+	return filter_cgroups && is_below_target(task);
+}
+
+/* Made on a thread's first call under a filter, and after it moved to another cgroup. */
+static __noinline void decide(struct task_struct *task, struct thread *t)
+{
+	struct task_struct *leader = task->group_leader;
+	__u32 current_generation = generation;
+	__u64 cgroup = cgroup_of(task);
+
+	t->observed = false;
+	t->cgroup = cgroup;
+	t->pid = 0;
+	t->group = 0;
+	if (is_nameable(task) && !is_self(leader))
+		t->observed = !(filter_pids || filter_cgroups) || is_target(task, leader);
+	t->generation = current_generation;
+	if (!t->observed)
+		return;
+	keep_cgroup_path(task, cgroup);
+	if (row_group == GROUP_BY_PROCESS) {
+		t->group = leader->start_boottime;
+		t->pid = pid_in_our_namespace(leader);
+	} else if (row_group == GROUP_BY_CGROUP) {
+		t->group = cgroup;
+	}
+}
+
+/* The cgroup is compared only where it matters: reading it takes four dependent loads. */
+static __always_inline bool is_decided(struct task_struct *task, struct thread *t)
+{
+	if (t->generation != generation)
+		return false;
+	return !(row_group == GROUP_BY_CGROUP || filter_cgroups) || t->cgroup == cgroup_of(task);
+}
+
+static __noinline void count_storage_failed(void)
+{
+	struct counters *c = cpu_counters();
+
+	if (c)
+		c->storage_failed++;
+}
+
+static __always_inline bool is_observed(struct task_struct *task, struct thread *t)
+{
+	if (!t) {
+		count_storage_failed();
+		return false;
+	}
+	if (!is_decided(task, t))
+		decide(task, t);
+	return t->observed;
+}
+
+#endif
