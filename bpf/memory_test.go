@@ -1,0 +1,20 @@
+package bpf
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// The figures of docs/architecture.md.
+func TestSizesAreThoseOfTheDocumentation(t *testing.T) {
+	for name, size := range map[string][2]uintptr{
+		"thread":      {unsafe.Sizeof(syscountThread{}), 64},
+		"row":         {unsafe.Sizeof(syscountRow{}), 640},
+		"row key":     {unsafe.Sizeof(syscountRowKey{}), 16},
+		"cgroup path": {unsafe.Sizeof(syscountCgroupPath{}), 1288},
+	} {
+		if size[0] != size[1] {
+			t.Errorf("a %s has %d bytes; docs/architecture.md says %d", name, size[0], size[1])
+		}
+	}
+}
