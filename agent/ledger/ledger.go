@@ -63,7 +63,7 @@ func (l *Ledger) Post(lines Lines, group string, key bpf.RowKey, row bpf.Row) {
 	line.Timed += row.Timed - was.timed
 	line.TotalNs += row.TotalNs - was.totalNs
 	line.extend(row.MinNs, row.MaxNs)
-	was.bars = was.bars.grown(row.Histogram, func(slot int, n uint32) { line.bars.add(slot, uint64(n)) })
+	was.bars.catchUp(row.Histogram, line.bars.add)
 	was.count, was.errors, was.timed, was.totalNs = row.Count, row.Errors, row.Timed, row.TotalNs
 }
 

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"slices"
+
 	"github.com/syscountd/syscountd/agent/histogram"
 	"github.com/syscountd/syscountd/bpf"
 )
@@ -14,37 +16,42 @@ type bar struct {
 	n    uint64
 }
 
-// grown returns the kernel's counts as a sparse histogram, and calls add with
-// what has grown since before. The kernel's counters run modulo 2^32, and so
-// does the difference.
-func (before sparse) grown(now *[bpf.HistogramSlots]uint32, add func(slot int, n uint32)) sparse {
-	after := before[:0]
-	old := append(sparse(nil), before...)
+// catchUp makes the histogram what the kernel's counts are now, and calls added
+// with what is new in a slot. The kernel's counters run modulo 2^32, and so does
+// the difference.
+func (s *sparse) catchUp(now *[bpf.HistogramSlots]uint32, added func(slot int, n uint64)) {
+	i := 0
 	for slot, n := range now {
-		var was uint32
-		if len(old) > 0 && int(old[0].slot) == slot {
-			was, old = uint32(old[0].n), old[1:]
-		}
-		if n != was {
-			add(slot, n-was)
-		}
-		if n != 0 {
-			after = append(after, bar{uint8(slot), uint64(n)})
+		switch {
+		case i < len(*s) && int((*s)[i].slot) == slot:
+			if more := n - uint32((*s)[i].n); more != 0 {
+				added(slot, uint64(more))
+				(*s)[i].n = uint64(n)
+			}
+			i++
+		case n != 0:
+			added(slot, uint64(n))
+			if *s == nil {
+				*s = make(sparse, 0, 8)
+			}
+			*s = slices.Insert(*s, i, bar{uint8(slot), uint64(n)})
+			i++
 		}
 	}
-	return after
 }
 
 // add counts n more calls in a slot.
 func (s *sparse) add(slot int, n uint64) {
-	i := 0
-	for i < len(*s) && int((*s)[i].slot) < slot {
-		i++
+	if len(*s) == 0 {
+		*s = make(sparse, 0, 12)
 	}
-	if i == len(*s) || int((*s)[i].slot) != slot {
-		*s = append(*s, bar{})
-		copy((*s)[i+1:], (*s)[i:])
-		(*s)[i] = bar{slot: uint8(slot)}
+	if last := len(*s) - 1; last < 0 || int((*s)[last].slot) < slot {
+		*s = append(*s, bar{uint8(slot), n})
+		return
+	}
+	i, found := slices.BinarySearchFunc(*s, slot, func(b bar, slot int) int { return int(b.slot) - slot })
+	if !found {
+		*s = slices.Insert(*s, i, bar{slot: uint8(slot)})
 	}
 	(*s)[i].n += n
 }

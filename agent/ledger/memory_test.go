@@ -1,0 +1,58 @@
+package ledger
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/syscountd/syscountd/bpf"
+)
+
+// groups are 50,000 processes.
+var groups = func() (names []string) {
+	for i := range 50_000 {
+		names = append(names, fmt.Sprintf("process[%d]", i))
+	}
+	return names
+}()
+
+// manyRows posts n rows, each with ten slots in use and a line of its own.
+func manyRows(l *Ledger, lines Lines, n int, calls uint64) {
+	var row kernelRow
+	for slot := range 10 {
+		row.histogram[20+slot] = uint32(calls)
+	}
+	row.Count, row.Timed, row.TotalNs, row.MinNs, row.MaxNs = 10*calls, 10*calls, 1000*calls, 100, 2000
+	row.Histogram = &row.histogram
+	for i := range n {
+		l.Post(lines, groups[i%len(groups)], bpf.RowKey{Group: bpf.Group{ID: uint64(i), PID: uint32(i)}, Syscall: read}, row.Row)
+	}
+}
+
+// 50,000 processes and syscalls that are all busy in an interval: what is
+// remembered of them and said about them stays small beside the 64 MiB that
+// the service may use.
+func TestTheMemoryOfFiftyThousandRows(t *testing.T) {
+	const rows, limit = 50_000, 40 << 20
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	l, lines := New(), Lines{}
+	manyRows(l, lines, rows, 1)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if used := after.HeapAlloc - before.HeapAlloc; used > limit {
+		t.Errorf("%d rows take %d bytes of heap; the limit is %d", rows, used, limit)
+	} else {
+		t.Logf("%d bytes each", used/rows)
+	}
+	runtime.KeepAlive(l)
+	runtime.KeepAlive(lines)
+}
+
+func BenchmarkPostFiftyThousandRows(b *testing.B) {
+	l := New()
+	for calls := uint64(1); b.Loop(); calls++ {
+		manyRows(l, Lines{}, 50_000, calls)
+	}
+}
