@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -130,11 +131,11 @@ func TestHostileNamesStayInTheirStrings(t *testing.T) {
 
 func TestAReaderThatBreaksEndsTheService(t *testing.T) {
 	r := runAgent(t, slowPolicy)
+	r.breaks = true
 	r.kernel().slow <- slowOrError{err: os.ErrInvalid}
-	if err := r.stop(); err != nil {
-		if !strings.Contains(err.Error(), "invalid") {
-			t.Errorf("run: %v", err)
-		}
+	<-r.done
+	if err := r.stop(); !errors.Is(err, os.ErrInvalid) {
+		t.Errorf("run: %v; want the reader's error", err)
 	}
 	if finals := only[*record.Interval](r.out.take()); len(finals) != 1 || !finals[0].Final {
 		t.Errorf("no final summary: %+v", finals)

@@ -6,7 +6,7 @@
 #include "kernel.h"
 #include "syscount.h"
 
-#define SLOT_IN(first, size, nr) ((first) + ((nr) < (size) - 1 ? (nr) : (size) - 1))
+#define SLOT_IN(first, size, nr) ((first) + ((nr) < (size)-1 ? (nr) : (size)-1))
 
 #if defined(__TARGET_ARCH_x86)
 

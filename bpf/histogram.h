@@ -53,8 +53,8 @@ static __always_inline __u32 slot_of_ns(__u64 ns)
 	k = log2_floor(ns);
 	mantissa = ns << (63 - k);
 	/* A power of two is the upper bound of its bucket, hence the first term. */
-	slot = 4 * (k - 6) + (mantissa != 1ULL << 63) + (mantissa > QUARTER_1) +
-	       (mantissa > QUARTER_2) + (mantissa > QUARTER_3);
+	slot = 4 * (k - 6) + (mantissa != 1ULL << 63) + (mantissa > QUARTER_1) + (mantissa > QUARTER_2) +
+	       (mantissa > QUARTER_3);
 	return slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1;
 }
 

@@ -128,8 +128,8 @@ static __noinline bool hand_over(struct task_struct *task, struct thread *t, str
 }
 
 /* The end of a call that had begun: its row, and the slow path if it took its threshold. */
-static __always_inline void finish(struct counters *c, struct task_struct *task, struct thread *t, struct pt_regs *regs,
-				   struct ended *ended)
+static __always_inline void finish(struct counters *c, struct task_struct *task, struct thread *t,
+				   struct pt_regs *regs, struct ended *ended)
 {
 	__u32 slot = t->syscall;
 

@@ -89,7 +89,7 @@ struct {
 
 #define MARK_SELF 0xffffffffU
 
-/* Filter by unit and by cgroup: names match wherever they stand in the path, so that a restarted unit still matches. */
+/* Filter by unit and by cgroup. Names match wherever they stand in the path: a restarted unit still matches. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
