@@ -74,18 +74,18 @@ static __always_inline void read_cgroup_path(struct kernfs_node *kn, struct cgro
 /* Keeps the path for user space, which may learn of the cgroup only after it is gone. */
 static __noinline void keep_cgroup_path(struct task_struct *task, __u64 cgroup)
 {
-	struct counters *c = cpu_counters();
+	struct cpu *cpu = this_cpu();
 	struct scratch *s;
 	__u32 zero = 0;
 
 	if (bpf_map_lookup_elem(&cgroup_paths, &cgroup))
 		return;
 	s = bpf_map_lookup_elem(&scratch, &zero);
-	if (!s || !c)
+	if (!s || !cpu)
 		return;
 	read_cgroup_path(BPF_CORE_READ(task, cgroups, dfl_cgrp, kn), &s->path);
 	if (bpf_map_update_elem(&cgroup_paths, &cgroup, &s->path, BPF_ANY))
-		c->cgroup_names_failed++;
+		cpu->counters.cgroup_names_failed++;
 }
 
 #endif

@@ -10,24 +10,23 @@
  * rt_sigreturn leaves -1 as the number, since it restores the registers of the
  * interrupted code; on arm64 so does execve. Other calls leave their own.
  */
-static __always_inline __u32 slot_at_exit(struct task_struct *task, struct thread *t, struct pt_regs *regs)
+static __noinline bool has_executed(struct task_struct *task)
 {
-	long id = number_at_exit(regs);
-	bool executed = t->executed;
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	bool executed = t && t->executed;
 
-	t->executed = false;
-	if (id == -1)
-		id = executed ? execve_number(task) : sigreturn_number(task);
-	return syscall_slot(task, id);
+	if (executed)
+		t->executed = false;
+	return executed;
 }
 
-/* A new thread's first end is that of its parent's fork, which the parent ends as well. */
-static __always_inline bool is_fork_child(struct thread *t, __u32 slot, long ret)
+static __always_inline __u32 slot_at_exit(struct task_struct *task, struct pt_regs *regs)
 {
-	bool first = !t->ended_once;
+	long id = number_at_exit(regs);
 
-	t->ended_once = true;
-	return first && ret == 0 && has_trait(slot, TRAIT_FORK);
+	if (id == -1)
+		id = has_executed(task) ? execve_number(task) : sigreturn_number(task);
+	return syscall_slot(task, id);
 }
 
 #endif

@@ -39,17 +39,23 @@ func (c Counters) Plus(other Counters) Counters {
 // Counters reads them. CPUs are read one after the other, so that on a busy
 // host the sums may differ by the calls of these microseconds.
 func (t *Tracer) Counters() (Counters, error) {
-	var cpus []syscountCounters
-	if err := t.objs.CountersOfCpu.Lookup(uint32(0), &cpus); err != nil {
-		return Counters{}, fmt.Errorf("read the counters: %w", err)
+	cpus, err := t.cpus()
+	if err != nil {
+		return Counters{}, err
 	}
 	var sum Counters
-	for _, c := range cpus {
-		sum = sum.Plus(countersOf(c))
+	for _, cpu := range cpus {
+		sum = sum.Plus(countersOf(cpu.Counters))
 	}
-	var err error
 	sum.RecursionMisses, err = t.recursionMisses()
 	return sum, err
+}
+
+func (t *Tracer) cpus() (cpus []syscountCpu, err error) {
+	if err := t.objs.Cpus.Lookup(uint32(0), &cpus); err != nil {
+		return nil, fmt.Errorf("read the counters: %w", err)
+	}
+	return cpus, nil
 }
 
 func countersOf(c syscountCounters) Counters {
@@ -98,5 +104,11 @@ func (t *Tracer) OpenCalls() (uint64, error) {
 	if err := t.objs.OpenCalls.Get(&open); err != nil {
 		return 0, fmt.Errorf("read the open calls: %w", err)
 	}
-	return open, nil
+	cpus, err := t.cpus()
+	for _, cpu := range cpus {
+		if cpu.Running.StartNs != 0 {
+			open++
+		}
+	}
+	return open, err
 }

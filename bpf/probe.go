@@ -71,3 +71,13 @@ func explainLoad(doing string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
+
+// runsPreemptibly: since Linux 7.2 programs on the tracepoints of system calls
+// may be preempted (kernel/trace/bpf_trace.c).
+func runsPreemptibly(release string) bool {
+	var major, minor int
+	if n, err := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 || err != nil {
+		return false
+	}
+	return major > 7 || major == 7 && minor >= 2
+}

@@ -31,16 +31,24 @@ static __always_inline bool is_restart(long ret)
 	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK && ret != -515;
 }
 
-static __noinline void suspend(struct counters *c, struct thread *t, const struct ended *ended)
+static __noinline void suspend(struct cpu *cpu, struct task_struct *task, const struct ended *ended)
 {
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct counters *c = &cpu->counters;
+
 	c->suspended++;
+	if (!t) {
+		c->abandoned++;
+		return;
+	}
 	if (t->suspended_ret)
 		c->abandoned++;
-	t->suspended = t->syscall;
+	t->suspended = cpu->running.syscall;
 	t->suspended_start_ns = ended->start_ns;
 	t->suspended_end_ns = ended->end_ns;
 	t->suspended_ret = ended->ret;
 	t->handlers = 0;
+	cpu->running.suspended = true;
 }
 
 /*
@@ -48,19 +56,24 @@ static __noinline void suspend(struct counters *c, struct thread *t, const struc
  * that one's beginning and slot if it is the same call. While handlers run,
  * their own calls come first.
  */
-static __noinline __u64 resume(struct counters *c, struct thread *t, __u32 *slot)
+static __noinline __u64 resume(struct cpu *cpu, struct task_struct *task, __u32 *slot)
 {
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (!t)
+		return 0;
 	if (t->handlers) {
 		if (has_trait(*slot, TRAIT_SIGRETURN))
 			t->handlers--;
 		return 0;
 	}
 	t->suspended_ret = 0;
+	cpu->running.suspended = false;
 	if (*slot != t->suspended && !has_trait(*slot, TRAIT_RESTART)) {
-		c->abandoned++;
+		cpu->counters.abandoned++;
 		return 0;
 	}
-	c->resumed++;
+	cpu->counters.resumed++;
 	*slot = t->suspended;
 	return t->suspended_start_ns;
 }
@@ -70,10 +83,11 @@ static __always_inline bool goes_on(long ret, unsigned long flags)
 	return ret == -ERESTARTNOINTR || (ret == -ERESTARTSYS && flags & SA_RESTART);
 }
 
-static __noinline void interrupt(struct counters *c, struct task_struct *task, struct thread *t,
-				 struct k_sigaction *action)
+static __noinline void interrupt(struct cpu *cpu, struct task_struct *task, struct k_sigaction *action)
 {
-	if ((unsigned long)action->sa.sa_handler <= SIG_IGN)
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (!t || (unsigned long)action->sa.sa_handler <= SIG_IGN)
 		return; /* no handler: the call goes on, or the thread dies */
 	/* The first handler decides; later ones run on top of it. */
 	if (t->handlers || goes_on(t->suspended_ret, action->sa.sa_flags)) {
@@ -81,8 +95,9 @@ static __noinline void interrupt(struct counters *c, struct task_struct *task, s
 		return;
 	}
 	t->suspended_ret = 0;
-	c->interrupted++;
-	account(c, task, t, t->suspended, t->suspended_start_ns, t->suspended_end_ns - t->suspended_start_ns, -EINTR);
+	cpu->running.suspended = false;
+	cpu->counters.interrupted++;
+	account(cpu, task, t->suspended, t->suspended_start_ns, t->suspended_end_ns - t->suspended_start_ns, -EINTR);
 }
 
 #endif

@@ -46,11 +46,11 @@ static __always_inline __u64 comm_hash(struct task_struct *task)
 	return ((words[0] ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL ^ words[1]) * 0xc4ceb9fe1a85ec53ULL | 1;
 }
 
-static __always_inline struct row *row_of(struct counters *c, struct task_struct *task, struct thread *t, __u32 slot)
+static __always_inline struct row *row_of(struct cpu *cpu, struct task_struct *task, __u32 slot)
 {
 	struct row_key key = {
-		.group = t->group,
-		.pid = t->pid,
+		.group = cpu->running.group,
+		.pid = cpu->running.pid,
 		.syscall = slot,
 		.cpu = bpf_get_smp_processor_id(),
 	};
@@ -61,7 +61,7 @@ static __always_inline struct row *row_of(struct counters *c, struct task_struct
 	if (row_group == GROUP_BY_COMM)
 		key.group = comm_hash(task); /* each time: a thread may rename itself */
 	row = bpf_map_lookup_elem(&rows, &key);
-	return row ?: first_row(c, task, &key);
+	return row ?: first_row(&cpu->counters, task, &key);
 }
 
 static __always_inline bool is_error(long ret)
@@ -90,13 +90,13 @@ static __always_inline void add_time(struct row *row, __u64 ns)
 }
 
 /* Adds a call to its row; its time too, unless it was not taken. */
-static __always_inline void account(struct counters *c, struct task_struct *task, struct thread *t, __u32 slot,
-				    __u64 start_ns, __u64 ns, long ret)
+static __always_inline void account(struct cpu *cpu, struct task_struct *task, __u32 slot, __u64 start_ns, __u64 ns,
+				    long ret)
 {
-	struct row *row = row_of(c, task, t, slot);
+	struct row *row = row_of(cpu, task, slot);
 
 	if (!row) {
-		c->rows_failed++;
+		cpu->counters.rows_failed++;
 		return;
 	}
 	row->count++;

@@ -93,11 +93,10 @@ static __always_inline __u8 kind_of_fd(struct task_struct *task, __u64 fd)
 }
 
 /* About 1 us, at the end of a call that took at least its threshold. False: the ring is full. */
-static __noinline bool hand_over(struct task_struct *task, struct thread *t, struct pt_regs *regs,
+static __noinline bool hand_over(struct task_struct *task, __u32 slot, struct pt_regs *regs,
 				 const struct ended *ended)
 {
 	struct task_struct *leader = task->group_leader;
-	__u32 slot = t->syscall;
 	struct slow_call *call;
 
 	call = bpf_ringbuf_reserve(&slow_calls, sizeof(*call), 0);
@@ -128,21 +127,21 @@ static __noinline bool hand_over(struct task_struct *task, struct thread *t, str
 }
 
 /* The end of a call that had begun: its row, and the slow path if it took its threshold. */
-static __always_inline void finish(struct counters *c, struct task_struct *task, struct thread *t,
-				   struct pt_regs *regs, struct ended *ended)
+static __always_inline void finish(struct cpu *cpu, struct task_struct *task, struct pt_regs *regs,
+				   struct ended *ended)
 {
-	__u32 slot = t->syscall;
+	__u32 slot = cpu->running.syscall;
 
 	if (ended->end_ns < ended->start_ns) {
-		c->negative++;
+		cpu->counters.negative++;
 		ended->end_ns = ended->start_ns;
 	}
-	account(c, task, t, slot, ended->start_ns, ended->end_ns - ended->start_ns, ended->ret);
+	account(cpu, task, slot, ended->start_ns, ended->end_ns - ended->start_ns, ended->ret);
 	if (ended->start_ns == UNTIMED || ended->end_ns - ended->start_ns < threshold_of(slot))
 		return;
-	c->slow++;
-	if (!hand_over(task, t, regs, ended))
-		c->ring_full++;
+	cpu->counters.slow++;
+	if (!hand_over(task, slot, regs, ended))
+		cpu->counters.ring_full++;
 }
 
 #endif

@@ -23,6 +23,7 @@
 /* Fixed at load: the verifier removes what they switch off. */
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile __u32 sample = 1; /* the clock is read in one of so many calls */
+const volatile bool preemptible = false; /* this kernel runs these programs preemptibly: 7.2 and later */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
 volatile __u32 pidns_level = 0;
@@ -47,16 +48,18 @@ const enum group_by *unused_group_by __attribute__((unused));
 
 /* --- maps --- */
 
-/* One per thread, in the thread's own storage: it cannot fill, and dies with it. */
+/*
+ * One per thread, in the thread's own storage: it cannot fill, and dies with
+ * it. While the thread runs, what changes with each call is in struct running.
+ */
 struct thread {
-	__u64 start_ns; /* of the open call, CLOCK_MONOTONIC; 0: none */
+	__u64 start_ns; /* of the open call, while the thread does not run; 0: none */
 	__u64 group; /* first part of the row's key */
 	__u64 cgroup; /* for which the verdict was made */
 	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict */
 	__u16 syscall; /* slot of the open call */
 	__u8 observed; /* the verdict */
-	__u8 ended_once; /* mode count: this thread has ended a call before */
 	__u8 executed; /* mode count: execve has replaced the program, its end is to come */
 
 	/* A call that the kernel may restart: see restart.h. */
@@ -142,8 +145,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct counters);
-} counters_of_cpu SEC(".maps");
+	__type(value, struct cpu);
+} cpus SEC(".maps");
 
 /* What does not fit on the stack. */
 struct scratch {
@@ -172,11 +175,11 @@ struct {
 	__type(value, struct slow_call); /* for bpf2go */
 } slow_calls SEC(".maps");
 
-static __always_inline struct counters *cpu_counters(void)
+static __always_inline struct cpu *this_cpu(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&counters_of_cpu, &zero);
+	return bpf_map_lookup_elem(&cpus, &zero);
 }
 
 /* A slot as an index that the verifier sees to be in bounds; the compiler would drop the mask. */
@@ -196,6 +199,7 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 #include "cgroup.h"
 #include "process.h"
 #include "verdict.h"
+#include "running.h"
 
 /* --- rows --- */
 
@@ -219,107 +223,133 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
  * When the clock is read in one of N calls only, the gaps between these are
  * random with mean N: a fixed gap would fall into step with a program's loop.
  */
-static __always_inline __u64 start_time(struct counters *c)
+static __always_inline __u64 start_time(struct running *r)
 {
 	if (sample <= 1)
 		return bpf_ktime_get_ns();
-	if (c->skip > 1) {
-		c->skip--;
+	if (r->skip > 1) {
+		r->skip--;
 		return UNTIMED;
 	}
-	c->random = c->random * 1664525 + 1013904223; /* Numerical Recipes' generator: its high bits will do */
-	c->skip = 1 + (c->random >> 8) % (2 * sample - 1);
+	r->random = r->random * 1664525 + 1013904223; /* Numerical Recipes' generator: its high bits will do */
+	r->skip = 1 + (r->random >> 8) % (2 * sample - 1);
 	return bpf_ktime_get_ns();
 }
+
+static __always_inline void begin(struct pt_regs *regs, long id)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct cpu *cpu = this_cpu();
+	struct running *r;
+	__u64 start_ns;
+	__u32 slot;
+
+	if (!cpu || !is_observed(cpu, task, true))
+		return;
+	r = &cpu->running;
+	slot = syscall_slot(task, id);
+	if (!has_trait(slot, TRAIT_OBSERVED))
+		return;
+	cpu->counters.enter++;
+	if (r->start_ns)
+		cpu->counters.overwritten++;
+	start_ns = r->suspended ? resume(cpu, task, &slot) : 0;
+	r->syscall = slot;
+	r->start_ns = start_ns ?: start_time(r);
+}
+
+static __always_inline void end(struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct cpu *cpu = this_cpu();
+	struct ended ended = { .ret = ret };
+
+	if (!cpu || (!is_observed(cpu, task, false) && !cpu->running.start_ns))
+		return;
+	cpu->counters.exit++;
+	if (!cpu->running.start_ns) {
+		cpu->counters.exit_without_enter++;
+		return;
+	}
+	ended.start_ns = cpu->running.start_ns;
+	ended.end_ns = ended.start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
+	cpu->running.start_ns = 0;
+	if (!cpu->running.observed) {
+		cpu->counters.refiltered++;
+		return;
+	}
+	if (is_restart(ret)) {
+		suspend(cpu, task, &ended);
+		return;
+	}
+	cpu->counters.matched++;
+	finish(cpu, task, regs, &ended);
+}
+
+/* Mode count: no beginning, no clock. */
+static __always_inline void end_counted(struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ended ended = { .start_ns = UNTIMED, .end_ns = UNTIMED, .ret = ret };
+	struct cpu *cpu = this_cpu();
+	__u32 slot;
+
+	if (!cpu || !is_observed(cpu, task, true))
+		return;
+	slot = slot_at_exit(task, regs);
+	if (!has_trait(slot, TRAIT_OBSERVED))
+		return;
+	cpu->counters.exit++;
+	if (has_trait(slot, TRAIT_FORK) && ret == 0) {
+		cpu->counters.exit_without_enter++; /* the child's end; the parent's gives a PID */
+		return;
+	}
+	if (cpu->running.suspended)
+		resume(cpu, task, &slot);
+	cpu->running.syscall = slot;
+	if (is_restart(ret)) {
+		suspend(cpu, task, &ended);
+		return;
+	}
+	cpu->counters.matched++;
+	account(cpu, task, slot, UNTIMED, 0, ret);
+}
+
+/*
+ * struct running has one writer as long as nobody else runs on the CPU. Until
+ * Linux 7.1 these programs run with preemption off; since then they have to see
+ * to it themselves.
+ */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+#define UNPREEMPTED(statement)                                                                                       \
+	do {                                                                                                         \
+		if (preemptible)                                                                                     \
+			bpf_preempt_disable();                                                                       \
+		statement;                                                                                           \
+		if (preemptible)                                                                                     \
+			bpf_preempt_enable();                                                                        \
+	} while (0)
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long id)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct counters *c;
-	__u64 start_ns;
-	__u32 slot;
-
-	if (!is_observed(task, t))
-		return 0;
-	slot = syscall_slot(task, id);
-	c = cpu_counters();
-	if (!c || !has_trait(slot, TRAIT_OBSERVED))
-		return 0;
-	c->enter++;
-	if (t->start_ns)
-		c->overwritten++;
-	start_ns = t->suspended_ret ? resume(c, t, &slot) : 0;
-	t->syscall = slot;
-	t->start_ns = start_ns ?: start_time(c);
+	UNPREEMPTED(begin(regs, id));
 	return 0;
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
-	struct counters *c;
-	struct ended ended = { .ret = ret };
-
-	if (t && !t->start_ns && !t->observed)
-		return 0;
-	c = cpu_counters();
-	if (!c)
-		return 0;
-	c->exit++;
-	if (!t || !t->start_ns) {
-		c->exit_without_enter++;
-		return 0;
-	}
-	ended.start_ns = t->start_ns;
-	ended.end_ns = ended.start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
-	t->start_ns = 0;
-	if (!is_observed(task, t)) {
-		c->refiltered++;
-		return 0;
-	}
-	if (is_restart(ret)) {
-		suspend(c, t, &ended);
-		return 0;
-	}
-	c->matched++;
-	finish(c, task, t, regs, &ended);
+	UNPREEMPTED(end(regs, ret));
 	return 0;
 }
 
-/* Mode count: no beginning, no clock. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit_count, struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct ended ended = { .start_ns = UNTIMED, .end_ns = UNTIMED, .ret = ret };
-	struct counters *c;
-	__u32 slot;
-
-	if (!is_observed(task, t))
-		return 0;
-	slot = slot_at_exit(task, t, regs);
-	c = cpu_counters();
-	if (!c || !has_trait(slot, TRAIT_OBSERVED))
-		return 0;
-	c->exit++;
-	if (is_fork_child(t, slot, ret)) {
-		c->exit_without_enter++;
-		return 0;
-	}
-	if (t->suspended_ret)
-		resume(c, t, &slot);
-	t->syscall = slot;
-	if (is_restart(ret)) {
-		suspend(c, t, &ended);
-		return 0;
-	}
-	c->matched++;
-	account(c, task, t, slot, UNTIMED, 0, ret);
+	UNPREEMPTED(end_counted(regs, ret));
 	return 0;
 }
 
@@ -334,41 +364,67 @@ int BPF_PROG(process_exec, struct task_struct *task)
 	return 0;
 }
 
+static __always_inline void delivered(struct k_sigaction *action)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct cpu *cpu = this_cpu();
+
+	if (cpu && is_observed(cpu, task, false) && cpu->running.suspended)
+		interrupt(cpu, task, action);
+}
+
 /* A handler decides whether the call that its signal interrupted goes on. */
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(signal_deliver, int sig, void *info, struct k_sigaction *action)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
-	struct counters *c = cpu_counters();
-
-	if (c && t && t->suspended_ret)
-		interrupt(c, task, t, action);
+	UNPREEMPTED(delivered(action));
 	return 0;
+}
+
+/* The thread leaves the CPU, and takes its record along. */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu && cpu->running.task == (__u64)prev)
+		give_back(cpu, prev);
+	return 0;
+}
+
+static __always_inline void ended_thread(struct task_struct *task)
+{
+	struct cpu *cpu = this_cpu();
+	struct thread *t;
+
+	if (!cpu)
+		return;
+	if (cpu->running.task == (__u64)task)
+		give_back(cpu, task);
+	t = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!t)
+		return;
+	cpu->counters.abandoned += t->suspended_ret != 0;
+	cpu->counters.died += t->start_ns != 0;
+	t->suspended_ret = 0;
+	t->start_ns = 0;
 }
 
 /* exit, exit_group, and a thread killed where no sys_exit follows. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
-	struct counters *c = cpu_counters();
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
-
 	/* The last thread may have slept since before we were attached, and have no record. */
 	if (row_group == GROUP_BY_PROCESS && !task->signal->live.counter)
 		mark_exited(task->group_leader);
-	if (!c || !t)
-		return 0;
-	if (t->suspended_ret)
-		c->abandoned++;
-	if (t->start_ns)
-		c->died++;
-	t->suspended_ret = 0;
-	t->start_ns = 0;
+	UNPREEMPTED(ended_thread(task));
 	return 0;
 }
 
-/* Counts the open calls of all threads: what is in flight, as an independent figure. */
+/*
+ * Counts the open calls of all threads that do not run: with those of the
+ * running ones, in struct running, what is in flight, as an independent figure.
+ */
 __u64 open_calls = 0;
 
 SEC("iter/task")

@@ -152,9 +152,31 @@ struct counters {
 	__u64 ring_full; /* of these, not handed over */
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
 	__u64 process_names_failed; /* a process whose name could not be kept */
+};
 
-	__u32 skip; /* sampling: calls until the next that is timed */
+/*
+ * The record of the thread that runs on a CPU, as long as it runs there: see
+ * running.h.
+ */
+struct running {
+	__u64 task; /* whose; 0: nobody's */
+	__u64 start_ns; /* of the open call, CLOCK_MONOTONIC; 0: none */
+	__u64 group; /* first part of the row's key */
+	__u64 cgroup; /* for which the verdict was made */
+	__u32 pid; /* second part of the row's key */
+	__u32 generation; /* of the verdict */
+	__u16 syscall; /* slot of the open call */
+	__u8 observed; /* the verdict */
+	__u8 suspended; /* the thread has a suspended call: see restart.h */
+	__u32 skip; /* sampling: calls of the CPU until the next that is timed */
 	__u32 random; /* sampling: state of the generator */
+	__u32 _pad;
+};
+
+/* Everything that belongs to a CPU, found with one look. */
+struct cpu {
+	struct running running;
+	struct counters counters;
 };
 
 /* What a file descriptor is. */

@@ -54,8 +54,12 @@ type syscountCounters struct {
 	RingFull           uint64
 	CgroupNamesFailed  uint64
 	ProcessNamesFailed uint64
-	Skip               uint32
-	Random             uint32
+}
+
+type syscountCpu struct {
+	_        structs.HostLayout
+	Running  syscountRunning
+	Counters syscountCounters
 }
 
 type syscountFdKind uint32
@@ -127,6 +131,22 @@ type syscountRowKey struct {
 	Cpu     uint16
 }
 
+type syscountRunning struct {
+	_          structs.HostLayout
+	Task       uint64
+	StartNs    uint64
+	Group      uint64
+	Cgroup     uint64
+	Pid        uint32
+	Generation uint32
+	Syscall    uint16
+	Observed   uint8
+	Suspended  uint8
+	Skip       uint32
+	Random     uint32
+	Pad        uint32
+}
+
 type syscountScratch struct {
 	_    structs.HostLayout
 	Name syscountCgroupName
@@ -171,9 +191,9 @@ type syscountThread struct {
 	Generation       uint32
 	Syscall          uint16
 	Observed         uint8
-	EndedOnce        uint8
 	Executed         uint8
 	Handlers         uint8
+	_                [1]byte
 	Suspended        uint16
 	SuspendedRet     int64
 	SuspendedStartNs uint64
@@ -197,7 +217,7 @@ const (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	syscountMapCgroupPaths         = "cgroup_paths"
-	syscountMapCountersOfCpu       = "counters_of_cpu"
+	syscountMapCpus                = "cpus"
 	syscountMapEmptyRow            = "empty_row"
 	syscountMapMarks               = "marks"
 	syscountMapProcessNames        = "process_names"
@@ -212,6 +232,7 @@ const (
 	syscountProgLocate             = "locate"
 	syscountProgProcessExec        = "process_exec"
 	syscountProgProcessExit        = "process_exit"
+	syscountProgSchedSwitch        = "sched_switch"
 	syscountProgSignalDeliver      = "signal_deliver"
 	syscountProgSysEnter           = "sys_enter"
 	syscountProgSysExit            = "sys_exit"
@@ -224,6 +245,7 @@ const (
 	syscountVarOpenCalls           = "open_calls"
 	syscountVarPidnsInum           = "pidns_inum"
 	syscountVarPidnsLevel          = "pidns_level"
+	syscountVarPreemptible         = "preemptible"
 	syscountVarRowGroup            = "row_group"
 	syscountVarSample              = "sample"
 	syscountVarThresholdNs         = "threshold_ns"
@@ -282,6 +304,7 @@ type syscountProgramSpecs struct {
 	Locate        *ebpf.ProgramSpec `ebpf:"locate"`
 	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit   *ebpf.ProgramSpec `ebpf:"process_exit"`
+	SchedSwitch   *ebpf.ProgramSpec `ebpf:"sched_switch"`
 	SignalDeliver *ebpf.ProgramSpec `ebpf:"signal_deliver"`
 	SysEnter      *ebpf.ProgramSpec `ebpf:"sys_enter"`
 	SysExit       *ebpf.ProgramSpec `ebpf:"sys_exit"`
@@ -293,7 +316,7 @@ type syscountProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountMapSpecs struct {
 	CgroupPaths   *ebpf.MapSpec `ebpf:"cgroup_paths"`
-	CountersOfCpu *ebpf.MapSpec `ebpf:"counters_of_cpu"`
+	Cpus          *ebpf.MapSpec `ebpf:"cpus"`
 	EmptyRow      *ebpf.MapSpec `ebpf:"empty_row"`
 	Marks         *ebpf.MapSpec `ebpf:"marks"`
 	ProcessNames  *ebpf.MapSpec `ebpf:"process_names"`
@@ -318,6 +341,7 @@ type syscountVariableSpecs struct {
 	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.VariableSpec `ebpf:"pidns_level"`
+	Preemptible         *ebpf.VariableSpec `ebpf:"preemptible"`
 	RowGroup            *ebpf.VariableSpec `ebpf:"row_group"`
 	Sample              *ebpf.VariableSpec `ebpf:"sample"`
 	ThresholdNs         *ebpf.VariableSpec `ebpf:"threshold_ns"`
@@ -351,7 +375,7 @@ func (o *syscountObjects) Close() error {
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountMaps struct {
 	CgroupPaths   *ebpf.Map `ebpf:"cgroup_paths"`
-	CountersOfCpu *ebpf.Map `ebpf:"counters_of_cpu"`
+	Cpus          *ebpf.Map `ebpf:"cpus"`
 	EmptyRow      *ebpf.Map `ebpf:"empty_row"`
 	Marks         *ebpf.Map `ebpf:"marks"`
 	ProcessNames  *ebpf.Map `ebpf:"process_names"`
@@ -367,7 +391,7 @@ type syscountMaps struct {
 func (m *syscountMaps) Close() error {
 	return _SyscountClose(
 		m.CgroupPaths,
-		m.CountersOfCpu,
+		m.Cpus,
 		m.EmptyRow,
 		m.Marks,
 		m.ProcessNames,
@@ -393,6 +417,7 @@ type syscountVariables struct {
 	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.Variable `ebpf:"pidns_level"`
+	Preemptible         *ebpf.Variable `ebpf:"preemptible"`
 	RowGroup            *ebpf.Variable `ebpf:"row_group"`
 	Sample              *ebpf.Variable `ebpf:"sample"`
 	ThresholdNs         *ebpf.Variable `ebpf:"threshold_ns"`
@@ -413,6 +438,7 @@ type syscountPrograms struct {
 	Locate        *ebpf.Program `ebpf:"locate"`
 	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit   *ebpf.Program `ebpf:"process_exit"`
+	SchedSwitch   *ebpf.Program `ebpf:"sched_switch"`
 	SignalDeliver *ebpf.Program `ebpf:"signal_deliver"`
 	SysEnter      *ebpf.Program `ebpf:"sys_enter"`
 	SysExit       *ebpf.Program `ebpf:"sys_exit"`
@@ -425,6 +451,7 @@ func (p *syscountPrograms) Close() error {
 		p.Locate,
 		p.ProcessExec,
 		p.ProcessExit,
+		p.SchedSwitch,
 		p.SignalDeliver,
 		p.SysEnter,
 		p.SysExit,

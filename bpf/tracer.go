@@ -74,7 +74,8 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	spec.Maps["process_names"].MaxEntries = rows
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
 	if err := errors.Join(spec.Variables["row_group"].Set(uint32(opts.GroupBy)),
-		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1)))); err != nil {
+		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1))),
+		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release())))); err != nil {
 		return fmt.Errorf("set the constants: %w", err)
 	}
 	return nil
@@ -111,9 +112,9 @@ func (t *Tracer) markSelf() error {
 // end is missed.
 func (t *Tracer) programs() []*ebpf.Program {
 	if t.mode == ModeCount {
-		return []*ebpf.Program{t.objs.ProcessExit, t.objs.ProcessExec, t.objs.SignalDeliver, t.objs.SysExitCount}
+		return []*ebpf.Program{t.objs.SchedSwitch, t.objs.ProcessExit, t.objs.ProcessExec, t.objs.SignalDeliver, t.objs.SysExitCount}
 	}
-	return []*ebpf.Program{t.objs.ProcessExit, t.objs.SignalDeliver, t.objs.SysExit, t.objs.SysEnter}
+	return []*ebpf.Program{t.objs.SchedSwitch, t.objs.ProcessExit, t.objs.SignalDeliver, t.objs.SysExit, t.objs.SysEnter}
 }
 
 // Attach starts the counting.

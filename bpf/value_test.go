@@ -93,3 +93,13 @@ func TestASampleOfAnotherSizeIsRefused(t *testing.T) {
 		t.Errorf("8 bytes give %+v", call)
 	}
 }
+
+func TestReleasesThatPreemptPrograms(t *testing.T) {
+	for release, want := range map[string]bool{
+		"5.15.0": false, "6.18.44-fc": false, "7.1.9": false, "7.2.0-rc1": true, "7.3.1+deb14": true, "7.10.0": true, "10.0.0": true, "": false, "x.y": false,
+	} {
+		if got := runsPreemptibly(release); got != want {
+			t.Errorf("%q: %v, want %v", release, got, want)
+		}
+	}
+}

@@ -36,30 +36,11 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 }
 
 /* The cgroup is compared only where it matters: reading it takes four dependent loads. */
-static __always_inline bool is_decided(struct task_struct *task, struct thread *t)
+static __always_inline bool is_decided(struct task_struct *task, __u32 of_generation, __u64 of_cgroup)
 {
-	if (t->generation != generation)
+	if (of_generation != generation)
 		return false;
-	return !(row_group == GROUP_BY_CGROUP || filter_cgroups) || t->cgroup == cgroup_of(task);
-}
-
-static __noinline void count_storage_failed(void)
-{
-	struct counters *c = cpu_counters();
-
-	if (c)
-		c->storage_failed++;
-}
-
-static __always_inline bool is_observed(struct task_struct *task, struct thread *t)
-{
-	if (!t) {
-		count_storage_failed();
-		return false;
-	}
-	if (!is_decided(task, t))
-		decide(task, t);
-	return t->observed;
+	return !(row_group == GROUP_BY_CGROUP || filter_cgroups) || of_cgroup == cgroup_of(task);
 }
 
 #endif
