@@ -14,10 +14,10 @@ BINARIES = bin/syscountd bin/syscountctl
 SCRIPTS  = .ci/run test/install-deps test/check-generated
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate run test check install clean
+.PHONY: help build generate run test test-kernels bench check install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/syscountd and bin/syscountctl
 	$(GO_BUILD) -o bin/ ./cmd/syscountd ./cmd/syscountctl
@@ -33,6 +33,20 @@ test: ## install what the tests need, then run all of them (root)
 	test/install-deps test
 	go test -race $$(go list ./... | grep -v /test/system)
 	go test -count=1 -timeout 8m ./test/system
+
+# Two machines at a time: each keeps one CPU busy.
+test-kernels: ## BPF tests on Debian's kernels under qemu, in the newest versions
+	test/install-deps kernels
+	go test -tags kernels -run '^TestKernels$$' -count=1 -parallel 2 -timeout 30m -v ./test/kernels
+
+# BENCHFLAGS=-short is a quick look; bin/bench -h lists what there is.
+BENCHFLAGS ?= -write docs/benchmarks.md
+
+bench: build ## measure the cost per call against the peers, into docs/benchmarks.md (root, 10 minutes)
+	@[ "$$(id -u)" = 0 ] || { echo "make bench: tracing needs root; run 'sudo make bench'" >&2; exit 1; }
+	test/install-deps bench
+	go build -o bin/bench ./test/bench
+	bin/bench $(BENCHFLAGS)
 
 check: ## generated files, format, vet, shellcheck, unit file
 	test/install-deps check

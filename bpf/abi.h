@@ -10,6 +10,8 @@
 
 #if defined(__TARGET_ARCH_x86)
 
+#define EXECVE_LEAVES_MINUS_ONE 0 /* as the number, at its end */
+
 #define TS_COMPAT 0x2 /* arch/x86/include/asm/thread_info.h */
 #define X32_BIT 0x40000000U /* __X32_SYSCALL_BIT, arch/x86/include/uapi/asm/unistd.h */
 
@@ -69,6 +71,8 @@ static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 ar
 }
 
 #elif defined(__TARGET_ARCH_arm64)
+
+#define EXECVE_LEAVES_MINUS_ONE 1
 
 #define TIF_32BIT 22 /* arch/arm64/include/asm/thread_info.h */
 

@@ -6,27 +6,40 @@
 #ifndef SYSCOUNT_COUNT_H
 #define SYSCOUNT_COUNT_H
 
-/*
- * rt_sigreturn leaves -1 as the number, since it restores the registers of the
- * interrupted code; on arm64 so does execve. Other calls leave their own.
- */
-static __noinline bool has_executed(struct task_struct *task)
+static __noinline void note_handler(struct task_struct *task)
 {
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
-	bool executed = t && t->executed;
 
-	if (executed)
+	if (t)
+		enter_handler(&t->delivered);
+}
+
+/*
+ * rt_sigreturn leaves -1 as the number, since it restores the registers of the
+ * interrupted code; on arm64 so does execve. A program that calls number -1
+ * itself is told from them by what happened before: a handler, an exec.
+ */
+static __noinline long number_of_minus_one(struct task_struct *task)
+{
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (!t)
+		return -1;
+	if (EXECVE_LEAVES_MINUS_ONE && t->executed) {
 		t->executed = false;
-	return executed;
+		return execve_number(task);
+	}
+	if (!t->delivered)
+		return -1;
+	leave_handler(&t->delivered);
+	return sigreturn_number(task);
 }
 
 static __always_inline __u32 slot_at_exit(struct task_struct *task, struct pt_regs *regs)
 {
 	long id = number_at_exit(regs);
 
-	if (id == -1)
-		id = has_executed(task) ? execve_number(task) : sigreturn_number(task);
-	return syscall_slot(task, id);
+	return syscall_slot(task, id == -1 ? number_of_minus_one(task) : id);
 }
 
 #endif

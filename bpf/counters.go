@@ -81,6 +81,9 @@ func (t *Tracer) recursionMisses() (uint64, error) {
 	return sum, nil
 }
 
+// leftOut is LEFT_OUT in syscount.bpf.c.
+const leftOut = 2
+
 // OpenCalls counts the calls that have begun and not ended, by looking at every
 // thread of the host: about 0.2 us each.
 func (t *Tracer) OpenCalls() (uint64, error) {
@@ -106,7 +109,7 @@ func (t *Tracer) OpenCalls() (uint64, error) {
 	}
 	cpus, err := t.cpus()
 	for _, cpu := range cpus {
-		if cpu.Running.StartNs != 0 {
+		if cpu.Running.StartNs != 0 && cpu.Running.StartNs != leftOut {
 			open++
 		}
 	}

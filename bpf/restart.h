@@ -31,6 +31,20 @@ static __always_inline bool is_restart(long ret)
 	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK && ret != -515;
 }
 
+/*
+ * Handlers that run on top of each other. One that jumps elsewhere never ends:
+ * at the largest number we have lost track, and stay there.
+ */
+static __always_inline void enter_handler(__u8 *handlers)
+{
+	*handlers += *handlers < 255;
+}
+
+static __always_inline void leave_handler(__u8 *handlers)
+{
+	*handlers -= *handlers > 0 && *handlers < 255;
+}
+
 static __noinline void suspend(struct cpu *cpu, struct task_struct *task, const struct ended *ended)
 {
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
@@ -64,7 +78,7 @@ static __noinline __u64 resume(struct cpu *cpu, struct task_struct *task, __u32 
 		return 0;
 	if (t->handlers) {
 		if (has_trait(*slot, TRAIT_SIGRETURN))
-			t->handlers--;
+			leave_handler(&t->handlers);
 		return 0;
 	}
 	t->suspended_ret = 0;
@@ -87,11 +101,11 @@ static __noinline void interrupt(struct cpu *cpu, struct task_struct *task, stru
 {
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (!t || (unsigned long)action->sa.sa_handler <= SIG_IGN)
-		return; /* no handler: the call goes on, or the thread dies */
+	if (!t)
+		return;
 	/* The first handler decides; later ones run on top of it. */
 	if (t->handlers || goes_on(t->suspended_ret, action->sa.sa_flags)) {
-		t->handlers++;
+		enter_handler(&t->handlers);
 		return;
 	}
 	t->suspended_ret = 0;

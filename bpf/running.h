@@ -30,25 +30,20 @@ static __noinline void give_back(struct cpu *cpu, struct task_struct *task)
 }
 
 /* Takes the thread's record to the CPU, with a verdict of the filter in force. */
-static __noinline bool take(struct cpu *cpu, struct task_struct *task, bool create)
+static __noinline bool take(struct cpu *cpu, struct task_struct *task)
 {
 	struct running *r = &cpu->running;
 	struct thread *t;
 
 	if (r->task == (__u64)task)
 		give_back(cpu, task);
-	if (create)
-		t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	else
-		t = bpf_task_storage_get(&threads, task, NULL, 0);
 	r->task = 0;
 	r->start_ns = 0;
-	r->suspended = false;
+	r->observed = false;
+	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
-		/* At an end: a thread that we have not seen yet, observed or not. */
-		r->observed = !create;
-		cpu->counters.storage_failed += create;
-		return r->observed;
+		cpu->counters.storage_failed++;
+		return false;
 	}
 	if (!is_decided(task, t->generation, t->cgroup))
 		decide(task, t);
@@ -65,13 +60,13 @@ static __noinline bool take(struct cpu *cpu, struct task_struct *task, bool crea
 	return t->observed;
 }
 
-static __always_inline bool is_observed(struct cpu *cpu, struct task_struct *task, bool create)
+static __always_inline bool is_observed(struct cpu *cpu, struct task_struct *task)
 {
 	struct running *r = &cpu->running;
 
 	if (r->task == (__u64)task && is_decided(task, r->generation, r->cgroup))
 		return r->observed;
-	return take(cpu, task, create);
+	return take(cpu, task);
 }
 
 #endif

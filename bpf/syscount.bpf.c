@@ -23,6 +23,7 @@
 /* Fixed at load: the verifier removes what they switch off. */
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile __u32 sample = 1; /* the clock is read in one of so many calls */
+const volatile bool counting = false; /* mode count */
 const volatile bool preemptible = false; /* this kernel runs these programs preemptibly: 7.2 and later */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
@@ -61,16 +62,19 @@ struct thread {
 	__u16 syscall; /* slot of the open call */
 	__u8 observed; /* the verdict */
 	__u8 executed; /* mode count: execve has replaced the program, its end is to come */
+	__u8 delivered; /* mode count: handlers that run, saturating */
 
 	/* A call that the kernel may restart: see restart.h. */
-	__u8 handlers; /* signal handlers that run meanwhile */
+	__u8 handlers; /* those that run since then, saturating */
 	__u16 suspended; /* its slot */
 	__s64 suspended_ret; /* 0: none */
 	__u64 suspended_start_ns;
 	__u64 suspended_end_ns;
 };
 
-#define UNTIMED 1 /* start_ns of a call whose time is not taken */
+/* Values of start_ns that are no time. */
+#define UNTIMED 1 /* the call is counted, its time is not taken */
+#define LEFT_OUT 2 /* the filter leaves this syscall out */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -175,6 +179,11 @@ struct {
 	__type(value, struct slow_call); /* for bpf2go */
 } slow_calls SEC(".maps");
 
+static __always_inline bool is_open(__u64 start_ns)
+{
+	return start_ns && start_ns != LEFT_OUT;
+}
+
 static __always_inline struct cpu *this_cpu(void)
 {
 	__u32 zero = 0;
@@ -244,18 +253,25 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 	__u64 start_ns;
 	__u32 slot;
 
-	if (!cpu || !is_observed(cpu, task, true))
+	if (!cpu || !is_observed(cpu, task))
 		return;
 	r = &cpu->running;
 	slot = syscall_slot(task, id);
-	if (!has_trait(slot, TRAIT_OBSERVED))
-		return;
-	cpu->counters.enter++;
-	if (r->start_ns)
-		cpu->counters.overwritten++;
+	cpu->counters.overwritten += is_open(r->start_ns);
 	start_ns = r->suspended ? resume(cpu, task, &slot) : 0;
+	if (!has_trait(slot, TRAIT_OBSERVED)) {
+		r->start_ns = LEFT_OUT;
+		return;
+	}
+	cpu->counters.enter++;
 	r->syscall = slot;
 	r->start_ns = start_ns ?: start_time(r);
+}
+
+/* A call that began before we looked: its number is what the registers say now. */
+static __noinline bool is_left_out(struct task_struct *task, struct pt_regs *regs)
+{
+	return !has_trait(syscall_slot(task, number_at_exit(regs)), TRAIT_OBSERVED);
 }
 
 static __always_inline void end(struct pt_regs *regs, long ret)
@@ -264,21 +280,25 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 	struct cpu *cpu = this_cpu();
 	struct ended ended = { .ret = ret };
 
-	if (!cpu || (!is_observed(cpu, task, false) && !cpu->running.start_ns))
+	if (!cpu || (!is_observed(cpu, task) && !cpu->running.start_ns))
+		return;
+	ended.start_ns = cpu->running.start_ns;
+	cpu->running.start_ns = 0;
+	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(task, regs)))
 		return;
 	cpu->counters.exit++;
-	if (!cpu->running.start_ns) {
+	if (!ended.start_ns) {
 		cpu->counters.exit_without_enter++;
 		return;
 	}
-	ended.start_ns = cpu->running.start_ns;
 	ended.end_ns = ended.start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
-	cpu->running.start_ns = 0;
 	if (!cpu->running.observed) {
 		cpu->counters.refiltered++;
 		return;
 	}
-	if (is_restart(ret)) {
+	if (has_trait(cpu->running.syscall, TRAIT_SIGRETURN))
+		ended.ret = 0; /* what the interrupted code has in its register */
+	if (is_restart(ended.ret)) {
 		suspend(cpu, task, &ended);
 		return;
 	}
@@ -294,9 +314,11 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 	struct cpu *cpu = this_cpu();
 	__u32 slot;
 
-	if (!cpu || !is_observed(cpu, task, true))
+	if (!cpu || !is_observed(cpu, task))
 		return;
 	slot = slot_at_exit(task, regs);
+	if (cpu->running.suspended)
+		resume(cpu, task, &slot);
 	if (!has_trait(slot, TRAIT_OBSERVED))
 		return;
 	cpu->counters.exit++;
@@ -304,8 +326,8 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 		cpu->counters.exit_without_enter++; /* the child's end; the parent's gives a PID */
 		return;
 	}
-	if (cpu->running.suspended)
-		resume(cpu, task, &slot);
+	if (has_trait(slot, TRAIT_SIGRETURN))
+		ret = ended.ret = 0;
 	cpu->running.syscall = slot;
 	if (is_restart(ret)) {
 		suspend(cpu, task, &ended);
@@ -353,14 +375,16 @@ int BPF_PROG(sys_exit_count, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-/* Mode count: execve's number is lost at its end on arm64. */
+/* Mode count: execve's number is lost at its end on arm64, and no handler runs after it. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task)
 {
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (t)
-		t->executed = true;
+	if (!t)
+		return 0;
+	t->executed = true;
+	t->delivered = 0;
 	return 0;
 }
 
@@ -369,7 +393,11 @@ static __always_inline void delivered(struct k_sigaction *action)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct cpu *cpu = this_cpu();
 
-	if (cpu && is_observed(cpu, task, false) && cpu->running.suspended)
+	if (!cpu || !is_observed(cpu, task) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
+		return; /* no handler: an interrupted call goes on, or the thread dies */
+	if (counting)
+		note_handler(task);
+	if (cpu->running.suspended)
 		interrupt(cpu, task, action);
 }
 
@@ -405,7 +433,7 @@ static __always_inline void ended_thread(struct task_struct *task)
 	if (!t)
 		return;
 	cpu->counters.abandoned += t->suspended_ret != 0;
-	cpu->counters.died += t->start_ns != 0;
+	cpu->counters.died += is_open(t->start_ns);
 	t->suspended_ret = 0;
 	t->start_ns = 0;
 }
@@ -436,7 +464,7 @@ int count_open(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
-	if (t && t->start_ns)
+	if (t && is_open(t->start_ns))
 		open_calls++;
 	return 0;
 }

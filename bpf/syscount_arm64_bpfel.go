@@ -192,8 +192,8 @@ type syscountThread struct {
 	Syscall          uint16
 	Observed         uint8
 	Executed         uint8
+	Delivered        uint8
 	Handlers         uint8
-	_                [1]byte
 	Suspended        uint16
 	SuspendedRet     int64
 	SuspendedStartNs uint64
@@ -238,6 +238,7 @@ const (
 	syscountProgSysExit            = "sys_exit"
 	syscountProgSysExitCount       = "sys_exit_count"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
+	syscountVarCounting            = "counting"
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarGeneration          = "generation"
@@ -334,6 +335,7 @@ type syscountMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountVariableSpecs struct {
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
+	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
@@ -410,6 +412,7 @@ func (m *syscountMaps) Close() error {
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountVariables struct {
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
+	Counting            *ebpf.Variable `ebpf:"counting"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	Generation          *ebpf.Variable `ebpf:"generation"`

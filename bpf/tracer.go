@@ -75,6 +75,7 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
 	if err := errors.Join(spec.Variables["row_group"].Set(uint32(opts.GroupBy)),
 		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1))),
+		spec.Variables["counting"].Set(bit(opts.Mode == ModeCount)),
 		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release())))); err != nil {
 		return fmt.Errorf("set the constants: %w", err)
 	}

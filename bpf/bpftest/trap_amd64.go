@@ -1,0 +1,26 @@
+package bpftest
+
+import "debug/elf"
+
+const elfMachine = elf.EM_X86_64
+
+// saRestorer is needed on x86-64: the kernel has no code of its own that ends a
+// handler (sigaction(2)).
+const saRestorer = 0x04000000
+
+// sigaction is the kernel's struct sigaction, whose handler is the machine.
+func (p *Program) sigaction(flags uintptr) []uintptr {
+	restorer := p.Put([]byte{
+		0xb8, 15, 0, 0, 0, // mov $SYS_rt_sigreturn, %eax
+		0x0f, 0x05, // syscall
+	})
+	return []uintptr{base + machine, flags | saRestorer, restorer, 0}
+}
+
+// Int80 is a system call by the 32-bit door, with up to three arguments below
+// 4 GiB; nr is i386's number.
+func Int80(nr uintptr, args ...uintptr) Step {
+	s := Call(nr, args...)
+	s.op = opInt80
+	return s
+}

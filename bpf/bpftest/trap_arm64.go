@@ -1,0 +1,11 @@
+package bpftest
+
+import "debug/elf"
+
+const elfMachine = elf.EM_AARCH64
+
+// sigaction is the kernel's struct sigaction, whose handler is the machine. The
+// vdso has the code that ends a handler.
+func (p *Program) sigaction(flags uintptr) []uintptr {
+	return []uintptr{base + machine, flags, 0, 0}
+}

@@ -1,0 +1,32 @@
+package bpf
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// trapTraits are the traits on which the counting depends, as package agent
+// sets them by name.
+var trapTraits = map[Syscall]Trait{
+	{ABIaarch64, unix.SYS_RT_SIGRETURN}:    TraitSigreturn,
+	{ABIaarch64, unix.SYS_RESTART_SYSCALL}: TraitRestart,
+	{ABIaarch64, unix.SYS_CLONE}:           TraitFork,
+	{ABIaarch64, unix.SYS_CLONE3}:          TraitFork,
+}
+
+// forkEnds is how many ends of calls a new thread has that it did not begin:
+// none, it goes straight to user mode (ret_from_fork in
+// arch/arm64/kernel/entry.S).
+const forkEnds = 0
+
+var oldForks = []int32{}
+
+// oldWaits are calls that this architecture does without.
+func oldWaits() map[int32]bpftest.Step { return nil }
+
+var oddNumbers = calls{}
+
+var trapsOfArch = map[string]func(*testing.T, *rig, Options){}

@@ -1,0 +1,122 @@
+package bpf
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// A call that began before we looked has no known beginning: it is not counted,
+// and its time is not made up.
+func trapCallInFlightAtAttach(t *testing.T, r *rig, opts Options) {
+	p := bpftest.NewProgram()
+	b := p.Words(0)
+	say := call(unix.SYS_WRITE, 1, b, 1)
+	process := p.Start(t, say, call(unix.SYS_READ, 0, b, 1), say, call(unix.SYS_READ, 0, b, 1), exit())
+	process.Poke()
+	process.Hear()
+	process.AwaitStates("S")
+	tracer := r.watch(t, opts, process)
+	if open, err := tracer.OpenCalls(); open != 0 || err != nil {
+		t.Errorf("%d open calls, %v; want none yet", open, err)
+	}
+	process.Poke()
+	process.Hear()
+	process.AwaitStates("S")
+	if open, err := tracer.OpenCalls(); open != map[Mode]uint64{ModeAccount: 1}[opts.Mode] || err != nil {
+		t.Errorf("%d open calls, %v; want the second read", open, err)
+	}
+	process.Poke()
+	process.Finish()
+	if opts.Mode == ModeCount { // which counts ends
+		wantRows(t, tracer, calls{own(unix.SYS_WRITE): {1, 0}, own(unix.SYS_READ): {2, 0}})
+		wantEnds(t, tracer, Counters{})
+		return
+	}
+	wantRows(t, tracer, calls{own(unix.SYS_WRITE): {1, 0}, own(unix.SYS_READ): {1, 0}})
+	wantEnds(t, tracer, Counters{Died: 1, ExitWithoutEnter: 1})
+}
+
+// busy starts a program of threads that make calls until it is killed.
+func busy(t *testing.T, threads int) *bpftest.Process {
+	t.Helper()
+	p := bpftest.NewProgram()
+	var steps []bpftest.Step
+	for range threads {
+		const forever = 1 << 60
+		mix := []bpftest.Step{call(unix.SYS_GETSID, 0).Times(20), call(unix.SYS_SCHED_YIELD), call(unix.SYS_GETSID, 1<<31), bpftest.Loop(3, forever)}
+		steps = append(steps, thread(p, mix...))
+	}
+	process := p.Start(t, append(steps, call(unix.SYS_EXIT, 0))...)
+	process.Poke()
+	return process
+}
+
+// awaitCalls waits until more ends of calls have been seen than before.
+func awaitCalls(t *testing.T, tracer *Tracer, before Counters) Counters {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		c, err := tracer.Counters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Matched > before.Matched+1000 {
+			return c
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no call was seen for a minute")
+		}
+	}
+}
+
+func trapAttachAndDetachUnderLoad(t *testing.T, r *rig, opts Options) {
+	process := busy(t, 4)
+	tracer := r.watch(t, opts, process)
+	held := len(bpfFDs(t))
+	var last Counters
+	for range 50 {
+		last = awaitCalls(t, tracer, last)
+		if err := tracer.Detach(); err != nil {
+			t.Fatal(err)
+		}
+		if err := tracer.Attach(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now := len(bpfFDs(t)); now != held {
+		t.Errorf("%d descriptors of programs, maps and links; %d before", now, held)
+	}
+	process.Kill()
+	c := wantBalanceOf(t, tracer)
+	if c.Negative != 0 || c.StorageFailed != 0 || c.RowsFailed != 0 {
+		t.Errorf("%+v; want no failure", c)
+	}
+}
+
+func TestLoadAndUnloadUnderLoad(t *testing.T) {
+	process := busy(t, 2)
+	pid := pidfdOf(t, process.PID())
+	held := bpfFDs(t)
+	for i := range 2 {
+		tracer, err := Load(Options{Mode: Mode(i % 2), GroupBy: GroupByComm, Rows: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tracer.SetFilter(Filter{PIDFDs: []int{pid}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := tracer.Attach(); err != nil {
+			t.Fatal(err)
+		}
+		awaitCalls(t, tracer, Counters{})
+		if err := tracer.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now := bpfFDs(t); len(now) != len(held) {
+		t.Errorf("held %v; before %v", now, held)
+	}
+}

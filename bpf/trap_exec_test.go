@@ -1,0 +1,84 @@
+package bpf
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// execve is the step that replaces the program.
+func execve(p *bpftest.Program, path string) bpftest.Step {
+	file := p.Text(path)
+	return call(unix.SYS_EXECVE, file, p.Words(file, 0), p.Words(0))
+}
+
+// A thread that is not the leader calls execve, which kills the leader in its
+// read, and comes back as the leader: one call, of one process, which a filter
+// by PID still observes.
+func trapExecOfAThread(t *testing.T, r *rig, opts Options) {
+	p := bpftest.NewProgram()
+	b := p.Words(0)
+	next := bpftest.NewProgram().Executable(t, call(unix.SYS_GETSID, 0).Times(1000), exit())
+	process := p.Start(t, thread(p, call(unix.SYS_READ, 0, b, 1), execve(p, next)), call(unix.SYS_PPOLL, 0, 0, 0, 0, 8))
+	tracer := r.watch(t, opts, process)
+	process.Poke()
+	process.AwaitStates("SS")
+	process.Poke()
+	process.Finish()
+	wantCalls(t, tracer, calls{
+		own(unix.SYS_CLONE): {1, 0}, own(unix.SYS_READ): {1, 0}, own(unix.SYS_EXECVE): {1, 0}, own(unix.SYS_GETSID): {1000, 0},
+	})
+	wantStory(t, tracer, Counters{Died: 1, Suspended: 1, Abandoned: 1, ExitWithoutEnter: forkEnds})
+	if all := sums(t, tracer); len(all) != 1 {
+		t.Errorf("%d groups; want the one process: %v", len(all), all)
+	}
+	if _, name := groupOf(t, tracer, process.PID()); !name.Exited {
+		t.Errorf("%+v is not marked as exited", name)
+	}
+}
+
+// The first execve fails, the second does not.
+func trapExecFailsAndSucceeds(t *testing.T, r *rig, opts Options) {
+	p := bpftest.NewProgram()
+	next := bpftest.NewProgram().Executable(t, call(unix.SYS_GETSID, 0).Times(10), exit())
+	process := p.Start(t, execve(p, "/nonexistent/syscountd"), execve(p, next))
+	tracer := r.watch(t, opts, process)
+	process.Poke()
+	process.Finish()
+	wantCalls(t, tracer, calls{own(unix.SYS_EXECVE): {2, 1}, own(unix.SYS_GETSID): {10, 0}})
+	wantStory(t, tracer, Counters{Died: 1})
+}
+
+// An execve before it does not make an execve of rt_sigreturn, whose end shows
+// no number either.
+func trapSigreturnAfterExec(t *testing.T, r *rig, opts Options) {
+	last := bpftest.NewProgram()
+	next := last.Executable(t, append([]bpftest.Step{last.Handler(unix.SIGUSR1, 0)}, signalsToSelf(last, unix.SIGUSR1, 3, exit())...)...)
+	p := bpftest.NewProgram()
+	process := p.Start(t, execve(p, next))
+	tracer := r.watch(t, opts, process)
+	process.Poke()
+	process.Finish()
+	wantCalls(t, tracer, calls{
+		own(unix.SYS_EXECVE): {1, 0}, own(unix.SYS_RT_SIGACTION): {1, 0}, own(unix.SYS_GETPID): {1, 0}, own(unix.SYS_GETTID): {1, 0},
+		own(unix.SYS_TGKILL): {3, 0}, own(unix.SYS_RT_SIGRETURN): {3, 0},
+	})
+	wantStory(t, tracer, Counters{Died: 1})
+}
+
+// Where only its end is seen, execveat that succeeded is execve: the kernel
+// leaves nothing of the other number.
+func trapExecveat(t *testing.T, r *rig, opts Options) {
+	p := bpftest.NewProgram()
+	next := bpftest.NewProgram().Executable(t, call(unix.SYS_GETSID, 0), exit())
+	file := p.Text(next)
+	process := p.Start(t, call(unix.SYS_EXECVEAT, 0, file, p.Words(file, 0), p.Words(0), 0))
+	tracer := r.watch(t, opts, process)
+	process.Poke()
+	process.Finish()
+	seen := map[Mode]int32{ModeAccount: unix.SYS_EXECVEAT, ModeCount: unix.SYS_EXECVE}[opts.Mode]
+	wantCalls(t, tracer, calls{own(seen): {1, 0}, own(unix.SYS_GETSID): {1, 0}})
+	wantStory(t, tracer, Counters{Died: 1})
+}

@@ -1,0 +1,82 @@
+package bpf
+
+import (
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// startNamed starts a process of threads with names, each of which makes so many
+// calls.
+func startNamed(t *testing.T, getsids map[string]int) *bpftest.Process {
+	t.Helper()
+	p := bpftest.NewProgram()
+	var steps []bpftest.Step
+	for name, n := range getsids {
+		steps = append(steps, thread(p, call(unix.SYS_PRCTL, unix.PR_SET_NAME, p.Text(name)),
+			call(unix.SYS_GETSID, 0).Times(n), call(unix.SYS_EXIT, 0)))
+	}
+	return p.Start(t, append(steps, call(unix.SYS_EXIT, 0))...)
+}
+
+// comms finds the groups of command names.
+func comms(t *testing.T, tracer *Tracer) map[string]Group {
+	t.Helper()
+	groups := map[string]Group{}
+	err := tracer.EachProcess(func(g Group, name ProcessName) {
+		if g.PID != 0 {
+			t.Errorf("group %+v of %q has a PID", g, name.Comm)
+		}
+		groups[name.Comm] = g
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return groups
+}
+
+// A name is a thread's, whichever process it is of, and it may change.
+func trapGroupByComm(t *testing.T, r *rig, opts Options) {
+	getsids := map[string]int{"trap-one": 10, "trap-two": 20, "fifteen-letters": 30, "": 40, "new\nline\x1b[31m": 50, "\xff\xfe": 60}
+	process := startNamed(t, getsids)
+	opts.GroupBy = GroupByComm
+	tracer := r.watch(t, opts, process)
+	process.Poke()
+	process.Finish()
+	wantCalls(t, tracer, calls{own(unix.SYS_CLONE): {6, 0}, own(unix.SYS_PRCTL): {6, 0}, own(unix.SYS_GETSID): {210, 0}})
+	wantStory(t, tracer, Counters{Died: 7, ExitWithoutEnter: 6 * forkEnds})
+	groups, rows := comms(t, tracer), sums(t, tracer)
+	for name, n := range getsids {
+		if got := rows[groups[name]][unix.SYS_GETSID]; got.Count != uint64(n) || groups[name].ID == 0 {
+			t.Errorf("%q, group %+v: %d calls, want %d", name, groups[name], got.Count, n)
+		}
+	}
+	if got := rows[groups["trap"]][unix.SYS_CLONE]; got.Count != 6 {
+		t.Errorf("the leader, group %+v: %d calls of clone, want 6", groups["trap"], got.Count)
+	}
+}
+
+// What has no room goes to the row of the rest; nothing is lost.
+func trapOverflowKeepsTotals(t *testing.T, r *rig, opts Options) {
+	getsids := map[string]int{}
+	for i := range 20 {
+		getsids[fmt.Sprintf("trap-%d", i)] = 100
+	}
+	process := startNamed(t, getsids)
+	opts.GroupBy, opts.Rows = []GroupBy{GroupByComm, GroupByProcess, GroupByCgroup}[(int(opts.Mode)+opts.Sample)%3], 2
+	tracer := r.watchAll(t, opts, process)
+	process.Poke()
+	process.Finish()
+	wantCalls(t, tracer, calls{own(unix.SYS_CLONE): {20, 0}, own(unix.SYS_PRCTL): {20, 0}, own(unix.SYS_GETSID): {2000, 0}})
+	var inRest uint64
+	for _, row := range sums(t, tracer)[Group{}] {
+		inRest += row.Count
+	}
+	c := wantBalanceOf(t, tracer)
+	if c.RowsOverflowed == 0 || c.RowsOverflowed != inRest || c.RowsFailed != 0 {
+		t.Errorf("grouped by %d: %d calls overflowed, %d are in the rows of the rest, %d failed", opts.GroupBy, c.RowsOverflowed, inRest, c.RowsFailed)
+	}
+}

@@ -1,0 +1,298 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// The tests of traps run a program whose calls are all known, from its release
+// to its end, and want every row of it.
+
+// traps are the tests; each is run in all modes, and those of other files of
+// this architecture's own.
+var traps = map[string]func(*testing.T, *rig, Options){
+	"denied by seccomp":                           trapDeniedBySeccomp,
+	"left out by ptrace":                          trapLeftOutByPtrace,
+	"rewritten by ptrace":                         trapRewrittenByPtrace,
+	"forks count once":                            trapForksCountOnce,
+	"failed fork is an error":                     trapFailedForkIsAnError,
+	"exit of threads and of the process":          trapExitOfThreadsAndOfTheProcess,
+	"exit_group kills threads":                    trapExitGroupKillsThreads,
+	"killed in a call":                            trapKilledInACall,
+	"exec of a thread":                            trapExecOfAThread,
+	"exec fails and succeeds":                     trapExecFailsAndSucceeds,
+	"sigreturn after exec":                        trapSigreturnAfterExec,
+	"execveat":                                    trapExecveat,
+	"signal storm":                                trapSignalStorm,
+	"sigreturn has no result":                     trapSigreturnHasNoResult,
+	"stop and continue":                           trapStopAndContinue,
+	"read goes on after a handler":                trapReadGoesOnAfterAHandler,
+	"read ends without SA_RESTART":                trapReadEndsWithoutSARestart,
+	"handler ends a call":                         trapHandlerEndsACall,
+	"handler makes the same call":                 trapHandlerMakesTheSameCall,
+	"nested handlers":                             trapNestedHandlers,
+	"read suspended in a handler":                 trapReadSuspendedInAHandler,
+	"handler jumps out":                           trapHandlerJumpsOut,
+	"calls left out":                              trapCallsLeftOut,
+	"forks left out":                              trapForksLeftOut,
+	"read goes on with sigreturn left out":        trapReadGoesOnWithSigreturnLeftOut,
+	"sleep goes on with restart_syscall left out": trapSleepGoesOnWithRestartLeftOut,
+	"numbers out of range":                        trapNumbersOutOfRange,
+	"call in flight at attach":                    trapCallInFlightAtAttach,
+	"PID reused at once":                          trapPIDReusedAtOnce,
+	"PID reused is another process":               trapPIDReusedIsAnotherProcess,
+	"group by comm":                               trapGroupByComm,
+	"overflow keeps totals":                       trapOverflowKeepsTotals,
+	"attach and detach under load":                trapAttachAndDetachUnderLoad,
+}
+
+func TestTraps(t *testing.T) {
+	r := newRig(t)
+	all := maps.Clone(traps)
+	maps.Copy(all, trapsOfArch)
+	for mode, opts := range modes {
+		for name, trap := range all {
+			t.Run(mode+"/"+name, func(t *testing.T) { trap(t, r, opts) })
+		}
+	}
+}
+
+// tally is a known answer.
+type tally struct{ calls, errors uint64 }
+
+type calls map[Syscall]tally
+
+// own is a call of this architecture's first ABI.
+func own(nr int32) Syscall { return Syscall{parts[0].abi, nr} }
+
+// plus is the union of two answers that have no call in common.
+func (c calls) plus(more calls) calls {
+	all := maps.Clone(c)
+	maps.Copy(all, more)
+	return all
+}
+
+// call and exit are short forms of steps.
+func call(nr uintptr, args ...uintptr) bpftest.Step { return bpftest.Call(nr, args...) }
+
+func exit() bpftest.Step { return bpftest.Call(unix.SYS_EXIT_GROUP, 0) }
+
+// rig holds the tracers that the tests of traps share, since a load takes longer
+// than most of them: one for each set of options, detached and emptied between.
+type rig struct{ loaded map[Options]*Tracer }
+
+func newRig(t *testing.T) *rig {
+	r := &rig{map[Options]*Tracer{}}
+	t.Cleanup(func() {
+		for _, tracer := range r.loaded {
+			if err := tracer.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		}
+	})
+	return r
+}
+
+// modes are all that count.
+var modes = map[string]Options{
+	"account": {Mode: ModeAccount, GroupBy: GroupByProcess, Rows: 4096},
+	"sampled": {Mode: ModeAccount, GroupBy: GroupByProcess, Rows: 4096, Sample: 16},
+	"count":   {Mode: ModeCount, GroupBy: GroupByProcess, Rows: 4096},
+}
+
+// timesAll: every call has its time.
+func timesAll(opts Options) bool { return opts.Mode == ModeAccount && opts.Sample <= 1 }
+
+// watch observes one process, and watchAll it and all that it forks.
+func (r *rig) watch(t *testing.T, opts Options, p *bpftest.Process) *Tracer {
+	t.Helper()
+	return r.watchFilter(t, opts, Filter{PIDFDs: []int{pidfdOf(t, p.PID())}})
+}
+
+func (r *rig) watchAll(t *testing.T, opts Options, p *bpftest.Process) *Tracer {
+	t.Helper()
+	cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), fmt.Sprintf("syscount-trap-%d.scope", p.PID()))
+	cgroup.Add(p.PID())
+	return r.watchFilter(t, opts, Filter{CgroupIDs: []uint64{cgroup.ID()}})
+}
+
+func (r *rig) watchFilter(t *testing.T, opts Options, f Filter) *Tracer {
+	t.Helper()
+	tracer := r.load(t, opts)
+	t.Cleanup(func() {
+		if err := errors.Join(tracer.Detach(), emptied(tracer)); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := errors.Join(tracer.SetSyscalls(settingOfTraps), tracer.SetFilter(f), tracer.Attach()); err != nil {
+		t.Fatal(err)
+	}
+	return tracer
+}
+
+func (r *rig) load(t *testing.T, opts Options) *Tracer {
+	t.Helper()
+	if tracer := r.loaded[opts]; tracer != nil {
+		return tracer
+	}
+	tracer, err := Load(opts)
+	if err != nil {
+		t.Fatalf("load: %+v", err)
+	}
+	r.loaded[opts] = tracer
+	return tracer
+}
+
+// emptied makes a detached tracer as if it had just been loaded.
+func emptied(tracer *Tracer) error {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		empty[syscountRowKey, syscountRow](tracer.objs.Rows),
+		empty[syscountRowKey, syscountRow](tracer.objs.Rest),
+		empty[syscountProcessKey, syscountProcessName](tracer.objs.ProcessNames),
+		tracer.objs.Cpus.Put(uint32(0), make([]syscountCpu, cpus)),
+	)
+}
+
+func empty[K, V any](m *ebpf.Map) error {
+	var keys []K
+	err := eachEntry(m, func(key *K, _ *V) { keys = append(keys, *key) })
+	for i := range keys {
+		err = errors.Join(err, m.Delete(&keys[i]))
+	}
+	return err
+}
+
+// settingOfTraps observes all, with the traits that the counting depends on.
+func settingOfTraps(sc Syscall) Setting {
+	return Setting{Traits: TraitObserved | trapTraits[sc], ThresholdNs: Never}
+}
+
+func pidfdOf(t *testing.T, pid int) int {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
+
+// wantCalls wants exactly these rows, in all groups together. The release of
+// the process has begun before we looked, so only mode count has a row of it.
+func wantCalls(t *testing.T, tracer *Tracer, want calls) {
+	t.Helper()
+	if tracer.mode == ModeCount {
+		want = want.plus(calls{own(unix.SYS_READV): {1, 0}})
+	}
+	wantRows(t, tracer, want)
+}
+
+func wantRows(t *testing.T, tracer *Tracer, want calls) {
+	t.Helper()
+	got := counted(t, tracer)
+	for sc, w := range want {
+		if got[sc] != w {
+			t.Errorf("%v %d: %d calls, %d errors; want %d, %d", sc.ABI, sc.Nr, got[sc].calls, got[sc].errors, w.calls, w.errors)
+		}
+	}
+	for sc, g := range got {
+		if _, wanted := want[sc]; !wanted {
+			t.Errorf("%v %d: %d calls, %d errors; want no row", sc.ABI, sc.Nr, g.calls, g.errors)
+		}
+	}
+}
+
+// counted are all rows, of all ABIs, groups and CPUs.
+func counted(t *testing.T, tracer *Tracer) calls {
+	t.Helper()
+	got := calls{}
+	err := tracer.EachRow(tracer.Interval(), func(key RowKey, row Row) {
+		sum := got[key.Syscall]
+		got[key.Syscall] = tally{sum.calls + row.Count, sum.errors + row.Errors}
+		if tracer.mode == ModeCount && (row.Timed != 0 || row.TotalNs != 0) {
+			t.Errorf("%v: %d calls timed, %d ns in mode count", key, row.Timed, row.TotalNs)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// totalNs is the time of a syscall, in all rows.
+func totalNs(t *testing.T, tracer *Tracer, sc Syscall) (ns uint64) {
+	t.Helper()
+	err := tracer.EachRow(tracer.Interval(), func(key RowKey, row Row) {
+		if key.Syscall == sc {
+			ns += row.TotalNs
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
+}
+
+// wantStory is wantEnds for a process that was in its release at the attachment.
+func wantStory(t *testing.T, tracer *Tracer, want Counters) {
+	t.Helper()
+	if tracer.mode != ModeCount {
+		want.ExitWithoutEnter++
+	}
+	wantEnds(t, tracer, want)
+}
+
+// wantEnds wants the balance, and these counters of what is not just a call,
+// with all others 0. Mode count knows of no beginnings, and hence not who died
+// before an end.
+func wantEnds(t *testing.T, tracer *Tracer, want Counters) {
+	t.Helper()
+	c := wantBalanceOf(t, tracer)
+	if tracer.mode == ModeCount {
+		want.Died = 0
+	}
+	want.Enter, want.Exit, want.Matched, want.RecursionMisses = c.Enter, c.Exit, c.Matched, c.RecursionMisses
+	if c != want {
+		t.Errorf("counters\n%+v; want\n%+v", c, want)
+	}
+}
+
+// wantBalanceOf is wantBalance for all modes and ABIs.
+func wantBalanceOf(t *testing.T, tracer *Tracer) Counters {
+	t.Helper()
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tracer.mode != ModeCount && c.Enter != c.Matched+c.Suspended+c.Died+c.Overwritten+c.Refiltered {
+		t.Errorf("beginnings do not add up: %+v", c)
+	}
+	if c.Exit != c.Matched+c.Suspended+c.ExitWithoutEnter+c.Refiltered {
+		t.Errorf("ends do not add up: %+v", c)
+	}
+	if c.Suspended != c.Resumed+c.Interrupted+c.Abandoned {
+		t.Errorf("restarts do not add up: %+v", c)
+	}
+	if open, err := tracer.OpenCalls(); err != nil || open != 0 {
+		t.Errorf("%d open calls, %v; want none", open, err)
+	}
+	var rows uint64
+	for _, row := range counted(t, tracer) {
+		rows += row.calls
+	}
+	if rows != c.Matched+c.Interrupted {
+		t.Errorf("%d calls in the rows; %d matched and %d were interrupted", rows, c.Matched, c.Interrupted)
+	}
+	return c
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// calls measures the single calls, round by round.
+func (l *lab) calls(ctx context.Context) error {
+	if err := pinSelf(l.rest); err != nil {
+		return err
+	}
+	for round := range l.result.Settings.Rounds {
+		if err := l.callRound(ctx, round); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// callRound measures each subject once, with a fresh load: where its memory
+// happens to lie is then another matter in each round.
+func (l *lab) callRound(ctx context.Context, round int) error {
+	m, before, err := l.freshMeter(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { m.discard() }()
+	for k, at := range order(len(l.subjects), round) {
+		r := l.result.Subjects[at]
+		if r.retired() {
+			continue
+		}
+		l.say("calls: round %d of %d, %d of %d: %s", round+1, l.result.Settings.Rounds, k+1, len(l.subjects), r.Name)
+		under, err := l.callsUnder(ctx, l.subjects[at], m)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			// It may have hurt the load.
+			l.failed(r, fmt.Sprintf("round %d of the calls", round+1), err)
+			m.discard()
+			if m, before, err = l.freshMeter(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		after, err := m.costs()
+		if err != nil {
+			return err
+		}
+		l.lookForStrangers()
+		r.putCalls(round, under, before, after)
+		before = after
+	}
+	return nil
+}
+
+// freshMeter starts a load and asks for what calls cost with nothing attached.
+func (l *lab) freshMeter(ctx context.Context) (*meter, map[string]float64, error) {
+	m, err := startMeter(ctx, l.result.Settings.LoadCPU, l.result.Settings.Batches)
+	if err != nil {
+		return nil, nil, err
+	}
+	costs, err := m.costs()
+	if err != nil {
+		return nil, nil, errors.Join(err, m.stop())
+	}
+	return m, costs, nil
+}
+
+// callsUnder is what calls cost with the subject attached.
+func (l *lab) callsUnder(ctx context.Context, s subject, m *meter) (map[string]float64, error) {
+	attached, err := s.attach(ctx, site{pid: m.pid(), meter: m})
+	if err != nil {
+		return nil, err
+	}
+	costs, err := m.costs()
+	if err := errors.Join(err, attached.detach()); err != nil {
+		return nil, err
+	}
+	if !attached.saw() {
+		return nil, errSawNothing
+	}
+	return costs, nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import "fmt"
+
+// goal is something that syscountd promises: a ratio that is at most so much.
+type goal struct {
+	Text  string  `json:"text"`
+	Limit float64 `json:"limit"`
+	Got   spread  `json:"got"`
+}
+
+// The words for how a goal stands.
+const (
+	verdictReached    = "reached"
+	verdictNotReached = "not reached"
+	verdictUnmeasured = "not measured"
+)
+
+// verdict goes by the median of the rounds.
+func (g goal) verdict() string {
+	switch {
+	case g.Got.Rounds == 0:
+		return verdictUnmeasured
+	case g.Got.Median <= g.Limit:
+		return verdictReached
+	}
+	return verdictNotReached
+}
+
+// straddles tells whether the rounds disagree: the spread has the limit inside.
+func (g goal) straddles() bool {
+	return g.Got.Rounds > 0 && g.Got.Min <= g.Limit && g.Limit < g.Got.Max
+}
+
+// callGoals are about the added cost of a getppid.
+var callGoals = []struct {
+	own, peer string
+	limit     float64
+	text      string
+}{
+	{keyProcess, keyLatency, 0.66, "account by process, all of it, of `syscount -L`"},
+	{keySample16, keyLatency, 0.36, "account with sample 16, of `syscount -L`"},
+	{keyCount, keyPlain, 0.65, "count by process, of `syscount`"},
+	{keyFiltered, keyLatency1, 0.75, "account filtered to another PID, of `syscount -L -p`"},
+}
+
+// programGoals are about real programs: under a mode of ours they take no longer
+// than under any peer that gives the same: times of all calls, counts alone,
+// times of another process.
+var programGoals = []struct {
+	own, text string
+	peers     []string
+}{
+	{keyProcess, "account by process, of the fastest that times all calls", []string{keyLatency, keyLatencyP, keyBpftrace, keyPerfTrace, keyStrace}},
+	{keyCount, "count by process, of `syscount`", []string{keyPlain}},
+	{keyFiltered, "account filtered to another PID, of `syscount -L -p`", []string{keyLatency1}},
+}
+
+// goals holds the numbers against the promises.
+func (r *result) goals() []goal {
+	var goals []goal
+	for _, g := range callGoals {
+		own, peer := r.subject(g.own).AddedNs["getppid"], r.subject(g.peer).AddedNs["getppid"]
+		goals = append(goals, goal{Text: "getppid, added: " + g.text, Limit: g.limit, Got: own.over(peer).spread()})
+	}
+	for _, program := range r.Programs {
+		for _, g := range programGoals {
+			goals = append(goals, goal{
+				Text: fmt.Sprintf("%s, whole time: %s", program.Key, g.text), Limit: 1,
+				Got: r.against(g.own, g.peers, program.Key),
+			})
+		}
+	}
+	return goals
+}
+
+// against is the program's slowdown under own, divided by that under the peer for
+// which the ratio is the largest: the one that is hardest to beat.
+func (r *result) against(own string, peers []string, program string) spread {
+	var worst spread
+	for _, peer := range peers {
+		got := r.subject(own).Slowdown[program].over(r.subject(peer).Slowdown[program]).spread()
+		if got.Rounds > 0 && (worst.Rounds == 0 || got.Median > worst.Median) {
+			worst = got
+		}
+	}
+	return worst
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The load is a process of its own, so that a tracer can be pointed at it. It
+// is told "CALL BATCHES" in a line and answers with a line of that many
+// numbers: nanoseconds per call. "getppid 3" may give "85.1 84.9 85.3".
+
+// batchTime is how long one batch lasts, about. Long against the clock's own
+// cost, short against the time slice (3 ms and more) that another process takes
+// away: most batches are then undisturbed even on a busy CPU, and the median leaves
+// the others out.
+const batchTime = 500 * time.Microsecond
+
+// maxBatches bounds what one line may ask for.
+const maxBatches = 10_000
+
+// callNames are the calls that the load can make, in the order of the tables.
+// getppid does next to nothing: its cost is that of a call itself. A read of a
+// byte has arguments, an fd and a result that tracers look at.
+var callNames = [...]string{"getppid", "read"}
+
+// serveLoad answers until in ends. It stays on the given CPU.
+func serveLoad(in io.Reader, out io.Writer, cpu int) error {
+	runtime.LockOSThread()
+	if err := pinThread(0, []int{cpu}); err != nil {
+		return err
+	}
+	calls, err := openCalls()
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		name, batches, err := parseRequest(lines.Text())
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(out, formatBatches(runBatches(calls[name], batches))); err != nil {
+			return fmt.Errorf("answer: %w", err)
+		}
+	}
+	return lines.Err()
+}
+
+// openCalls gives the calls by name. The calls are raw: package os would ask
+// the kernel for more than was said.
+func openCalls() (map[string]func(), error) {
+	zero, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open /dev/zero: %w", err)
+	}
+	buffer := new([1]byte)
+	return map[string]func(){
+		"getppid": func() { unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) },
+		"read":    func() { unix.RawSyscall(unix.SYS_READ, uintptr(zero), uintptr(unsafe.Pointer(buffer)), 1) },
+	}, nil
+}
+
+// runBatches gives the nanoseconds per call of each batch. A first, short batch
+// warms the caches and says how many calls make a batch.
+func runBatches(call func(), batches int) []float64 {
+	const few = 64
+	timeCalls(call, few)
+	n := callsPerBatch(timeCalls(call, few)/few, batchTime)
+	results := make([]float64, batches)
+	for i := range results {
+		results[i] = float64(timeCalls(call, n)) / float64(n)
+	}
+	return results
+}
+
+func timeCalls(call func(), n int) time.Duration {
+	start := time.Now()
+	for range n {
+		call()
+	}
+	return time.Since(start)
+}
+
+// callsPerBatch is how many calls of the given cost fill the time. Under the
+// slowest tracers a call costs 50 us: even then a batch is some calls.
+func callsPerBatch(perCall, batch time.Duration) int {
+	const fewest, most = 8, 1_000_000
+	return min(max(int(batch/max(perCall, 1)), fewest), most)
+}
+
+// parseRequest reads "CALL BATCHES".
+func parseRequest(line string) (name string, batches int, err error) {
+	name, number, _ := strings.Cut(line, " ")
+	known := false
+	for _, call := range callNames {
+		known = known || call == name
+	}
+	if !known {
+		return "", 0, fmt.Errorf("no call %q: must be one of %s", name, strings.Join(callNames[:], ", "))
+	}
+	batches, err = strconv.Atoi(number)
+	if err != nil || batches < 1 || batches > maxBatches {
+		return "", 0, fmt.Errorf("batches %q: must be a number from 1 to %d", number, maxBatches)
+	}
+	return name, batches, nil
+}
+
+func formatBatches(results []float64) string {
+	var line strings.Builder
+	for i, ns := range results {
+		if i > 0 {
+			line.WriteByte(' ')
+		}
+		line.WriteString(strconv.FormatFloat(ns, 'f', 2, 64))
+	}
+	return line.String()
+}
+
+// parseBatches reads an answer of n numbers.
+func parseBatches(line string, n int) ([]float64, error) {
+	fields := strings.Fields(line)
+	if len(fields) != n {
+		return nil, fmt.Errorf("%d numbers in the load's answer instead of %d", len(fields), n)
+	}
+	results := make([]float64, n)
+	for i, field := range fields {
+		ns, err := strconv.ParseFloat(field, 64)
+		if err != nil || !(ns > 0 && ns < 1e12) {
+			return nil, fmt.Errorf("%q in the load's answer: must be the nanoseconds of a call", field)
+		}
+		results[i] = ns
+	}
+	return results, nil
+}

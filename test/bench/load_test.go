@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestLoadRequestsAreChecked(t *testing.T) {
+	for _, test := range []struct {
+		line    string
+		name    string
+		batches int
+		wrong   string
+	}{
+		{line: "getppid 25", name: "getppid", batches: 25},
+		{line: "read 1", name: "read", batches: 1},
+		{line: "reboot 1", wrong: `no call "reboot"`},
+		{line: "", wrong: `no call ""`},
+		{line: "read", wrong: `batches ""`},
+		{line: "read 0", wrong: `batches "0"`},
+		{line: "read 10001", wrong: "from 1 to 10000"},
+		{line: "read 1 2", wrong: `batches "1 2"`},
+	} {
+		name, batches, err := parseRequest(test.line)
+		if test.wrong != "" {
+			if err == nil || !strings.Contains(err.Error(), test.wrong) {
+				t.Errorf("parseRequest(%q): %v, want an error with %q", test.line, err, test.wrong)
+			}
+			continue
+		}
+		if err != nil || name != test.name || batches != test.batches {
+			t.Errorf("parseRequest(%q) = %q, %d, %v", test.line, name, batches, err)
+		}
+	}
+}
+
+func TestLoadAnswersAreReadBack(t *testing.T) {
+	results := []float64{85.25, 1, 41600}
+	got, err := parseBatches(formatBatches(results)+"\n", 3)
+	if err != nil || !slices.Equal(got, results) {
+		t.Errorf("read back %v, %v", got, err)
+	}
+	for _, line := range []string{"", "1 2", "1 2 3 4", "1 2 x", "1 2 0", "1 2 -3", "1 2 NaN", "1 2 +Inf"} {
+		if got, err := parseBatches(line, 3); err == nil {
+			t.Errorf("parseBatches(%q) = %v without an error", line, got)
+		}
+	}
+}
+
+func TestBatchesAreAboutAsLongAsWanted(t *testing.T) {
+	for _, test := range []struct {
+		perCall time.Duration
+		want    int
+	}{
+		{100 * time.Nanosecond, 5000},
+		{50 * time.Microsecond, 10},
+		{time.Second, 8}, // never none
+		{0, 500_000},
+	} {
+		if got := callsPerBatch(test.perCall, 500*time.Microsecond); got != test.want {
+			t.Errorf("calls of %v in a batch: %d, want %d", test.perCall, got, test.want)
+		}
+	}
+	if got := callsPerBatch(0, time.Hour); got != 1_000_000 {
+		t.Errorf("calls in an hour's batch: %d, want the most that is allowed", got)
+	}
+}
+
+func TestBatchesMakeTheCallsThatTheyTime(t *testing.T) {
+	made := 0
+	results := runBatches(func() { made++; time.Sleep(time.Millisecond) }, 2)
+	if len(results) != 2 || made != 64+64+2*8 {
+		t.Errorf("%d calls gave %v", made, results)
+	}
+	for _, ns := range results {
+		if ns < 1e6 {
+			t.Errorf("a call of a millisecond took %v ns", ns)
+		}
+	}
+}
+
+func TestMeterMeasuresEachCall(t *testing.T) {
+	m := testMeter(t)
+	costs, err := m.costs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, call := range callNames {
+		if costs[call] <= 0 {
+			t.Errorf("%s costs %v ns", call, costs[call])
+		}
+	}
+	if err := m.stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+func TestMeterTellsWhenCallsCostMore(t *testing.T) {
+	m := testMeter(t)
+	defer m.stop()
+	for _, test := range []struct {
+		factor float64
+		want   bool
+	}{{1e-6, true}, {1e6, false}} {
+		slowed, err := m.slowedBy(test.factor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := slowed(); err != nil || got != test.want {
+			t.Errorf("slower by %v: %v, %v", test.factor, got, err)
+		}
+	}
+}
+
+func TestMeterOfADeadLoadFails(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	m, err := startMeter(ctx, testCPU(t), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := m.stop(); err == nil {
+		t.Error("a load that was killed ended well")
+	}
+	if _, err := m.costs(); err == nil {
+		t.Error("a dead load gave an answer")
+	}
+	if _, err := m.slowedBy(2); err == nil {
+		t.Error("a dead load gave a first answer")
+	}
+}
+
+func TestLoadEndsAtARequestThatItDoesNotKnow(t *testing.T) {
+	// In a process of its own: it pins its thread.
+	m := testMeter(t)
+	if _, err := m.cost("reboot", 1); err == nil {
+		t.Error("the load answered to reboot")
+	}
+	if err := m.stop(); err == nil {
+		t.Error("the load ended well")
+	}
+}
+
+func testMeter(t *testing.T) *meter {
+	t.Helper()
+	m, err := startMeter(t.Context(), testCPU(t), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func testCPU(t *testing.T) int {
+	t.Helper()
+	cpus, err := allowedCPUs()
+	if err != nil || len(cpus) == 0 {
+		t.Fatal(errors.Join(err, errors.New("no CPU")))
+	}
+	return cpus[len(cpus)-1]
+}

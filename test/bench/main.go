@@ -1,0 +1,144 @@
+// Bench measures what a tracer costs: syscountd in its modes, and its peers, in
+// one run, interleaved. "make bench" runs it; docs/benchmarks.md is what it
+// writes and says how it measures.
+//
+//	bench [-rounds N] [-program-rounds N] [-only KEYS] [-short] [-json] [-write FILE]
+//
+// The same binary is the load of the measurements ("bench load CPU") and one of
+// the real programs ("bench server REQUESTS").
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The commands that the bench runs itself with.
+const (
+	loadCommand   = "load"
+	serverCommand = "server"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run carries out the command line args.
+func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writer) error {
+	if len(args) == 2 && (args[0] == loadCommand || args[0] == serverCommand) {
+		number, err := strconv.Atoi(args[1])
+		if err != nil || number < 0 {
+			return fmt.Errorf("%s %q: must be a number", args[0], args[1])
+		}
+		if args[0] == loadCommand {
+			return serveLoad(in, out, number)
+		}
+		return serveRequests(ctx, number)
+	}
+	o, err := parseOptions(args, progress)
+	if err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("tracing needs root; run 'sudo make bench'")
+	}
+	r, err := measure(ctx, o, progress)
+	if err != nil {
+		return err
+	}
+	return o.publish(r, out)
+}
+
+// publish prints the result, and writes it to the file that was asked for.
+func (o options) publish(r *result, out io.Writer) error {
+	if o.write != "" {
+		if err := os.WriteFile(o.write, []byte(r.markdown()), 0o644); err != nil {
+			return fmt.Errorf("write result: %w", err)
+		}
+	}
+	if o.json {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(r); err != nil {
+			return fmt.Errorf("print result: %w", err)
+		}
+		return nil
+	}
+	if _, err := io.WriteString(out, r.text()); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+// measure makes a result: the whole of a run.
+func measure(ctx context.Context, o options, progress io.Writer) (r *result, err error) {
+	dir, err := os.MkdirTemp("", "syscountd-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make temporary directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	cpus, err := allowedCPUs()
+	if err != nil {
+		return nil, err
+	}
+	loadCPU, rest, err := split(cpus, o.cpu)
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{all: cpus, rest: rest, progress: progress, result: &result{
+		Started: time.Now(), Settings: o.settings(loadCPU),
+		Machine: describeMachine(), Versions: toolVersions(o.syscountd),
+	}}
+	if err := l.furnish(dir, o); err != nil {
+		return nil, err
+	}
+	unmount, err := l.checkHost(len(rest) > 0 && rest[0] != loadCPU)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unmount()) }()
+	if err := l.calls(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.programs(ctx); err != nil {
+		return nil, err
+	}
+	l.noteStrangers()
+	l.result.Goals = l.result.goals()
+	l.result.Took = time.Since(l.result.Started).Seconds()
+	for _, s := range l.result.Subjects {
+		s.Failure = strings.ReplaceAll(s.Failure, dir+"/", "")
+	}
+	return l.result, nil
+}
+
+// furnish makes the subjects and the real programs.
+func (l *lab) furnish(dir string, o options) error {
+	all, err := subjects(dir, o.syscountd)
+	if err != nil {
+		return err
+	}
+	if l.subjects, err = selectSubjects(all, o.only); err != nil {
+		return err
+	}
+	for _, s := range l.subjects {
+		l.result.Subjects = append(l.result.Subjects, newSubjectResult(s))
+	}
+	l.workloads, err = workloads(dir)
+	return err
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// options are the command line.
+type options struct {
+	rounds, programRounds int
+	short, json           bool
+	only                  []string
+	write                 string
+	syscountd             string
+	cpu                   int // -1: the last one
+}
+
+// How large a run is: about ten minutes, and one that only shows that everything works.
+const (
+	usualRounds, usualProgramRounds, usualBatches = 9, 4, 151
+	shortRounds, shortProgramRounds, shortBatches = 2, 1, 41
+	maxRounds                                     = 1000
+)
+
+func parseOptions(args []string, out io.Writer) (options, error) {
+	var o options
+	var only string
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.SetOutput(out)
+	set.IntVar(&o.rounds, "rounds", -1, fmt.Sprintf("`rounds` of the single calls (default %d; -short: %d)", usualRounds, shortRounds))
+	set.IntVar(&o.programRounds, "program-rounds", -1, fmt.Sprintf("`rounds` of the real programs, 0 for none (default %d; -short: %d)", usualProgramRounds, shortProgramRounds))
+	set.BoolVar(&o.short, "short", false, "a quick run that shows whether everything works; its numbers are rough")
+	set.BoolVar(&o.json, "json", false, "print JSON, with the value of each round")
+	set.StringVar(&only, "only", "", "measure these subjects alone: `keys` with commas between them; a wrong one lists all")
+	set.StringVar(&o.write, "write", "", "also write Markdown to this `file`")
+	set.StringVar(&o.syscountd, "syscountd", "bin/syscountd", "the `binary` to measure")
+	set.IntVar(&o.cpu, "cpu", -1, "the `CPU` of the load (default: the last one)")
+	if err := set.Parse(args); err != nil {
+		return o, err
+	}
+	if set.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", set.Arg(0))
+	}
+	if only != "" {
+		o.only = strings.Split(only, ",")
+	}
+	return o.complete()
+}
+
+// complete puts the defaults in place and checks what goes together.
+func (o options) complete() (options, error) {
+	rounds, programRounds := usualRounds, usualProgramRounds
+	if o.short {
+		rounds, programRounds = shortRounds, shortProgramRounds
+	}
+	if o.rounds == -1 {
+		o.rounds = rounds
+	}
+	if o.programRounds == -1 {
+		o.programRounds = programRounds
+	}
+	if o.rounds < 1 || o.rounds > maxRounds {
+		return o, fmt.Errorf("-rounds %d: must be from 1 to %d", o.rounds, maxRounds)
+	}
+	if o.programRounds < 0 || o.programRounds > maxRounds {
+		return o, fmt.Errorf("-program-rounds %d: must be from 0 to %d", o.programRounds, maxRounds)
+	}
+	if o.write != "" && (o.short || o.only != nil || o.programRounds == 0) {
+		return o, errors.New("-write wants the whole measurement: leave out -short, -only and -program-rounds 0")
+	}
+	return o, nil
+}
+
+func (o options) settings(loadCPU int) settings {
+	batches := usualBatches
+	if o.short {
+		batches = shortBatches
+	}
+	return settings{Rounds: o.rounds, ProgramRounds: o.programRounds, Batches: batches, LoadCPU: loadCPU}
+}

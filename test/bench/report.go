@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// text is the result for a terminal.
+func (r *result) text() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\n\n", r.Machine.sentence())
+	fmt.Fprintf(&out, "Added per call, over %s\n%s\n", r.bareCalls(), r.callTable().text())
+	if len(r.Programs) > 0 {
+		fmt.Fprintf(&out, "Real programs, how much longer they take\n%s%s\n", r.programList(), r.programTable().text())
+	}
+	fmt.Fprintf(&out, "Goals\n%s", r.goalTable().text())
+	for _, note := range r.Notes {
+		fmt.Fprintf(&out, "\nNote: %s\n", note)
+	}
+	return out.String()
+}
+
+// sentence is the machine in a line.
+func (m machine) sentence() string {
+	virtual := ""
+	if m.Virtual {
+		virtual = " in a virtual machine"
+	}
+	return fmt.Sprintf("%d x %s%s, Linux %s %s, %s", m.CPUs, m.CPU, virtual, m.Kernel, m.Arch, m.System)
+}
+
+// bareCalls is what the calls take with nothing attached.
+func (r *result) bareCalls() string {
+	var parts []string
+	for _, call := range callNames {
+		if bare := r.subject(keyNothing).CallNs[call].spread(); bare.Rounds > 0 {
+			parts = append(parts, fmt.Sprintf("%.0f ns of a bare %s", bare.Median, call))
+		}
+	}
+	if len(parts) == 0 {
+		return "what was not measured"
+	}
+	return strings.Join(parts, " and ")
+}
+
+// programList is what the real programs do, and how long that takes with nothing attached.
+func (r *result) programList() string {
+	var out strings.Builder
+	for _, program := range r.Programs {
+		bare := r.subject(keyNothing).Seconds[program.Key].spread()
+		fmt.Fprintf(&out, "- %s: %.2f s\n", program.Name, bare.Median)
+	}
+	return out.String()
+}
+
+const markdownHead = `# Benchmarks
+
+Written by ` + "`make bench`" + `; do not edit. Run it on your own machine, as root (it takes about ten
+minutes): the numbers below are one machine's, and the ratios are what carries over.
+
+`
+
+const markdownMethod = `## How it is measured
+
+- All of it in one run, the subjects taking turns. In each round each of them is attached, measured and
+  removed; the next begins when the kernel has let go of the last one's programs. Every round has another order.
+  The tables give the median of the rounds, and in brackets the smallest and the largest.
+- *Single calls*: a process with a CPU of its own makes raw ` + "`getppid`" + ` calls, and raw ` + "`read`" + ` calls of one byte of
+  ` + "`/dev/zero`" + `, in batches of half a millisecond; the median of the batches counts. The tracers run on the other CPUs. What is *added*
+  is the difference to the mean of the same with nothing attached just before and just after. The row "nothing" is
+  measured in the same way and shows the error that is left.
+- *Ratios* are taken within a round, and the median is of these. ` + "`syscount -L`" + ` is the peer that does most nearly what
+  syscountd does: it counts and times every call by syscall.
+- A tracer counts as attached when it says so (perf, which does not, when calls cost five times as much), and its
+  number counts if its output shows the calls that were made.
+- *Real programs* use all CPUs. Their time is divided by the mean of the same with nothing attached just before and just
+  after; "of the fastest" compares these within a round. What takes more than 2.5 times as long, and over 3 seconds, is measured once.
+- syscountd runs as shipped but for the mode and the grouping: a histogram of each row, and every call held against
+  its threshold. "Another PID" is process 1.
+`
+
+// markdown is the result as docs/benchmarks.md.
+func (r *result) markdown() string {
+	var out strings.Builder
+	out.WriteString(markdownHead)
+	r.writeSetting(&out)
+	fmt.Fprintf(&out, "## Single calls\n\nNanoseconds that are added to %s.\n\n%s\n", r.bareCalls(), r.callTable().markdown())
+	if len(r.Programs) > 0 {
+		out.WriteString("## Real programs\n\nHow much longer they take.\n\n")
+		fmt.Fprintf(&out, "%s\n%s\n", r.programList(), r.programTable().markdown())
+	}
+	fmt.Fprintf(&out, "## Goals\n\nRatios; the median decides.\n\n%s\n", r.goalTable().markdown())
+	for i, note := range r.Notes {
+		if i == 0 {
+			out.WriteString("## Notes\n\n")
+		}
+		fmt.Fprintf(&out, "- %s\n", note)
+		if i == len(r.Notes)-1 {
+			out.WriteByte('\n')
+		}
+	}
+	out.WriteString(markdownMethod)
+	return out.String()
+}
+
+// writeSetting is when, where and with what.
+func (r *result) writeSetting(out *strings.Builder) {
+	m, t := r.Machine, &table{head: []string{"", ""}}
+	t.add("date", r.Started.UTC().Format(time.DateOnly))
+	t.add("machine", m.sentence())
+	t.add("mitigations", m.Mitigations)
+	t.add("BPF JIT", m.BPFJIT)
+	t.add("load average before", m.Load)
+	for _, v := range r.Versions {
+		t.add(v.Name, v.Version)
+	}
+	t.add("rounds", fmt.Sprintf("%d of the calls, %d batches each; %d of the programs; %.0f min in all",
+		r.Settings.Rounds, r.Settings.Batches, r.Settings.ProgramRounds, math.Ceil(r.Took/60)))
+	fmt.Fprintf(out, "%s\n", t.markdown())
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"maps"
+	"testing"
+)
+
+func TestAddedIsOverTheMeanOfBeforeAndAfter(t *testing.T) {
+	r := newSubjectResult(subject{key: "x", name: "X"})
+	r.putCalls(3, map[string]float64{"getppid": 200}, map[string]float64{"getppid": 80}, map[string]float64{"getppid": 100})
+	r.putCalls(5, map[string]float64{"getppid": 90}, map[string]float64{"getppid": 100}, map[string]float64{"getppid": 100})
+	if got, want := r.AddedNs["getppid"], (series{3: 110, 5: -10}); !maps.Equal(got, want) {
+		t.Errorf("added %v, want %v", got, want)
+	}
+	if got, want := r.CallNs["getppid"], (series{3: 200, 5: 90}); !maps.Equal(got, want) {
+		t.Errorf("a call takes %v, want %v", got, want)
+	}
+	r.putPrograms(1, map[string]float64{"build": 3}, map[string]float64{"build": 1, "server": 9}, map[string]float64{"build": 2, "server": 9})
+	if got, want := r.Slowdown["build"], (series{1: 2}); !maps.Equal(got, want) {
+		t.Errorf("slowdown %v, want %v", got, want)
+	}
+	if len(r.Slowdown) != 1 || len(r.Seconds) != 1 {
+		t.Errorf("programs that did not run have numbers: %v", r.Seconds)
+	}
+}
+
+func TestSubjectIsGivenUpAfterSomeFailures(t *testing.T) {
+	never := newSubjectResult(subject{key: "never"})
+	for attempt := 1; attempt <= mostWithout; attempt++ {
+		if never.retired() {
+			t.Errorf("given up after %d failures", attempt-1)
+		}
+		never.fail(errors.New("no\x1b[2J BTF"))
+	}
+	if !never.retired() || never.Failure != "no [2J BTF" {
+		t.Errorf("retired %v, failure %q", never.retired(), never.Failure)
+	}
+
+	once := newSubjectResult(subject{key: "once"})
+	once.fail(errors.New("busy"))
+	once.putCalls(1, map[string]float64{"read": 2}, map[string]float64{"read": 1}, map[string]float64{"read": 1})
+	if once.Failure != "" || once.retired() {
+		t.Errorf("one that runs after all: %q, retired %v", once.Failure, once.retired())
+	}
+	for range mostWith {
+		once.fail(errors.New("busy"))
+	}
+	if !once.retired() || once.Failure != "" {
+		t.Errorf("one that ran once: retired %v, failure %q", once.retired(), once.Failure)
+	}
+}
+
+func TestResultOfWhatWasNotMeasuredIsEmpty(t *testing.T) {
+	r := &result{}
+	if got := r.subject("x"); got == nil || got.measured() {
+		t.Errorf("subject that is not there: %+v", got)
+	}
+	if got := r.relative(r.subject("x"), "getppid"); got.Rounds != 0 {
+		t.Errorf("its ratio: %+v", got)
+	}
+}
+
+func TestAgainstTakesThePeerThatIsHardestToBeat(t *testing.T) {
+	r := sampleResult()
+	for _, test := range []struct {
+		peers []string
+		want  float64
+	}{
+		{[]string{keyLatency}, 0.935}, // mean of 1.1/1.2 and 1.1/1.15
+		{[]string{keyStrace, keyLatency}, 0.935},
+		{[]string{keyPerfTrace}, 0},
+		{nil, 0},
+	} {
+		got := r.against(keyProcess, test.peers, "build")
+		if diff := got.Median - test.want; diff < -0.01 || diff > 0.01 {
+			t.Errorf("against %q: %+v, want about %v", test.peers, got, test.want)
+		}
+	}
+}

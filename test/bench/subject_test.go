@@ -1,0 +1,116 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/syscountd/syscountd/agent/policy"
+)
+
+func testSubjects(t *testing.T) (dir string, list []subject) {
+	t.Helper()
+	dir = t.TempDir()
+	list, err := subjects(dir, "bin/syscountd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, list
+}
+
+func TestSubjectsHaveAKeyAndANameOfTheirOwn(t *testing.T) {
+	_, list := testSubjects(t)
+	seen := make(map[string]bool)
+	for _, s := range list {
+		if s.key == "" || s.name == "" || s.attach == nil || seen[s.key] || seen[s.name] {
+			t.Errorf("subject %+v is incomplete, or there twice", s)
+		}
+		seen[s.key], seen[s.name] = true, true
+	}
+	for _, g := range callGoals {
+		if !seen[g.own] || !seen[g.peer] {
+			t.Errorf("goal %q is about %s and %s: one of them is not measured", g.text, g.own, g.peer)
+		}
+	}
+	for _, g := range programGoals {
+		for _, key := range append([]string{g.own}, g.peers...) {
+			if !seen[key] {
+				t.Errorf("goal %q is about %s, which is not measured", g.text, key)
+			}
+		}
+	}
+}
+
+func TestOurPoliciesAreValid(t *testing.T) {
+	dir, _ := testSubjects(t)
+	for _, m := range modes {
+		text, err := os.ReadFile(filepath.Join(dir, m.key+".toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := policy.Load([]string{filepath.Join(dir, m.key+".toml")})
+		if err != nil {
+			t.Errorf("%s: %v", m.key, err)
+			continue
+		}
+		if p.Collect.Top != policy.MaxTop {
+			t.Errorf("%s: top %d folds rows: the load's may not be seen in\n%s", m.key, p.Collect.Top, text)
+		}
+		if blind := len(p.Filter.PIDs) > 0; blind != m.blind {
+			t.Errorf("%s: a filter %v, but blind %v", m.key, blind, m.blind)
+		}
+	}
+}
+
+func TestOurOutputIsRecognised(t *testing.T) {
+	summary := `{"time":"2026-11-22T12:04:46Z","level":"INFO","msg":"...","event":"summary","syscall":{"name":"getppid","nr":110}}`
+	pattern := regexp.MustCompile(sawSummary)
+	if !pattern.MatchString(summary) {
+		t.Error("a summary of getppid is not seen")
+	}
+	if pattern.MatchString(strings.Replace(summary, "getppid", "getpid", 1)) {
+		t.Error("a summary of getpid passes for one of getppid")
+	}
+}
+
+func TestSelectSubjects(t *testing.T) {
+	_, list := testSubjects(t)
+	all, err := selectSubjects(list, nil)
+	if err != nil || len(all) != len(list) {
+		t.Errorf("without -only: %d of %d, %v", len(all), len(list), err)
+	}
+	some, err := selectSubjects(list, []string{keyStrace, keyEmpty})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, s := range some {
+		keys = append(keys, s.key)
+	}
+	if got := strings.Join(keys, " "); got != "nothing empty strace" {
+		t.Errorf("selected %q", got)
+	}
+	_, err = selectSubjects(list, []string{"dtrace"})
+	if err == nil || !strings.Contains(err.Error(), `"dtrace": must be among nothing, empty, account-none`) {
+		t.Errorf("an unknown key: %v", err)
+	}
+}
+
+func TestOwnCommIsWhatTheKernelKeeps(t *testing.T) {
+	comm, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ownComm(); got != strings.TrimSpace(string(comm)) {
+		t.Errorf("ownComm = %q, want %q", got, comm)
+	}
+}
+
+func TestNothingIsAttachedAtOnce(t *testing.T) {
+	attached, err := attachNothing(t.Context(), site{})
+	if err != nil || !attached.saw() || attached.detach() != nil {
+		t.Errorf("nothing could not be attached: %v", err)
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// table is rows of cells under a head. It is written as text for a terminal or
+// as Markdown.
+type table struct {
+	head []string
+	rows [][]string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// text aligns the columns with blanks. A last cell may be longer than its column.
+func (t *table) text() string {
+	widths := make([]int, len(t.head))
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		for i, cell := range row {
+			if i < len(row)-1 || len(row) == len(t.head) {
+				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			}
+		}
+	}
+	var out strings.Builder
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		var line strings.Builder
+		for i, cell := range row {
+			line.WriteString(cell + strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(cell), 0)+2))
+		}
+		out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	return out.String()
+}
+
+// markdown writes a table of GitHub's Markdown. Short rows are filled up.
+func (t *table) markdown() string {
+	var out strings.Builder
+	writeRow := func(cells []string) {
+		for i := range t.head {
+			cell := ""
+			if i < len(cells) {
+				cell = strings.ReplaceAll(cells[i], "|", `\|`)
+			}
+			out.WriteString("| " + cell + " ")
+		}
+		out.WriteString("|\n")
+	}
+	writeRow(t.head)
+	out.WriteString(strings.Repeat("|---", len(t.head)) + "|\n")
+	for _, row := range t.rows {
+		writeRow(row)
+	}
+	return out.String()
+}
+
+// callTable is the added cost of a call: median (smallest..largest) of the
+// rounds, and how much of that of syscount -L it is.
+func (r *result) callTable() *table {
+	t := &table{head: []string{"attached"}}
+	for _, call := range callNames {
+		t.head = append(t.head, call+", ns", "of syscount -L")
+	}
+	for _, s := range r.Subjects {
+		if s.Failure != "" {
+			t.add(s.Name, "did not run: "+s.Failure)
+			continue
+		}
+		cells := []string{s.Name}
+		for _, call := range callNames {
+			cells = append(cells, s.AddedNs[call].spread().nanoseconds(), r.relative(s, call).ratio())
+		}
+		t.add(cells...)
+	}
+	return t
+}
+
+// programTable is how much slower the real programs are.
+func (r *result) programTable() *table {
+	t := &table{head: []string{"attached"}}
+	for _, program := range r.Programs {
+		t.head = append(t.head, program.Key)
+	}
+	for _, s := range r.Subjects {
+		if s.Failure != "" {
+			t.add(s.Name, "did not run: "+s.Failure)
+			continue
+		}
+		cells := []string{s.Name}
+		for _, program := range r.Programs {
+			cells = append(cells, s.Slowdown[program.Key].spread().slowdown())
+		}
+		t.add(cells...)
+	}
+	return t
+}
+
+// goalTable is how the goals stand.
+func (r *result) goalTable() *table {
+	t := &table{head: []string{"goal", "at most", "measured", "verdict"}}
+	for _, g := range r.Goals {
+		verdict := g.verdict()
+		if g.straddles() {
+			verdict += " (rounds on both sides)"
+		}
+		t.add(g.Text, fmt.Sprintf("%.3f", g.Limit), g.Got.fineRatio(), verdict)
+	}
+	return t
+}

@@ -1,0 +1,97 @@
+package kernels
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/syscountd/syscountd/test/kernels/guest"
+)
+
+// binaries are what a machine runs, for one architecture.
+type binaries struct {
+	init, tests, daemon string // paths
+	busybox             string
+}
+
+// repository is the repository's root, seen from this package's directory.
+const repository = "../.."
+
+// buildAll builds for one architecture; the machines have no C library.
+func buildAll(ctx context.Context, a arch, dir, busybox string) (binaries, error) {
+	b := binaries{filepath.Join(dir, "init"), filepath.Join(dir, "bpf.test"), filepath.Join(dir, "syscountd"), busybox}
+	for _, args := range [][]string{
+		{"build", "-trimpath", "-buildvcs=false", "-o", b.init, "./test/kernels/init"},
+		{"test", "-c", "-trimpath", "-buildvcs=false", "-o", b.tests, "./bpf"},
+		{"build", "-trimpath", "-buildvcs=false", "-o", b.daemon, "./cmd/syscountd"},
+	} {
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir = repository
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+a.debian)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return b, fmt.Errorf("%q for %s: %w\n%s", cmd.Args, a.debian, err, out)
+		}
+	}
+	return b, nil
+}
+
+// applets are what tests run by name, and what helps to look into a machine.
+var applets = []string{"sh", "cat", "dd", "dmesg", "echo", "kill", "ls", "mkdir", "mount", "rmdir", "sleep", "sync", "true"}
+
+// writeInitramfs writes the initramfs of a machine: what it runs, and its plan.
+func writeInitramfs(path string, b binaries, plan []guest.Step) error {
+	text, err := json.Marshal(plan)
+	if err != nil {
+		return fmt.Errorf("encode plan: %w", err)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("create initramfs: %w", err)
+	}
+	defer f.Close()
+	c := &cpioWriter{w: f}
+	for _, dir := range []string{"bin", "dev", "etc", "tmp", "src"} {
+		c.dir(dir)
+	}
+	c.char("dev/console", 5, 1) // the kernel opens it before init mounts devtmpfs
+	c.program("init", b.init)
+	c.program("bin/busybox", b.busybox)
+	for _, applet := range applets {
+		c.symlink("bin/"+applet, "busybox")
+	}
+	c.program("bin/syscountd", b.daemon)
+	c.program("bin/bpf.test", b.tests)
+	c.tree("src/bpf", filepath.Join(repository, "bpf"))
+	c.file("etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
+	c.file("etc/group", "root:x:0:\n")
+	c.file(guest.PlanFile[1:], string(text))
+	if err := c.close(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// The names of steps.
+const (
+	stepTests  = "bpf tests"
+	stepDaemon = "syscountd"
+)
+
+// plan is what a machine with this kernel does. A test binary runs in its
+// package's directory, as with "go test".
+func (k kernel) plan() []guest.Step {
+	daemon := guest.Step{
+		Name: stepDaemon, Args: []string{"/bin/syscountd", "--no-dbus", "--output", "stdout"},
+		StopAt: `"change":"started"`,
+	}
+	if k.refusal != "" {
+		return []guest.Step{daemon}
+	}
+	tests := guest.Step{
+		Name: stepTests, Args: []string{"/bin/bpf.test", "-test.v", "-test.timeout=" + testTimeout.String()}, Dir: "/src/bpf",
+	}
+	return []guest.Step{tests, daemon}
+}

@@ -1,0 +1,84 @@
+package kernels
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/syscountd/syscountd/test/kernels/guest"
+)
+
+// transcript is what a machine has printed on its console.
+type transcript struct {
+	steps  []stepResult
+	done   bool     // the plan was carried out to its end
+	taint  string   // the kernel's new taint bits, if it got any
+	kernel []string // then its log
+	others []string // lines of the kernel or the firmware
+}
+
+// stepResult is what one step has come to.
+type stepResult struct {
+	name     string
+	out, err []string // lines of its standard output and error
+	ended    bool
+	status   int // its exit status, if it has ended
+}
+
+// parseConsole reads a console, complete or not.
+func parseConsole(text string) (t transcript) {
+	step := &stepResult{} // before the first one, lines are nobody's
+	for line := range strings.Lines(text) {
+		kind, text, ours := guest.Parse(line)
+		if !ours {
+			t.others = append(t.others, strings.TrimRight(line, "\r\n"))
+			continue
+		}
+		switch kind {
+		case guest.Begin:
+			t.steps = append(t.steps, stepResult{name: text})
+			step = &t.steps[len(t.steps)-1]
+		case guest.Out:
+			step.out = append(step.out, text)
+		case guest.Err:
+			step.err = append(step.err, text)
+		case guest.Exit:
+			status, err := strconv.Atoi(text)
+			step.ended, step.status = err == nil, status
+		case guest.Taint:
+			t.taint = text
+		case guest.Kernel:
+			t.kernel = append(t.kernel, text)
+		case guest.Done:
+			t.done = text == strconv.Itoa(len(t.steps))
+		}
+	}
+	return t
+}
+
+// testResult is what "go test -v" says of a test.
+type testResult struct {
+	name, result string // result: PASS, FAIL or SKIP
+}
+
+// resultLine is the end of a test; that of a subtest is indented.
+var resultLine = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+) \(`)
+
+func testResults(lines []string) (results []testResult) {
+	for _, line := range lines {
+		if m := resultLine.FindStringSubmatch(line); m != nil {
+			results = append(results, testResult{name: m[2], result: m[1]})
+		}
+	}
+	return results
+}
+
+// tail is the last lines, as text to show.
+func tail(lines []string, n int) string {
+	cut := ""
+	if left := len(lines) - n; left > 0 {
+		cut, lines = fmt.Sprintf("(%d lines left out)\n", left), lines[left:]
+	}
+	return cut + strings.Join(lines, "\n")
+}

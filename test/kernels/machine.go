@@ -1,0 +1,54 @@
+package kernels
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// machineTimeout is for a machine from its start to its end. testTimeout, for the
+// tests in it, comes first: then Go prints where each goroutine is.
+const (
+	machineTimeout = 240 * time.Second
+	testTimeout    = 200 * time.Second
+)
+
+// boot boots a machine, and gives what it has printed on its console until it
+// powered itself off. On an error that may be less than all.
+//
+// A single thread emulates all CPUs: with one for each, attaching to a
+// tracepoint, which patches code under a running CPU, now and then panics an
+// x86 kernel with a stray int3.
+func (k kernel) boot(ctx context.Context, image, initramfs string) (console string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, machineTimeout)
+	defer cancel()
+	args := slices.Concat(k.arch.machine, []string{
+		"-accel", "tcg,thread=single", "-smp", "2", "-m", "1024",
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
+		"-kernel", image, "-initrd", initramfs,
+		// A panic ends the machine: it reboots, which -no-reboot turns into an end.
+		"-append", "console=" + k.arch.console + " panic=-1",
+	})
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, k.arch.qemu, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	// A test run that is killed takes its machines along. The signal comes at the
+	// end of the thread that has started qemu, which therefore has to stay.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		err = errors.Join(fmt.Errorf("killed after %v", machineTimeout), err)
+	}
+	if err != nil {
+		return stdout.String(), fmt.Errorf("%s: %w: %s", k.arch.qemu, err, stderr.Bytes())
+	}
+	return stdout.String(), nil
+}

@@ -1,0 +1,115 @@
+package kernels
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// shownLines are as much of a log as a fault shows.
+const shownLines = 100
+
+// statusUnavailable is EX_UNAVAILABLE of sysexits.h: this kernel lacks something.
+const statusUnavailable = 69
+
+// faults are what is wrong with a machine that has this kernel, each in words.
+func (k kernel) faults(t transcript) (faults []string) {
+	if !t.done {
+		faults = append(faults, "the plan was not carried out to its end; the console's last lines:\n"+tail(t.others, shownLines))
+	}
+	if t.taint != "" {
+		faults = append(faults, fmt.Sprintf("the kernel got the taint bits %s; its log:\n%s", t.taint, tail(t.kernel, shownLines)))
+	}
+	for i, step := range k.plan() {
+		if i >= len(t.steps) || t.steps[i].name != step.Name {
+			return append(faults, fmt.Sprintf("step %q was not begun", step.Name))
+		}
+		result := t.steps[i]
+		switch {
+		case !result.ended:
+			faults = append(faults, fmt.Sprintf("step %q did not end; its last lines:\n%s", step.Name, tail(result.all(), shownLines)))
+		case step.Name == stepTests:
+			faults = append(faults, k.faultsOfTests(result)...)
+		case k.refusal != "":
+			faults = append(faults, k.faultsOfRefusal(result)...)
+		default:
+			faults = append(faults, faultsOfRun(result)...)
+		}
+	}
+	return faults
+}
+
+// all are the lines of both streams.
+func (r stepResult) all() []string { return slices.Concat(r.out, r.err) }
+
+// faultsOfTests: every test has to pass, but those whose skip is explained.
+func (k kernel) faultsOfTests(r stepResult) (faults []string) {
+	passed := 0
+	skipped := map[string]bool{}
+	for _, test := range testResults(r.out) {
+		switch test.result {
+		case "PASS":
+			passed++
+		case "FAIL":
+			faults = append(faults, "test failed: "+test.name)
+		case "SKIP":
+			skipped[test.name] = true
+			if k.skips[test.name] == "" {
+				faults = append(faults, "test skipped, though this kernel is not known to be too old for it: "+test.name)
+			}
+		}
+	}
+	for name, reason := range k.skips {
+		if !skipped[name] {
+			faults = append(faults, fmt.Sprintf("test not skipped, though it should be (%s): %s", reason, name))
+		}
+	}
+	slices.Sort(faults)
+	if passed == 0 {
+		faults = append(faults, "no test passed")
+	}
+	if r.status != 0 {
+		faults = append(faults, fmt.Sprintf("the tests ended with status %d:\n%s", r.status, strings.Join(r.all(), "\n")))
+	}
+	return faults
+}
+
+// faultsOfRefusal: one sentence, the right one, and the status that says why.
+func (k kernel) faultsOfRefusal(r stepResult) (faults []string) {
+	if r.status != statusUnavailable {
+		faults = append(faults, fmt.Sprintf("syscountd ended with status %d; want %d", r.status, statusUnavailable))
+	}
+	if len(r.out) != 0 {
+		faults = append(faults, "syscountd refused, but printed records:\n"+tail(r.out, shownLines))
+	}
+	if said := strings.Join(r.err, "\n"); !regexp.MustCompile(k.refusal).MatchString(said) {
+		faults = append(faults, fmt.Sprintf("syscountd said %q; want %s", said, k.refusal))
+	}
+	return faults
+}
+
+// faultsOfRun: it starts, is told to end, and ends in order; in between, records.
+func faultsOfRun(r stepResult) (faults []string) {
+	if r.status != 0 {
+		faults = append(faults, fmt.Sprintf("syscountd ended with status %d; want 0", r.status))
+	}
+	if len(r.err) != 0 {
+		faults = append(faults, "syscountd complained:\n"+tail(r.err, shownLines))
+	}
+	var changes []string
+	for _, line := range r.out {
+		var record struct{ Change string }
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			faults = append(faults, fmt.Sprintf("syscountd printed %q, which is not a record: %v", line, err))
+		}
+		if record.Change != "" {
+			changes = append(changes, record.Change)
+		}
+	}
+	if !slices.Equal(changes, []string{"started", "stopped"}) {
+		faults = append(faults, fmt.Sprintf("syscountd's states were %q; want started, stopped", changes))
+	}
+	return faults
+}
