@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps, and the records that stay inside the kernel. */
+#ifndef SYSCOUNT_MAPS_H
+#define SYSCOUNT_MAPS_H
+
+#include "syscount.h"
+
+/*
+ * One per thread, in the thread's own storage: it cannot fill, and dies with
+ * it. While the thread runs, what changes with each call is in struct running.
+ */
+struct thread {
+	__u64 start_ns; /* of the open call, while the thread does not run; 0: none */
+	__u64 group; /* first part of the row's key */
+	__u64 cgroup; /* for which the verdict was made */
+	__u32 pid; /* second part of the row's key */
+	__u32 generation; /* of the verdict */
+	__u16 syscall; /* slot of the open call */
+	__u8 observed; /* the verdict */
+	__u8 executed; /* mode count: execve has replaced the program, its end is to come */
+	__u8 delivered; /* mode count: handlers that run, saturating */
+
+	/* A call that the kernel may restart: see restart.h. */
+	__u8 handlers; /* those that run since then, saturating */
+	__u16 suspended; /* its slot */
+	__s64 suspended_ret; /* 0: none */
+	__u64 suspended_start_ns;
+	__u64 suspended_end_ns;
+};
+
+/* Values of start_ns that are no time. */
+#define UNTIMED 1 /* the call is counted, its time is not taken */
+#define LEFT_OUT 2 /* the filter leaves this syscall out */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+/*
+ * Processes marked by the agent through a pidfd, so that a reused PID can
+ * never match: ~0 is the agent itself, else the generation of the filter.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} marks SEC(".maps");
+
+#define MARK_SELF 0xffffffffU
+
+/* Filter by unit and by cgroup. Names match wherever they stand in the path: a restarted unit still matches. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct cgroup_name);
+	__type(value, __u8);
+} target_names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u64);
+	__type(value, __u8);
+} target_cgroups SEC(".maps");
+
+/* Rows of the groups; bounded by max_entries, which the loader sets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct row_key);
+	__type(value, struct row);
+} rows SEC(".maps");
+
+/* Rows of all that have no group's row: every (syscall, CPU) fits. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct row_key);
+	__type(value, struct row);
+} rest SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct process_key);
+	__type(value, struct process_name);
+} process_names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct cgroup_path);
+} cgroup_paths SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu);
+} cpus SEC(".maps");
+
+/* What does not fit on the stack. */
+struct scratch {
+	struct cgroup_name name;
+	struct cgroup_path path;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+/* A new row begins as a copy of this. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct row);
+} empty_row SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+	__type(value, struct slow_call); /* for bpf2go */
+} slow_calls SEC(".maps");
+
+static __always_inline bool is_open(__u64 start_ns)
+{
+	return start_ns && start_ns != LEFT_OUT;
+}
+
+static __always_inline struct cpu *this_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpus, &zero);
+}
+
+#endif
