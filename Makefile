@@ -37,7 +37,7 @@ test: ## install what the tests need, then run all of them (root)
 # Two machines at a time: each keeps one CPU busy.
 test-kernels: ## BPF tests on Debian's kernels under qemu, in the newest versions
 	test/install-deps kernels
-	go test -tags kernels -run '^TestKernels$$' -count=1 -parallel 2 -timeout 30m -v ./test/kernels
+	go test -tags kernels -run '^TestKernels$$' -count=1 -parallel 2 -timeout 25m -v ./test/kernels
 
 # BENCHFLAGS=-short is a quick look; bin/bench -h lists what there is.
 BENCHFLAGS ?= -write docs/benchmarks.md

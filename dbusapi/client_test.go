@@ -165,7 +165,7 @@ func TestClientDoesNotStartTheService(t *testing.T) {
 }
 
 // More than a socket's buffer holds: the writer gets stuck when the bus hangs.
-func bigFilter() agent.Filter { return agent.Filter{PIDs: make([]uint32, 1<<20)} }
+func bigFilter() agent.Filter { return agent.Filter{PIDs: make([]uint32, 1<<17)} }
 
 // The delays only make it likely that the writer is stuck when they end.
 const untilStuck = 100 * time.Millisecond

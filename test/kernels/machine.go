@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -15,8 +14,8 @@ import (
 // machineTimeout is for a machine from its start to its end. testTimeout, for the
 // tests in it, comes first: then Go prints where each goroutine is.
 const (
-	machineTimeout = 240 * time.Second
-	testTimeout    = 200 * time.Second
+	machineTimeout = 8 * time.Minute
+	testTimeout    = 7 * time.Minute
 )
 
 // boot boots a machine, and gives what it has printed on its console until it
@@ -28,15 +27,13 @@ const (
 func (k kernel) boot(ctx context.Context, image, initramfs string) (console string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, machineTimeout)
 	defer cancel()
-	args := slices.Concat(k.arch.machine, []string{
-		"-accel", "tcg,thread=single", "-smp", "2", "-m", "1024",
+	cmd := exec.CommandContext(ctx, k.arch.qemu,
+		"-machine", k.arch.machine, "-cpu", k.cpu, "-accel", "tcg,thread=single", "-smp", "2", "-m", "1024",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
 		"-kernel", image, "-initrd", initramfs,
 		// A panic ends the machine: it reboots, which -no-reboot turns into an end.
-		"-append", "console=" + k.arch.console + " panic=-1",
-	})
+		"-append", "console="+k.arch.console+" panic=-1")
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, k.arch.qemu, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A test run that is killed takes its machines along. The signal comes at the
 	// end of the thread that has started qemu, which therefore has to stay.

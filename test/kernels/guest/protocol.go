@@ -17,6 +17,7 @@ type Step struct {
 	Name string
 	Args []string // the first is an absolute path
 	Dir  string   // working directory; "" is the root
+	Env  []string // on top of init's environment, as NAME=value
 	// StopAt: the first line of standard output that contains it gets the
 	// command a SIGTERM. "": it ends by itself.
 	StopAt string

@@ -47,7 +47,11 @@ func carryOut(w io.Writer) error {
 		c.line(guest.Begin, step.Name)
 		c.line(guest.Exit, strconv.Itoa(c.run(step)))
 	}
-	if err := c.reportTaint(before); err != nil {
+	after, err := taint()
+	if err != nil {
+		return err
+	}
+	if err := c.reportTaint(before, after); err != nil {
 		return err
 	}
 	c.line(guest.Done, strconv.Itoa(len(plan)))
@@ -58,6 +62,7 @@ func carryOut(w io.Writer) error {
 // not be started, 128 and the signal's number if one killed it.
 func (c *console) run(step guest.Step) int {
 	cmd := exec.Command(step.Args[0], step.Args[1:]...)
+	cmd.Env = append(os.Environ(), step.Env...)
 	cmd.Dir = step.Dir
 	if cmd.Dir == "" {
 		cmd.Dir = "/"

@@ -23,6 +23,7 @@ func TestACommandsOutputAndStatusAreReported(t *testing.T) {
 		{"control characters", guest.Step{Args: []string{"/bin/sh", "-c", `printf 'a\r@exit 0\n'`}}, 0, []string{"@out a\uFFFD@exit 0"}},
 		{"directory", guest.Step{Args: []string{"/bin/sh", "-c", "pwd"}, Dir: "/proc"}, 0, []string{"@out /proc"}},
 		{"no directory", guest.Step{Args: []string{"/bin/sh", "-c", "pwd"}}, 0, []string{"@out /"}},
+		{"environment", guest.Step{Args: []string{"/bin/sh", "-c", `echo "$X${PATH:+ kept}"`}, Env: []string{"X=y z"}}, 0, []string{"@out y z kept"}},
 		{"missing", guest.Step{Args: []string{"/nonexistent"}}, 127, []string{"@err "}},
 		{"too long a line", guest.Step{Args: []string{"/bin/sh", "-c", "head -c 2000000 /dev/zero | tr '\\0' x"}}, 0,
 			[]string{"@err init: read the command's output: "}},
@@ -47,14 +48,25 @@ func TestACommandsOutputAndStatusAreReported(t *testing.T) {
 }
 
 func TestTheTaintOfThisKernelIsRead(t *testing.T) {
-	mask, err := taint()
-	if err != nil {
+	if _, err := taint(); err != nil {
 		t.Fatal(err)
 	}
-	// Compared with itself, nothing is new.
-	var lines strings.Builder
-	if err := (&console{w: &lines}).reportTaint(mask); err != nil || lines.Len() != 0 {
-		t.Errorf("%q, %v; want nothing", lines.String(), err)
+}
+
+func TestOnlyNewTaintIsReported(t *testing.T) {
+	for _, c := range []struct {
+		before, now uint64
+		want        string
+	}{
+		{0, 0, ""}, {4096, 4096, ""}, {4096, 0, ""}, {0, 512, "@taint 512\n@kernel "}, {4096, 4096 | 128, "@taint 128\n@kernel "},
+	} {
+		var lines strings.Builder
+		if err := (&console{w: &lines}).reportTaint(c.before, c.now); err != nil {
+			t.Fatal(err)
+		}
+		if got := lines.String(); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") {
+			t.Errorf("%d, then %d: %q; want %q", c.before, c.now, got, c.want)
+		}
 	}
 }
 
