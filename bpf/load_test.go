@@ -94,8 +94,8 @@ func TestLoadIsCountedExactly(t *testing.T) {
 			tracer := r.watch(t, test.opts, process)
 			process.Poke()
 			process.Finish()
-			wantUpToMisses(t, tracer, want)
-			if groups := len(sums(t, tracer)); groups != 1 {
+			wantCounted(t, tracer, want)
+			if groups := len(sums(t, tracer.Tracer)); groups != 1 {
 				t.Errorf("%d groups; want the one of this process", groups)
 			}
 		})
@@ -111,26 +111,12 @@ func TestLoadUnderTwoTracers(t *testing.T) {
 	count := r.watch(t, Options{GroupBy: GroupByComm, Mode: ModeCount, Rows: 4096}, process)
 	process.Poke()
 	process.Finish()
-	wantUpToMisses(t, account, want)
-	wantUpToMisses(t, count, want)
+	wantCounted(t, account, want)
+	wantCounted(t, count, want)
 }
 
-// wantUpToMisses is wantCalls, but for the runs that the kernel skipped: since
-// Linux 7.2 a program may be preempted, and is not run again on that CPU before
-// it has ended.
-func wantUpToMisses(t *testing.T, tracer *Tracer, want calls) {
+func wantCounted(t *testing.T, tracer *watched, want calls) {
 	t.Helper()
-	c := wantBalanceOf(t, tracer)
-	if c.RecursionMisses == 0 {
-		wantCalls(t, tracer, want)
-		return
-	}
-	var wanted, counted uint64
-	for _, w := range want {
-		wanted += w.calls
-	}
-	counted = c.Matched + c.Interrupted
-	if counted > wanted+1 || counted+c.RecursionMisses < wanted {
-		t.Errorf("%d calls counted, %d wanted, %d runs skipped", counted, wanted, c.RecursionMisses)
-	}
+	wantCalls(t, tracer, want)
+	wantBalanceOf(t, tracer)
 }

@@ -30,6 +30,9 @@ const forkEnds = 1
 
 var oldForks = []int32{unix.SYS_FORK, unix.SYS_VFORK}
 
+// leftOutFails: a call that a tracer leaves out ends with ENOSYS.
+const leftOutFails = 1
+
 // oldWaits are calls that newer architectures do without.
 func oldWaits() map[int32]bpftest.Step {
 	return map[int32]bpftest.Step{

@@ -56,7 +56,7 @@ func busy(t *testing.T, threads int) *bpftest.Process {
 }
 
 // awaitCalls waits until more ends of calls have been seen than before.
-func awaitCalls(t *testing.T, tracer *Tracer, before Counters) Counters {
+func awaitCalls(t *testing.T, tracer *watched, before Counters) Counters {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
 		c, err := tracer.Counters()
@@ -77,7 +77,7 @@ func trapAttachAndDetachUnderLoad(t *testing.T, r *rig, opts Options) {
 	tracer := r.watch(t, opts, process)
 	held := len(bpfFDs(t))
 	var last Counters
-	for range 50 {
+	for range 17 { // in each of three modes
 		last = awaitCalls(t, tracer, last)
 		if err := tracer.Detach(); err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func trapAttachAndDetachUnderLoad(t *testing.T, r *rig, opts Options) {
 }
 
 func TestLoadAndUnloadUnderLoad(t *testing.T) {
-	process := busy(t, 2)
+	process := busy(t, 1)
 	pid := pidfdOf(t, process.PID())
 	held := bpfFDs(t)
 	for i := range 2 {
@@ -111,7 +111,7 @@ func TestLoadAndUnloadUnderLoad(t *testing.T) {
 		if err := tracer.Attach(); err != nil {
 			t.Fatal(err)
 		}
-		awaitCalls(t, tracer, Counters{})
+		awaitCalls(t, &watched{Tracer: tracer}, Counters{})
 		if err := tracer.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -66,8 +66,10 @@ func trapExitOfThreadsAndOfTheProcess(t *testing.T, r *rig, opts Options) {
 	process.Poke()
 	process.Finish()
 	wantCalls(t, tracer, calls{own(unix.SYS_CLONE): {1, 0}, own(unix.SYS_GETSID): {1000, 0}})
-	wantStory(t, tracer, Counters{Died: 2, ExitWithoutEnter: forkEnds})
-	if _, name := groupOf(t, tracer, process.PID()); !name.Exited {
+	if !wantStory(t, tracer, Counters{Died: 2, ExitWithoutEnter: forkEnds}) {
+		return
+	}
+	if _, name := groupOf(t, tracer.Tracer, process.PID()); !name.Exited {
 		t.Errorf("%+v is not marked as exited", name)
 	}
 }

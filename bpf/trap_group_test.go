@@ -23,7 +23,7 @@ func startNamed(t *testing.T, getsids map[string]int) *bpftest.Process {
 }
 
 // comms finds the groups of command names.
-func comms(t *testing.T, tracer *Tracer) map[string]Group {
+func comms(t *testing.T, tracer *watched) map[string]Group {
 	t.Helper()
 	groups := map[string]Group{}
 	err := tracer.EachProcess(func(g Group, name ProcessName) {
@@ -47,8 +47,10 @@ func trapGroupByComm(t *testing.T, r *rig, opts Options) {
 	process.Poke()
 	process.Finish()
 	wantCalls(t, tracer, calls{own(unix.SYS_CLONE): {6, 0}, own(unix.SYS_PRCTL): {6, 0}, own(unix.SYS_GETSID): {210, 0}})
-	wantStory(t, tracer, Counters{Died: 7, ExitWithoutEnter: 6 * forkEnds})
-	groups, rows := comms(t, tracer), sums(t, tracer)
+	if !wantStory(t, tracer, Counters{Died: 7, ExitWithoutEnter: 6 * forkEnds}) {
+		return
+	}
+	groups, rows := comms(t, tracer), sums(t, tracer.Tracer)
 	for name, n := range getsids {
 		if got := rows[groups[name]][unix.SYS_GETSID]; got.Count != uint64(n) || groups[name].ID == 0 {
 			t.Errorf("%q, group %+v: %d calls, want %d", name, groups[name], got.Count, n)
@@ -72,7 +74,7 @@ func trapOverflowKeepsTotals(t *testing.T, r *rig, opts Options) {
 	process.Finish()
 	wantCalls(t, tracer, calls{own(unix.SYS_CLONE): {20, 0}, own(unix.SYS_PRCTL): {20, 0}, own(unix.SYS_GETSID): {2000, 0}})
 	var inRest uint64
-	for _, row := range sums(t, tracer)[Group{}] {
+	for _, row := range sums(t, tracer.Tracer)[Group{}] {
 		inRest += row.Count
 	}
 	c := wantBalanceOf(t, tracer)

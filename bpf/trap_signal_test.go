@@ -20,7 +20,7 @@ func signalsToSelf(p *bpftest.Program, signal unix.Signal, n int, rest ...bpftes
 }
 
 func trapSignalStorm(t *testing.T, r *rig, opts Options) {
-	const signals = 100_000
+	signals := loadCalls(t) / 20
 	p := bpftest.NewProgram()
 	process := p.Start(t, append([]bpftest.Step{p.Handler(unix.SIGUSR1, 0)}, signalsToSelf(p, unix.SIGUSR1, signals, exit())...)...)
 	tracer := r.watch(t, opts, process)
@@ -28,7 +28,7 @@ func trapSignalStorm(t *testing.T, r *rig, opts Options) {
 	process.Finish()
 	wantCalls(t, tracer, calls{
 		own(unix.SYS_RT_SIGACTION): {1, 0}, own(unix.SYS_GETPID): {1, 0}, own(unix.SYS_GETTID): {1, 0},
-		own(unix.SYS_TGKILL): {signals, 0}, own(unix.SYS_RT_SIGRETURN): {signals, 0},
+		own(unix.SYS_TGKILL): {uint64(signals), 0}, own(unix.SYS_RT_SIGRETURN): {uint64(signals), 0},
 	})
 	wantStory(t, tracer, Counters{Died: 1})
 }

@@ -110,20 +110,38 @@ var modes = map[string]Options{
 // timesAll: every call has its time.
 func timesAll(opts Options) bool { return opts.Mode == ModeAccount && opts.Sample <= 1 }
 
+// watched is a tracer in the hands of one test.
+type watched struct {
+	*Tracer
+	skippedBefore uint64
+}
+
+// skipped is how many runs of programs the kernel skipped meanwhile. Since Linux
+// 7.2 a program may be preempted, and is not run for others on that CPU until it
+// has ended: then what we know of calls has gaps, and exact answers there are none.
+func (w *watched) skipped(t *testing.T) uint64 {
+	t.Helper()
+	c, err := w.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.RecursionMisses - w.skippedBefore
+}
+
 // watch observes one process, and watchAll it and all that it forks.
-func (r *rig) watch(t *testing.T, opts Options, p *bpftest.Process) *Tracer {
+func (r *rig) watch(t *testing.T, opts Options, p *bpftest.Process) *watched {
 	t.Helper()
 	return r.watchFilter(t, opts, Filter{PIDFDs: []int{pidfdOf(t, p.PID())}})
 }
 
-func (r *rig) watchAll(t *testing.T, opts Options, p *bpftest.Process) *Tracer {
+func (r *rig) watchAll(t *testing.T, opts Options, p *bpftest.Process) *watched {
 	t.Helper()
 	cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), fmt.Sprintf("syscount-trap-%d.scope", p.PID()))
 	cgroup.Add(p.PID())
 	return r.watchFilter(t, opts, Filter{CgroupIDs: []uint64{cgroup.ID()}})
 }
 
-func (r *rig) watchFilter(t *testing.T, opts Options, f Filter) *Tracer {
+func (r *rig) watchFilter(t *testing.T, opts Options, f Filter) *watched {
 	t.Helper()
 	tracer := r.load(t, opts)
 	t.Cleanup(func() {
@@ -131,10 +149,11 @@ func (r *rig) watchFilter(t *testing.T, opts Options, f Filter) *Tracer {
 			t.Error(err)
 		}
 	})
-	if err := errors.Join(tracer.SetSyscalls(settingOfTraps), tracer.SetFilter(f), tracer.Attach()); err != nil {
+	before, err := tracer.Counters()
+	if err := errors.Join(err, tracer.SetSyscalls(settingOfTraps), tracer.SetFilter(f), tracer.Attach()); err != nil {
 		t.Fatal(err)
 	}
-	return tracer
+	return &watched{tracer, before.RecursionMisses}
 }
 
 func (r *rig) load(t *testing.T, opts Options) *Tracer {
@@ -190,7 +209,7 @@ func pidfdOf(t *testing.T, pid int) int {
 
 // wantCalls wants exactly these rows, in all groups together. The release of
 // the process has begun before we looked, so only mode count has a row of it.
-func wantCalls(t *testing.T, tracer *Tracer, want calls) {
+func wantCalls(t *testing.T, tracer *watched, want calls) {
 	t.Helper()
 	if tracer.mode == ModeCount {
 		want = want.plus(calls{own(unix.SYS_READV): {1, 0}})
@@ -198,9 +217,17 @@ func wantCalls(t *testing.T, tracer *Tracer, want calls) {
 	wantRows(t, tracer, want)
 }
 
-func wantRows(t *testing.T, tracer *Tracer, want calls) {
+// wantRows wants exactly these rows. For each run that the kernel skipped, one
+// call may be missing.
+func wantRows(t *testing.T, tracer *watched, want calls) {
 	t.Helper()
 	got := counted(t, tracer)
+	if skipped := tracer.skipped(t); skipped > 0 {
+		if n, all := got.sum(), want.sum(); n > all || n+skipped < all {
+			t.Errorf("%d calls; want %d, less at most the %d runs skipped", n, all, skipped)
+		}
+		return
+	}
 	for sc, w := range want {
 		if got[sc] != w {
 			t.Errorf("%v %d: %d calls, %d errors; want %d, %d", sc.ABI, sc.Nr, got[sc].calls, got[sc].errors, w.calls, w.errors)
@@ -213,8 +240,15 @@ func wantRows(t *testing.T, tracer *Tracer, want calls) {
 	}
 }
 
+func (c calls) sum() (n uint64) {
+	for _, row := range c {
+		n += row.calls
+	}
+	return n
+}
+
 // counted are all rows, of all ABIs, groups and CPUs.
-func counted(t *testing.T, tracer *Tracer) calls {
+func counted(t *testing.T, tracer *watched) calls {
 	t.Helper()
 	got := calls{}
 	err := tracer.EachRow(tracer.Interval(), func(key RowKey, row Row) {
@@ -231,7 +265,7 @@ func counted(t *testing.T, tracer *Tracer) calls {
 }
 
 // totalNs is the time of a syscall, in all rows.
-func totalNs(t *testing.T, tracer *Tracer, sc Syscall) (ns uint64) {
+func totalNs(t *testing.T, tracer *watched, sc Syscall) (ns uint64) {
 	t.Helper()
 	err := tracer.EachRow(tracer.Interval(), func(key RowKey, row Row) {
 		if key.Syscall == sc {
@@ -245,20 +279,24 @@ func totalNs(t *testing.T, tracer *Tracer, sc Syscall) (ns uint64) {
 }
 
 // wantStory is wantEnds for a process that was in its release at the attachment.
-func wantStory(t *testing.T, tracer *Tracer, want Counters) {
+func wantStory(t *testing.T, tracer *watched, want Counters) bool {
 	t.Helper()
 	if tracer.mode != ModeCount {
 		want.ExitWithoutEnter++
 	}
-	wantEnds(t, tracer, want)
+	return wantEnds(t, tracer, want)
 }
 
 // wantEnds wants the balance, and these counters of what is not just a call,
 // with all others 0. Mode count knows of no beginnings, and hence not who died
-// before an end.
-func wantEnds(t *testing.T, tracer *Tracer, want Counters) {
+// before an end. False: the kernel skipped runs, so nothing more is exact.
+func wantEnds(t *testing.T, tracer *watched, want Counters) bool {
 	t.Helper()
 	c := wantBalanceOf(t, tracer)
+	if skipped := tracer.skipped(t); skipped > 0 {
+		t.Logf("the kernel skipped %d runs", skipped)
+		return false
+	}
 	if tracer.mode == ModeCount {
 		want.Died = 0
 	}
@@ -266,33 +304,32 @@ func wantEnds(t *testing.T, tracer *Tracer, want Counters) {
 	if c != want {
 		t.Errorf("counters\n%+v; want\n%+v", c, want)
 	}
+	return true
 }
 
-// wantBalanceOf is wantBalance for all modes and ABIs.
-func wantBalanceOf(t *testing.T, tracer *Tracer) Counters {
+// wantBalanceOf is wantBalance for all modes and ABIs. Each run that the kernel
+// skipped may leave one event over.
+func wantBalanceOf(t *testing.T, tracer *watched) Counters {
 	t.Helper()
 	c, err := tracer.Counters()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tracer.mode != ModeCount && c.Enter != c.Matched+c.Suspended+c.Died+c.Overwritten+c.Refiltered {
-		t.Errorf("beginnings do not add up: %+v", c)
+	skipped := tracer.skipped(t)
+	equal := func(what string, a, b uint64) {
+		t.Helper()
+		if max(a, b)-min(a, b) > skipped {
+			t.Errorf("%s: %d and %d do not add up, with %d runs skipped: %+v", what, a, b, skipped, c)
+		}
 	}
-	if c.Exit != c.Matched+c.Suspended+c.ExitWithoutEnter+c.Refiltered {
-		t.Errorf("ends do not add up: %+v", c)
+	if tracer.mode != ModeCount {
+		equal("beginnings", c.Enter, c.Matched+c.Suspended+c.Died+c.Overwritten+c.Refiltered)
 	}
-	if c.Suspended != c.Resumed+c.Interrupted+c.Abandoned {
-		t.Errorf("restarts do not add up: %+v", c)
-	}
-	if open, err := tracer.OpenCalls(); err != nil || open != 0 {
+	equal("ends", c.Exit, c.Matched+c.Suspended+c.ExitWithoutEnter+c.Refiltered)
+	equal("restarts", c.Suspended, c.Resumed+c.Interrupted+c.Abandoned)
+	equal("rows", counted(t, tracer).sum(), c.Matched+c.Interrupted)
+	if open, err := tracer.OpenCalls(); err != nil || open > skipped {
 		t.Errorf("%d open calls, %v; want none", open, err)
-	}
-	var rows uint64
-	for _, row := range counted(t, tracer) {
-		rows += row.calls
-	}
-	if rows != c.Matched+c.Interrupted {
-		t.Errorf("%d calls in the rows; %d matched and %d were interrupted", rows, c.Matched, c.Interrupted)
 	}
 	return c
 }
