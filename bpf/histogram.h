@@ -43,6 +43,17 @@ static __always_inline __u32 log2_floor(__u64 v)
 	return k + (v >> 1);
 }
 
+/*
+ * min(slot, HISTOGRAM_SLOTS - 1). In C the compiler compares the other way
+ * round, with the constant in a register, and the verifier of Linux 6.1 then
+ * loses the bound.
+ */
+static __always_inline __u32 bounded_slot(__u64 slot)
+{
+	asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(slot) : "i"(HISTOGRAM_SLOTS - 1));
+	return slot;
+}
+
 static __always_inline __u32 slot_of_ns(__u64 ns)
 {
 	__u64 mantissa;
@@ -55,7 +66,7 @@ static __always_inline __u32 slot_of_ns(__u64 ns)
 	/* A power of two is the upper bound of its bucket, hence the first term. */
 	slot = 4 * (k - 6) + (mantissa != 1ULL << 63) + (mantissa > QUARTER_1) + (mantissa > QUARTER_2) +
 	       (mantissa > QUARTER_3);
-	return slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1;
+	return bounded_slot(slot);
 }
 
 #endif

@@ -82,7 +82,7 @@ const (
 
 // testEnv is for the test binary. Emulated, a million calls take about ten seconds:
 // fewer of them find as much.
-var testEnv = []string{"SYSCOUNT_TEST_CALLS=200000"}
+var testEnv = []string{"SYSCOUNT_TEST_CALLS=100000"}
 
 // plan is what a machine with this kernel does. A test binary runs in its
 // package's directory, as with "go test".
