@@ -16,7 +16,7 @@ static __noinline void note_handler(struct task_struct *task)
 
 /*
  * rt_sigreturn leaves -1 as the number, since it restores the registers of the
- * interrupted code; on arm64 so does execve. A program that calls number -1
+ * interrupted code; on some kernels for arm64 so does execve. A program that calls number -1
  * itself is told from them by what happened before: a handler, an exec.
  */
 static __noinline long number_of_minus_one(struct task_struct *task)

@@ -235,7 +235,7 @@ int BPF_PROG(sys_exit_count, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-/* Mode count: execve's number is lost at its end on arm64, and no handler runs after it. */
+/* Mode count: some kernels for arm64 lose execve's number here. No handler runs after it. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task)
 {
@@ -243,7 +243,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 
 	if (!t)
 		return 0;
-	t->executed = true;
+	t->executed = number_at_exit((struct pt_regs *)bpf_task_pt_regs(task)) == -1;
 	t->delivered = 0;
 	return 0;
 }

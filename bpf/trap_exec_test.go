@@ -15,12 +15,13 @@ func execve(p *bpftest.Program, path string) bpftest.Step {
 }
 
 // A thread that is not the leader calls execve, which kills the leader in its
-// read, and comes back as the leader: one call, of one process, which a filter
-// by PID still observes.
+// wait, and comes back as the leader: one call, of one process, which a filter
+// by PID still observes, with the threads that it starts then.
 func trapExecOfAThread(t *testing.T, r *rig, opts Options) {
 	p := bpftest.NewProgram()
 	b := p.Words(0)
-	next := bpftest.NewProgram().Executable(t, call(unix.SYS_GETSID, 0).Times(1000), exit())
+	last, endOfThread := bpftest.NewProgram(), call(unix.SYS_EXIT, 0)
+	next := last.Executable(t, thread(last, call(unix.SYS_GETSID, 0).Times(400), endOfThread), call(unix.SYS_GETSID, 0).Times(600), endOfThread)
 	process := p.Start(t, thread(p, call(unix.SYS_READ, 0, b, 1), execve(p, next)), call(unix.SYS_PPOLL, 0, 0, 0, 0, 8))
 	tracer := r.watch(t, opts, process)
 	process.Poke()
@@ -28,9 +29,9 @@ func trapExecOfAThread(t *testing.T, r *rig, opts Options) {
 	process.Poke()
 	process.Finish()
 	wantCalls(t, tracer, calls{
-		own(unix.SYS_CLONE): {1, 0}, own(unix.SYS_READ): {1, 0}, own(unix.SYS_EXECVE): {1, 0}, own(unix.SYS_GETSID): {1000, 0},
+		own(unix.SYS_CLONE): {2, 0}, own(unix.SYS_READ): {1, 0}, own(unix.SYS_EXECVE): {1, 0}, own(unix.SYS_GETSID): {1000, 0},
 	})
-	if !wantStory(t, tracer, Counters{Died: 1, Suspended: 1, Abandoned: 1, ExitWithoutEnter: forkEnds}) {
+	if !wantStory(t, tracer, Counters{Died: 2, Suspended: 1, Abandoned: 1, ExitWithoutEnter: 2 * forkEnds}) {
 		return
 	}
 	if all := sums(t, tracer.Tracer); len(all) != 1 {
