@@ -249,8 +249,40 @@ func TestAThreadIsNoTarget(t *testing.T) {
 func TestAKernelThatRefusesLeavesTheFilter(t *testing.T) {
 	r := runAgent(t, quiet)
 	r.kernel().refuse = fmt.Errorf("no memory")
-	r.refused(SetFilter{Filter{Units: []string{"a.service"}}}, ErrKernel, "no memory")
+	r.refused(SetFilter{Filter{Units: []string{"a.service"}, Syscalls: []string{"fsync"}}}, ErrKernel, "no memory")
+	if r.kernel().settings["getppid"].Traits&bpf.TraitObserved == 0 {
+		t.Error("the kernel side has the refused filter's syscalls")
+	}
 	r.kernel().refuse = nil
+}
+
+// A reload whose new programs cannot be attached goes back to the old policy.
+func TestAReloadThatCannotAttachGoesBack(t *testing.T) {
+	r := runAgent(t, byProcess)
+	r.prepare = func(k *fakeKernel) {
+		if k.options.GroupBy == bpf.GroupByNone {
+			k.refuseAttach = fmt.Errorf("no tracepoint")
+		}
+	}
+	r.policy = quiet + "group_by = \"none\"\n"
+	r.refused(Reload{}, ErrKernel, "no tracepoint")
+	if k := r.kernel(); k.options.GroupBy != bpf.GroupByProcess || !k.attached {
+		t.Errorf("the session is %+v, attached %v; want the old policy's", k.options, k.attached)
+	}
+	attached := 0
+	for _, k := range r.kernels {
+		if k.attached {
+			attached++
+		}
+	}
+	if attached != 1 {
+		t.Errorf("%d sessions are attached", attached)
+	}
+	r.prepare = nil
+	r.do(Reload{})
+	if s := r.Status(); s.State != "running" || r.kernel().options.GroupBy != bpf.GroupByNone {
+		t.Errorf("status %+v", s)
+	}
 }
 
 func TestATargetThatExitsIsReportedOnce(t *testing.T) {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -154,8 +155,12 @@ func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
 	if err := a.retire(false); err != nil {
 		a.env.Log.Error("end the old session", "error", err)
 	}
+	if err := s.kernel.Attach(); err != nil {
+		// Back to the old policy, which a is still under.
+		return errors.Join(err, s.close(), a.start(nil))
+	}
 	a.session = s
-	return s.kernel.Attach()
+	return nil
 }
 
 func sameFilter(a, b Filter) bool {

@@ -35,6 +35,8 @@ type fakeKernel struct {
 	counters bpf.Counters
 	open     uint64
 	refuse   error // what SetFilter returns
+
+	refuseAttach error // what Attach returns
 }
 
 type fakeRow struct {
@@ -74,7 +76,12 @@ func (k *fakeKernel) call(g bpf.Group, sc bpf.Syscall, ns uint64) {
 	k.counters.Matched++
 }
 
-func (k *fakeKernel) Attach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = true; return nil }
+func (k *fakeKernel) Attach() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.attached = k.refuseAttach == nil
+	return k.refuseAttach
+}
 func (k *fakeKernel) Detach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = false; return nil }
 func (k *fakeKernel) Close() error       { close(k.closed); return nil }
 func (k *fakeKernel) Attachment() string { return "fake" }
@@ -198,8 +205,9 @@ type rig struct {
 	*Agent
 	t       *testing.T
 	out     *memory
-	kernels []*fakeKernel // one per session
-	policy  string        // what a reload reads
+	kernels []*fakeKernel     // one per session
+	prepare func(*fakeKernel) // what a test does to each new one; may be nil
+	policy  string            // what a reload reads
 	stop    func() error
 	breaks  bool // Run is expected to fail
 }
@@ -242,6 +250,9 @@ func runAgent(t *testing.T, text string) *rig {
 			k := newFakeKernel()
 			k.options = o
 			r.kernels = append(r.kernels, k)
+			if r.prepare != nil {
+				r.prepare(k)
+			}
 			return k, nil
 		},
 		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },

@@ -39,13 +39,14 @@ func openSession(env Env, p *policy.Policy, f bpf.Filter, only []string) (_ *ses
 	return s, nil
 }
 
-// configure puts a policy and a filter in force, also while attached.
+// configure puts a policy and a filter in force, also while attached. What may
+// be refused comes first: then nothing has changed.
 func configure(kernel Kernel, p *policy.Policy, f bpf.Filter, only []string) error {
-	if err := kernel.SetSyscalls(settingsOf(p, only)); err != nil {
-		return fmt.Errorf("set the thresholds: %w", err)
-	}
 	if err := kernel.SetFilter(f); err != nil {
 		return fmt.Errorf("set the filter: %w", err)
+	}
+	if err := kernel.SetSyscalls(settingsOf(p, only)); err != nil {
+		return fmt.Errorf("set the thresholds: %w", err)
 	}
 	return nil
 }

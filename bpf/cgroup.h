@@ -3,7 +3,7 @@
 #ifndef SYSCOUNT_CGROUP_H
 #define SYSCOUNT_CGROUP_H
 
-/* Three dependent loads, all hot: about 1 ns. A cached id would be wrong after a migration. */
+/* Four dependent loads. A cached id would be wrong after a migration. */
 static __always_inline __u64 cgroup_of(struct task_struct *task)
 {
 	return task->cgroups->dfl_cgrp->kn->id;

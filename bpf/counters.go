@@ -85,7 +85,7 @@ func (t *Tracer) recursionMisses() (uint64, error) {
 const leftOut = 2
 
 // OpenCalls counts the calls that have begun and not ended, by looking at every
-// thread of the host: about 0.2 us each.
+// thread of the host.
 func (t *Tracer) OpenCalls() (uint64, error) {
 	iter, err := link.AttachIter(link.IterOptions{Program: t.objs.CountOpen})
 	if err != nil {

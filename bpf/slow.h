@@ -92,7 +92,7 @@ static __always_inline __u8 kind_of_fd(struct task_struct *task, __u64 fd)
 	return kind_of_inode(BPF_CORE_READ(file, f_inode));
 }
 
-/* About 1 us, at the end of a call that took at least its threshold. False: the ring is full. */
+/* Only for a call that took at least its threshold. False: the ring is full. */
 static __noinline bool hand_over(struct task_struct *task, __u32 slot, struct pt_regs *regs,
 				 const struct ended *ended)
 {

@@ -18,7 +18,7 @@ const (
 	// containers has some 10,000 cgroups.
 	maxCgroups = 1 << 16
 	// walkEvery is the shortest time between two walks: an id that is not known
-	// makes us walk the whole tree, about 10 us per cgroup.
+	// makes us walk the whole tree.
 	walkEvery = time.Second
 )
 

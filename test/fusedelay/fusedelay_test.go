@@ -17,7 +17,7 @@ import (
 func serve(t *testing.T, args ...string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("mount(2) needs root")
+		t.Fatal("mount(2) needs root")
 	}
 	dir := t.TempDir()
 	out, in := io.Pipe()
