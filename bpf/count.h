@@ -6,9 +6,9 @@
 #ifndef SYSCOUNT_COUNT_H
 #define SYSCOUNT_COUNT_H
 
-static __noinline void note_handler(struct task_struct *task)
+static __noinline void note_handler(void)
 {
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 
 	if (t)
 		enter_handler(&t->delivered);
@@ -19,8 +19,9 @@ static __noinline void note_handler(struct task_struct *task)
  * interrupted code; on some kernels for arm64 so does execve. A program that calls number -1
  * itself is told from them by what happened before: a handler, an exec.
  */
-static __noinline long number_of_minus_one(struct task_struct *task)
+static __noinline long number_of_minus_one(void)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 
 	if (!t)
@@ -39,7 +40,7 @@ static __always_inline __u32 slot_at_exit(struct task_struct *task, struct pt_re
 {
 	long id = number_at_exit(regs);
 
-	return syscall_slot(task, id == -1 ? number_of_minus_one(task) : id);
+	return syscall_slot(task, id == -1 ? number_of_minus_one() : id);
 }
 
 #endif

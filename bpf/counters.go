@@ -84,6 +84,9 @@ func (t *Tracer) recursionMisses() (uint64, error) {
 // leftOut is LEFT_OUT in syscount.bpf.c.
 const leftOut = 2
 
+// isOpen is is_open() in maps.h.
+func isOpen(startNs uint64) bool { return startNs != 0 && startNs != leftOut }
+
 // OpenCalls counts the calls that have begun and not ended, by looking at every
 // thread of the host.
 func (t *Tracer) OpenCalls() (uint64, error) {
@@ -109,7 +112,7 @@ func (t *Tracer) OpenCalls() (uint64, error) {
 	}
 	cpus, err := t.cpus()
 	for _, cpu := range cpus {
-		if cpu.Running.StartNs != 0 && cpu.Running.StartNs != leftOut {
+		if isOpen(cpu.Running.StartNs) {
 			open++
 		}
 	}

@@ -26,6 +26,9 @@ struct thread {
 	__s64 suspended_ret; /* 0: none */
 	__u64 suspended_start_ns;
 	__u64 suspended_end_ns;
+
+	__u32 attachment; /* of which all this is */
+	__u32 _pad;
 };
 
 /* Values of start_ns that are no time. */
@@ -67,7 +70,19 @@ struct {
 	__type(value, __u8);
 } target_cgroups SEC(".maps");
 
-/* Rows of the groups; bounded by max_entries, which the loader sets. */
+/*
+ * The rows that came first: a part for each CPU, found without a call into the
+ * kernel; see row.h. Mapped by the agent, which reads and frees them there.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct near_row);
+} near_rows SEC(".maps");
+
+/* Those of the groups that found no room there; bounded by max_entries, which the loader sets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -76,7 +91,7 @@ struct {
 	__type(value, struct row);
 } rows SEC(".maps");
 
-/* Rows of all that have no group's row: every (syscall, CPU) fits. */
+/* Rows of all that have no row of their group: every (syscall, CPU) fits. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -26,7 +26,7 @@ type Options struct {
 	Mode    Mode
 	Sample  int // ModeAccount: the clock is read in one of so many calls; 0 and 1: in all
 	GroupBy GroupBy
-	Rows    int // rows (group, syscall, CPU) of at most about 700 bytes each
+	Rows    int // rows (group, syscall, CPU), of about 700 bytes each
 }
 
 // Setting is what the kernel side has to know about a syscall.

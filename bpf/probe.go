@@ -72,6 +72,16 @@ func explainLoad(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// hasKernelFunction: the kernel has this function for BPF programs.
+func hasKernelFunction(name string) bool {
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		return false
+	}
+	var function *btf.Func
+	return spec.TypeByName(name, &function) == nil
+}
+
 // runsPreemptibly: since Linux 7.2 programs on the tracepoints of system calls
 // may be preempted (kernel/trace/bpf_trace.c).
 func runsPreemptibly(release string) bool {

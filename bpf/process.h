@@ -65,12 +65,15 @@ static __always_inline bool is_marked(struct task_struct *task, struct task_stru
 }
 
 /* Comes with each new row, so that the name of the program it became after execve wins. */
-static __always_inline void keep_process_name(struct counters *c, struct task_struct *task, struct row_key *row)
+static __always_inline void keep_process_name(struct counters *c, const struct row_key *row)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_key key = { .start_ns = row->group, .pid = row->pid };
 	struct task_struct *named = row_group == GROUP_BY_COMM ? task : task->group_leader;
 	struct process_name name = {};
 
+	if (row_group != GROUP_BY_PROCESS && row_group != GROUP_BY_COMM)
+		return;
 	name.cgroup = BPF_CORE_READ(named, cgroups, dfl_cgrp, kn, id);
 	name.uid = BPF_CORE_READ(named, cred, uid.val);
 	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), named->comm);

@@ -45,9 +45,9 @@ static __always_inline void leave_handler(__u8 *handlers)
 	*handlers -= *handlers > 0 && *handlers < 255;
 }
 
-static __noinline void suspend(struct cpu *cpu, struct task_struct *task, const struct ended *ended)
+static __noinline void suspend(struct cpu *cpu, const struct ended *ended)
 {
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 	struct counters *c = &cpu->counters;
 
 	c->suspended++;
@@ -70,9 +70,9 @@ static __noinline void suspend(struct cpu *cpu, struct task_struct *task, const 
  * that one's beginning and slot if it is the same call. While handlers run,
  * their own calls come first.
  */
-static __noinline __u64 resume(struct cpu *cpu, struct task_struct *task, __u32 *slot)
+static __noinline __u64 resume(struct cpu *cpu, __u32 *slot)
 {
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 
 	if (!t)
 		return 0;
@@ -97,9 +97,9 @@ static __always_inline bool goes_on(long ret, unsigned long flags)
 	return ret == -ERESTARTNOINTR || (ret == -ERESTARTSYS && flags & SA_RESTART);
 }
 
-static __noinline void interrupt(struct cpu *cpu, struct task_struct *task, struct k_sigaction *action)
+static __noinline void interrupt(struct cpu *cpu, struct k_sigaction *action)
 {
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 
 	if (!t)
 		return;
@@ -111,7 +111,7 @@ static __noinline void interrupt(struct cpu *cpu, struct task_struct *task, stru
 	t->suspended_ret = 0;
 	cpu->running.suspended = false;
 	cpu->counters.interrupted++;
-	account(cpu, task, t->suspended, t->suspended_start_ns, t->suspended_end_ns - t->suspended_start_ns, -EINTR);
+	account(cpu, t->suspended, t->suspended_start_ns, t->suspended_end_ns - t->suspended_start_ns, -EINTR);
 }
 
 #endif

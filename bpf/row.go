@@ -50,8 +50,13 @@ func (t *Tracer) EndInterval() (uint32, error) {
 const batch = 256
 
 // EachRow calls fn with every row; the extremes are of the given interval. It
-// takes one system call for each 256 rows and blocks nobody.
+// takes one system call for each 256 rows that are not near, and blocks nobody.
 func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
+	t.near.each(func(key *syscountRowKey, value *syscountRow) {
+		if sc, ok := syscallOf(uint32(key.Syscall)); ok {
+			fn(RowKey{Group{key.Group, key.Pid}, sc, key.Cpu}, rowOf(value, interval))
+		}
+	})
 	for _, m := range []*ebpf.Map{t.objs.Rows, t.objs.Rest} {
 		if err := eachEntry(m, func(key *syscountRowKey, value *syscountRow) {
 			if sc, ok := syscallOf(uint32(key.Syscall)); ok {
@@ -100,12 +105,14 @@ func eachEntry[K, V any](m *ebpf.Map, fn func(*K, *V)) error {
 
 // DeleteRows frees rows whose group is gone.
 func (t *Tracer) DeleteRows(keys []RowKey) error {
+	raws := make(map[syscountRowKey]bool, len(keys))
 	for _, key := range keys {
-		slot, ok := slotOf(key.Syscall)
-		if !ok {
-			continue
+		if slot, ok := slotOf(key.Syscall); ok {
+			raws[syscountRowKey{Group: key.ID, Pid: key.PID, Syscall: uint16(slot), Cpu: key.CPU}] = true
 		}
-		raw := syscountRowKey{Group: key.ID, Pid: key.PID, Syscall: uint16(slot), Cpu: key.CPU}
+	}
+	t.near.free(raws)
+	for raw := range raws {
 		if err := t.objs.Rows.Delete(&raw); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("free a row: %w", err)
 		}

@@ -25,17 +25,73 @@ static __noinline struct row *rest_row(struct row_key *key)
 	return row ?: new_row(&rest, key);
 }
 
-static __noinline struct row *first_row(struct counters *c, struct task_struct *task, struct row_key *key)
+static __noinline struct row *first_row(struct cpu *cpu, struct row_key *key)
 {
 	struct row *row = new_row(&rows, key);
 
 	if (row) {
-		if (row_group == GROUP_BY_PROCESS || row_group == GROUP_BY_COMM)
-			keep_process_name(c, task, key);
+		keep_process_name(&cpu->counters, key);
 		return row;
 	}
-	c->rows_overflowed++;
+	cpu->counters.rows_overflowed++;
 	return rest_row(key);
+}
+
+/*
+ * A row is near if its place is one of the few that follow from its key. Only
+ * the CPU itself takes places in its part, so that no atomic instruction is
+ * needed.
+ */
+#define NEAR_PLACES 4
+
+static __always_inline __u64 owner_of(const struct row_key *key)
+{
+	return (__u64)(key->syscall + 1) << 32 | key->pid;
+}
+
+static __always_inline struct near_row *near_place(const struct row_key *key, __u32 i)
+{
+	__u32 hash = ((key->group ^ owner_of(key)) * 0x9e3779b97f4a7c15ULL) >> 40; /* Fibonacci hashing */
+	__u32 index = (key->cpu << near_shift) + ((hash + i) & ((1U << near_shift) - 1));
+
+	return bpf_map_lookup_elem(&near_rows, &index); /* NULL for a CPU that came later */
+}
+
+static __always_inline bool owns(const struct row_key *key, const struct near_row *near)
+{
+	return near && near->owner == owner_of(key) && near->group == key->group;
+}
+
+/* User space has emptied a free place already; the kernel's own writes are what this CPU is sure to see. */
+static __noinline struct row *take_place(struct cpu *cpu, struct row_key *key)
+{
+	struct near_row *near;
+
+	for (int i = 0; i < NEAR_PLACES; i++) {
+		near = near_place(key, i);
+		if (!near || near->owner)
+			continue;
+		__builtin_memset(&near->row, 0, sizeof(near->row));
+		near->group = key->group;
+		near->owner = owner_of(key);
+		keep_process_name(&cpu->counters, key);
+		return &near->row;
+	}
+	return NULL;
+}
+
+/* Not near: further away, or new. */
+static __noinline struct row *far_row(struct cpu *cpu, struct row_key *key)
+{
+	struct row *row;
+
+	row = row_group == GROUP_BY_NONE ? bpf_map_lookup_elem(&rest, key) : bpf_map_lookup_elem(&rows, key);
+	if (row)
+		return row;
+	row = take_place(cpu, key);
+	if (row)
+		return row;
+	return row_group == GROUP_BY_NONE ? rest_row(key) : first_row(cpu, key);
 }
 
 /* Multiplicative hash of the 16 bytes; the name itself is kept beside the rows. */
@@ -46,7 +102,7 @@ static __always_inline __u64 comm_hash(struct task_struct *task)
 	return ((words[0] ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL ^ words[1]) * 0xc4ceb9fe1a85ec53ULL | 1;
 }
 
-static __always_inline struct row *row_of(struct cpu *cpu, struct task_struct *task, __u32 slot)
+static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
 {
 	struct row_key key = {
 		.group = cpu->running.group,
@@ -54,14 +110,17 @@ static __always_inline struct row *row_of(struct cpu *cpu, struct task_struct *t
 		.syscall = slot,
 		.cpu = bpf_get_smp_processor_id(),
 	};
-	struct row *row;
+	struct near_row *near;
 
-	if (row_group == GROUP_BY_NONE)
-		return rest_row(&key);
 	if (row_group == GROUP_BY_COMM)
-		key.group = comm_hash(task); /* each time: a thread may rename itself */
-	row = bpf_map_lookup_elem(&rows, &key);
-	return row ?: first_row(&cpu->counters, task, &key);
+		key.group = comm_hash(running_task(cpu)); /* each time: a thread may rename itself */
+#pragma unroll
+	for (int i = 0; i < NEAR_PLACES; i++) {
+		near = near_place(&key, i);
+		if (owns(&key, near))
+			return &near->row;
+	}
+	return far_row(cpu, &key);
 }
 
 static __always_inline bool is_error(long ret)
@@ -90,10 +149,9 @@ static __always_inline void add_time(struct row *row, __u64 ns)
 }
 
 /* Adds a call to its row; its time too, unless it was not taken. */
-static __always_inline void account(struct cpu *cpu, struct task_struct *task, __u32 slot, __u64 start_ns, __u64 ns,
-				    long ret)
+static __always_inline void account(struct cpu *cpu, __u32 slot, __u64 start_ns, __u64 ns, long ret)
 {
-	struct row *row = row_of(cpu, task, slot);
+	struct row *row = row_of(cpu, slot);
 
 	if (!row) {
 		cpu->counters.rows_failed++;

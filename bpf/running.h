@@ -6,11 +6,25 @@
  * call after it came to the CPU, and given back when it leaves (sched_switch).
  * So a call that does not leave the CPU costs no look at the storage at all.
  *
- * The pointer to the task cannot be stale: whoever leaves the CPU, dead ones
- * too, passes sched_switch.
+ * It cannot be another thread's: whoever leaves the CPU, dead ones too, passes
+ * sched_switch, which is attached first and detached last. Hence nobody asks
+ * who runs, either, which would cost two calls into the kernel.
  */
 #ifndef SYSCOUNT_RUNNING_H
 #define SYSCOUNT_RUNNING_H
+
+/*
+ * The thread whose record this is, to be read only. The cast is no call: the
+ * verifier makes it a move (kernel/bpf/verifier.c, since Linux 6.2).
+ */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+static __always_inline struct task_struct *running_task(struct cpu *cpu)
+{
+	if (has_rdonly_cast)
+		return bpf_rdonly_cast((void *)cpu->running.task, bpf_core_type_id_kernel(struct task_struct));
+	return bpf_get_current_task_btf();
+}
 
 /* The open call goes back into the thread's storage. */
 static __noinline void give_back(struct cpu *cpu, struct task_struct *task)
@@ -19,6 +33,7 @@ static __noinline void give_back(struct cpu *cpu, struct task_struct *task)
 	struct thread *t;
 
 	r->task = 0;
+	r->generation = 0;
 	if (!r->start_ns)
 		return;
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
@@ -29,22 +44,36 @@ static __noinline void give_back(struct cpu *cpu, struct task_struct *task)
 	r->start_ns = 0;
 }
 
-/* Takes the thread's record to the CPU, with a verdict of the filter in force. */
-static __noinline bool take(struct cpu *cpu, struct task_struct *task)
+/* What was open when an earlier attachment ended has no end in this one. */
+static __always_inline void forget_earlier(struct cpu *cpu, struct thread *t)
 {
+	if (t->attachment == attachment)
+		return;
+	t->attachment = attachment;
+	cpu->counters.overwritten += is_open(t->start_ns);
+	cpu->counters.abandoned += t->suspended_ret != 0;
+	t->start_ns = 0;
+	t->suspended_ret = 0;
+	t->delivered = 0;
+	t->executed = false;
+}
+
+/* Takes the thread's record to the CPU, with a verdict of the filter in force. */
+static __noinline bool take(struct cpu *cpu)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct running *r = &cpu->running;
 	struct thread *t;
 
-	if (r->task == (__u64)task)
+	if (r->task)
 		give_back(cpu, task);
-	r->task = 0;
-	r->start_ns = 0;
 	r->observed = false;
 	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
 		cpu->counters.storage_failed++;
 		return false;
 	}
+	forget_earlier(cpu, t);
 	if (!is_decided(task, t->generation, t->cgroup))
 		decide(task, t);
 	r->start_ns = t->start_ns;
@@ -60,13 +89,13 @@ static __noinline bool take(struct cpu *cpu, struct task_struct *task)
 	return t->observed;
 }
 
-static __always_inline bool is_observed(struct cpu *cpu, struct task_struct *task)
+static __always_inline bool is_observed(struct cpu *cpu)
 {
 	struct running *r = &cpu->running;
 
-	if (r->task == (__u64)task && is_decided(task, r->generation, r->cgroup))
+	if (is_decided(running_task(cpu), r->generation, r->cgroup))
 		return r->observed;
-	return take(cpu, task);
+	return take(cpu);
 }
 
 #endif

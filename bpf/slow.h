@@ -93,9 +93,9 @@ static __always_inline __u8 kind_of_fd(struct task_struct *task, __u64 fd)
 }
 
 /* Only for a call that took at least its threshold. False: the ring is full. */
-static __noinline bool hand_over(struct task_struct *task, __u32 slot, struct pt_regs *regs,
-				 const struct ended *ended)
+static __noinline bool hand_over(__u32 slot, struct pt_regs *regs, const struct ended *ended)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
 	struct slow_call *call;
 
@@ -127,8 +127,7 @@ static __noinline bool hand_over(struct task_struct *task, __u32 slot, struct pt
 }
 
 /* The end of a call that had begun: its row, and the slow path if it took its threshold. */
-static __always_inline void finish(struct cpu *cpu, struct task_struct *task, struct pt_regs *regs,
-				   struct ended *ended)
+static __always_inline void finish(struct cpu *cpu, struct pt_regs *regs, struct ended *ended)
 {
 	__u32 slot = cpu->running.syscall;
 
@@ -136,11 +135,11 @@ static __always_inline void finish(struct cpu *cpu, struct task_struct *task, st
 		cpu->counters.negative++;
 		ended->end_ns = ended->start_ns;
 	}
-	account(cpu, task, slot, ended->start_ns, ended->end_ns - ended->start_ns, ended->ret);
+	account(cpu, slot, ended->start_ns, ended->end_ns - ended->start_ns, ended->ret);
 	if (ended->start_ns == UNTIMED || ended->end_ns - ended->start_ns < threshold_of(slot))
 		return;
 	cpu->counters.slow++;
-	if (!hand_over(task, slot, regs, ended))
+	if (!hand_over(slot, regs, ended))
 		cpu->counters.ring_full++;
 }
 

@@ -24,6 +24,8 @@
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile __u32 sample = 1; /* the clock is read in one of so many calls */
 const volatile bool counting = false; /* mode count */
+const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
+const volatile bool has_rdonly_cast = false; /* the kernel has bpf_rdonly_cast */
 const volatile bool preemptible = false; /* this kernel runs these programs preemptibly: 7.2 and later */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
@@ -33,6 +35,7 @@ volatile __u64 cgroupns_root = 0; /* id of the root of its cgroup namespace */
 
 /* Changed while running, through the mapped memory of .data. */
 volatile __u32 generation = 1; /* of the filter: a verdict of another one is made anew */
+volatile __u32 attachment = 0; /* number of the attachment: what is left of an earlier one is void */
 volatile __u32 interval = 1; /* number of the running interval; 0 is that of an empty row */
 volatile bool filter_pids = false;
 volatile bool filter_cgroups = false;
@@ -105,20 +108,19 @@ static __always_inline __u64 start_time(struct running *r)
 	return bpf_ktime_get_ns();
 }
 
-static __always_inline void begin(struct pt_regs *regs, long id)
+static __always_inline void begin(long id)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct cpu *cpu = this_cpu();
 	struct running *r;
 	__u64 start_ns;
 	__u32 slot;
 
-	if (!cpu || !is_observed(cpu, task))
+	if (!cpu || !is_observed(cpu))
 		return;
 	r = &cpu->running;
-	slot = syscall_slot(task, id);
+	slot = syscall_slot(running_task(cpu), id);
 	cpu->counters.overwritten += is_open(r->start_ns);
-	start_ns = r->suspended ? resume(cpu, task, &slot) : 0;
+	start_ns = r->suspended ? resume(cpu, &slot) : 0;
 	if (!has_trait(slot, TRAIT_OBSERVED)) {
 		r->start_ns = LEFT_OUT;
 		return;
@@ -129,22 +131,21 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 }
 
 /* A call that began before we looked: its number is what the registers say now. */
-static __noinline bool is_left_out(struct task_struct *task, struct pt_regs *regs)
+static __noinline bool is_left_out(struct pt_regs *regs)
 {
-	return !has_trait(syscall_slot(task, number_at_exit(regs)), TRAIT_OBSERVED);
+	return !has_trait(syscall_slot(bpf_get_current_task_btf(), number_at_exit(regs)), TRAIT_OBSERVED);
 }
 
 static __always_inline void end(struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct cpu *cpu = this_cpu();
 	struct ended ended = { .ret = ret };
 
-	if (!cpu || (!is_observed(cpu, task) && !cpu->running.start_ns))
+	if (!cpu || (!is_observed(cpu) && !cpu->running.start_ns))
 		return;
 	ended.start_ns = cpu->running.start_ns;
 	cpu->running.start_ns = 0;
-	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(task, regs)))
+	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(regs)))
 		return;
 	cpu->counters.exit++;
 	if (!ended.start_ns) {
@@ -159,26 +160,25 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 	if (has_trait(cpu->running.syscall, TRAIT_SIGRETURN))
 		ended.ret = 0; /* what the interrupted code has in its register */
 	if (is_restart(ended.ret)) {
-		suspend(cpu, task, &ended);
+		suspend(cpu, &ended);
 		return;
 	}
 	cpu->counters.matched++;
-	finish(cpu, task, regs, &ended);
+	finish(cpu, regs, &ended);
 }
 
 /* Mode count: no beginning, no clock. */
 static __always_inline void end_counted(struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct ended ended = { .start_ns = UNTIMED, .end_ns = UNTIMED, .ret = ret };
 	struct cpu *cpu = this_cpu();
 	__u32 slot;
 
-	if (!cpu || !is_observed(cpu, task))
+	if (!cpu || !is_observed(cpu))
 		return;
-	slot = slot_at_exit(task, regs);
+	slot = slot_at_exit(running_task(cpu), regs);
 	if (cpu->running.suspended)
-		resume(cpu, task, &slot);
+		resume(cpu, &slot);
 	if (!has_trait(slot, TRAIT_OBSERVED))
 		return;
 	cpu->counters.exit++;
@@ -190,11 +190,11 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 		ret = ended.ret = 0;
 	cpu->running.syscall = slot;
 	if (is_restart(ret)) {
-		suspend(cpu, task, &ended);
+		suspend(cpu, &ended);
 		return;
 	}
 	cpu->counters.matched++;
-	account(cpu, task, slot, UNTIMED, 0, ret);
+	account(cpu, slot, UNTIMED, 0, ret);
 }
 
 /*
@@ -217,7 +217,7 @@ extern void bpf_preempt_enable(void) __ksym __weak;
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long id)
 {
-	UNPREEMPTED(begin(regs, id));
+	UNPREEMPTED(begin(id));
 	return 0;
 }
 
@@ -250,15 +250,14 @@ int BPF_PROG(process_exec, struct task_struct *task)
 
 static __always_inline void delivered(struct k_sigaction *action)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct cpu *cpu = this_cpu();
 
-	if (!cpu || !is_observed(cpu, task) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
+	if (!cpu || !is_observed(cpu) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
 		return; /* no handler: an interrupted call goes on, or the thread dies */
 	if (counting)
-		note_handler(task);
+		note_handler();
 	if (cpu->running.suspended)
-		interrupt(cpu, task, action);
+		interrupt(cpu, action);
 }
 
 /* A handler decides whether the call that its signal interrupted goes on. */
@@ -275,7 +274,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 {
 	struct cpu *cpu = this_cpu();
 
-	if (cpu && cpu->running.task == (__u64)prev)
+	if (cpu && cpu->running.task)
 		give_back(cpu, prev);
 	return 0;
 }
@@ -287,11 +286,12 @@ static __always_inline void ended_thread(struct task_struct *task)
 
 	if (!cpu)
 		return;
-	if (cpu->running.task == (__u64)task)
+	if (cpu->running.task)
 		give_back(cpu, task);
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!t)
 		return;
+	forget_earlier(cpu, t);
 	cpu->counters.abandoned += t->suspended_ret != 0;
 	cpu->counters.died += is_open(t->start_ns);
 	t->suspended_ret = 0;

@@ -87,6 +87,17 @@ struct row {
 	__u32 histogram[HISTOGRAM_SLOTS]; /* modulo 2^32: read at least once in 2^32 calls */
 };
 
+/*
+ * A row in the CPU's own part of an array. The owner is the key's pid, and its
+ * syscall plus one in the upper half: 0 is a free place. The kernel side takes
+ * free places, user space makes them free.
+ */
+struct near_row {
+	__u64 owner;
+	__u64 group;
+	struct row row;
+};
+
 /* Whose row it is; written with the first row of a process, or of a comm (start_ns: its hash, pid 0). */
 struct process_key {
 	__u64 start_ns; /* CLOCK_BOOTTIME */
@@ -139,9 +150,9 @@ struct counters {
 	__u64 suspended; /* left to the kernel's restart (-512 to -516): the call goes on */
 	__u64 resumed; /* begun again after that: one call, from its first beginning */
 	__u64 interrupted; /* ended by a handler instead: EINTR */
-	__u64 abandoned; /* neither: the handler jumped elsewhere, or the thread died */
+	__u64 abandoned; /* neither: the handler jumped elsewhere, the thread died, the programs were detached */
 	__u64 died; /* the thread ended in the call: exit, exit_group, killed */
-	__u64 overwritten; /* a call began before the last one had ended */
+	__u64 overwritten; /* its end was missed: the next call began, or the programs were detached */
 	__u64 exit_without_enter; /* fork child, denied by seccomp, in flight at attach */
 	__u64 refiltered; /* the filter changed during the call and leaves its thread out */
 	__u64 negative; /* the clock went backwards: counted with 0 ns */
@@ -164,7 +175,7 @@ struct running {
 	__u64 group; /* first part of the row's key */
 	__u64 cgroup; /* for which the verdict was made */
 	__u32 pid; /* second part of the row's key */
-	__u32 generation; /* of the verdict */
+	__u32 generation; /* of the verdict; 0: nobody's record */
 	__u16 syscall; /* slot of the open call */
 	__u8 observed; /* the verdict */
 	__u8 suspended; /* the thread has a suspended call: see restart.h */

@@ -92,6 +92,13 @@ const (
 	syscountHistogramHISTOGRAM_SLOTS syscountHistogram = 140
 )
 
+type syscountNearRow struct {
+	_     structs.HostLayout
+	Owner uint64
+	Group uint64
+	Row   syscountRow
+}
+
 type syscountProcessKey struct {
 	_       structs.HostLayout
 	StartNs uint64
@@ -198,6 +205,8 @@ type syscountThread struct {
 	SuspendedRet     int64
 	SuspendedStartNs uint64
 	SuspendedEndNs   uint64
+	Attachment       uint32
+	Pad              uint32
 }
 
 type syscountTrait uint32
@@ -220,6 +229,7 @@ const (
 	syscountMapCpus                = "cpus"
 	syscountMapEmptyRow            = "empty_row"
 	syscountMapMarks               = "marks"
+	syscountMapNearRows            = "near_rows"
 	syscountMapProcessNames        = "process_names"
 	syscountMapRest                = "rest"
 	syscountMapRows                = "rows"
@@ -237,12 +247,15 @@ const (
 	syscountProgSysEnter           = "sys_enter"
 	syscountProgSysExit            = "sys_exit"
 	syscountProgSysExitCount       = "sys_exit_count"
+	syscountVarAttachment          = "attachment"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarCounting            = "counting"
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarGeneration          = "generation"
+	syscountVarHasRdonlyCast       = "has_rdonly_cast"
 	syscountVarInterval            = "interval"
+	syscountVarNearShift           = "near_shift"
 	syscountVarOpenCalls           = "open_calls"
 	syscountVarPidnsInum           = "pidns_inum"
 	syscountVarPidnsLevel          = "pidns_level"
@@ -320,6 +333,7 @@ type syscountMapSpecs struct {
 	Cpus          *ebpf.MapSpec `ebpf:"cpus"`
 	EmptyRow      *ebpf.MapSpec `ebpf:"empty_row"`
 	Marks         *ebpf.MapSpec `ebpf:"marks"`
+	NearRows      *ebpf.MapSpec `ebpf:"near_rows"`
 	ProcessNames  *ebpf.MapSpec `ebpf:"process_names"`
 	Rest          *ebpf.MapSpec `ebpf:"rest"`
 	Rows          *ebpf.MapSpec `ebpf:"rows"`
@@ -334,12 +348,15 @@ type syscountMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountVariableSpecs struct {
+	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
+	HasRdonlyCast       *ebpf.VariableSpec `ebpf:"has_rdonly_cast"`
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
+	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
 	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.VariableSpec `ebpf:"pidns_level"`
@@ -380,6 +397,7 @@ type syscountMaps struct {
 	Cpus          *ebpf.Map `ebpf:"cpus"`
 	EmptyRow      *ebpf.Map `ebpf:"empty_row"`
 	Marks         *ebpf.Map `ebpf:"marks"`
+	NearRows      *ebpf.Map `ebpf:"near_rows"`
 	ProcessNames  *ebpf.Map `ebpf:"process_names"`
 	Rest          *ebpf.Map `ebpf:"rest"`
 	Rows          *ebpf.Map `ebpf:"rows"`
@@ -396,6 +414,7 @@ func (m *syscountMaps) Close() error {
 		m.Cpus,
 		m.EmptyRow,
 		m.Marks,
+		m.NearRows,
 		m.ProcessNames,
 		m.Rest,
 		m.Rows,
@@ -411,12 +430,15 @@ func (m *syscountMaps) Close() error {
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountVariables struct {
+	Attachment          *ebpf.Variable `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Counting            *ebpf.Variable `ebpf:"counting"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
+	HasRdonlyCast       *ebpf.Variable `ebpf:"has_rdonly_cast"`
 	Interval            *ebpf.Variable `ebpf:"interval"`
+	NearShift           *ebpf.Variable `ebpf:"near_shift"`
 	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.Variable `ebpf:"pidns_level"`

@@ -19,8 +19,10 @@ type Tracer struct {
 	links    []link.Link
 	mode     Mode
 	slow     *ringbuf.Reader
+	near     nearRows
 	interval uint32
 	filter   uint32 // generation in force
+	attached uint32 // number of attachments
 }
 
 // Load creates the maps and loads the programs; nothing is attached yet. It
@@ -38,6 +40,9 @@ func Load(opts Options) (_ *Tracer, err error) {
 		return nil, explainLoad("load the programs", err)
 	}
 	defer closeOnError(t, &err)
+	if t.near, err = t.mapNearRows(opts.GroupBy); err != nil {
+		return nil, err
+	}
 	if err := t.locate(); err != nil {
 		return nil, err
 	}
@@ -70,11 +75,20 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	if opts.GroupBy != GroupByNone {
 		rows = uint32(max(opts.Rows, 1))
 	}
-	spec.Maps["rows"].MaxEntries = rows
+	online, err := onlineCPUs()
+	if err != nil {
+		return fmt.Errorf("count the CPUs that are online: %w", err)
+	}
+	shift := nearShift(rows, opts.GroupBy, online)
+	near := uint32(online) << shift
+	spec.Maps["near_rows"].MaxEntries = near
+	spec.Maps["rows"].MaxEntries = max(rows, near+1) - near
 	spec.Maps["process_names"].MaxEntries = rows
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
 	if err := errors.Join(spec.Variables["row_group"].Set(uint32(opts.GroupBy)),
 		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1))),
+		spec.Variables["near_shift"].Set(shift),
+		spec.Variables["has_rdonly_cast"].Set(bit(hasKernelFunction("bpf_rdonly_cast"))),
 		spec.Variables["counting"].Set(bit(opts.Mode == ModeCount)),
 		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release())))); err != nil {
 		return fmt.Errorf("set the constants: %w", err)
@@ -118,14 +132,37 @@ func (t *Tracer) programs() []*ebpf.Program {
 	return []*ebpf.Program{t.objs.SchedSwitch, t.objs.ProcessExit, t.objs.SignalDeliver, t.objs.SysExit, t.objs.SysEnter}
 }
 
-// Attach starts the counting.
+// Attach starts the counting. What was open when an earlier attachment ended is
+// forgotten.
 func (t *Tracer) Attach() error {
+	if err := t.forgetRunning(); err != nil {
+		return err
+	}
 	for _, prog := range t.programs() {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 		if err != nil {
 			return errors.Join(explainLoad("attach "+prog.String(), err), t.detach())
 		}
 		t.links = append(t.links, l)
+	}
+	return nil
+}
+
+// forgetRunning voids what the CPUs hold of their threads; nothing is attached.
+func (t *Tracer) forgetRunning() error {
+	cpus, err := t.cpus()
+	if err != nil {
+		return err
+	}
+	for i := range cpus {
+		if isOpen(cpus[i].Running.StartNs) {
+			cpus[i].Counters.Overwritten++
+		}
+		cpus[i].Running = syscountRunning{Skip: cpus[i].Running.Skip, Random: cpus[i].Running.Random}
+	}
+	t.attached++
+	if err := errors.Join(t.objs.Cpus.Put(uint32(0), cpus), t.objs.Attachment.Set(t.attached)); err != nil {
+		return fmt.Errorf("void an earlier attachment: %w", err)
 	}
 	return nil
 }
@@ -160,7 +197,7 @@ func (t *Tracer) Close() error {
 	if t.slow != nil {
 		err = errors.Join(err, t.slow.Close())
 	}
-	return errors.Join(err, t.objs.Close())
+	return errors.Join(err, t.near.unmap(), t.objs.Close())
 }
 
 // SetSyscalls tells the kernel side about every syscall of this architecture.

@@ -9,12 +9,11 @@ import (
 	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
-// startNamed starts a process of threads with names, each of which makes so many
-// calls.
-func startNamed(t *testing.T, getsids map[string]int) *bpftest.Process {
+// startNamed starts a process that makes these calls, and of threads with names,
+// each of which makes so many calls.
+func startNamed(t *testing.T, getsids map[string]int, steps ...bpftest.Step) *bpftest.Process {
 	t.Helper()
 	p := bpftest.NewProgram()
-	var steps []bpftest.Step
 	for name, n := range getsids {
 		steps = append(steps, thread(p, call(unix.SYS_PRCTL, unix.PR_SET_NAME, p.Text(name)),
 			call(unix.SYS_GETSID, 0).Times(n), call(unix.SYS_EXIT, 0)))
@@ -67,12 +66,15 @@ func trapOverflowKeepsTotals(t *testing.T, r *rig, opts Options) {
 	for i := range 20 {
 		getsids[fmt.Sprintf("trap-%d", i)] = 100
 	}
-	process := startNamed(t, getsids)
+	process := startNamed(t, getsids, call(unix.SYS_GETPPID), call(unix.SYS_GETPID), call(unix.SYS_GETTID), call(unix.SYS_GETUID))
 	opts.GroupBy, opts.Rows = []GroupBy{GroupByComm, GroupByProcess, GroupByCgroup}[(int(opts.Mode)+opts.Sample)%3], 2
 	tracer := r.watchAll(t, opts, process)
 	process.Poke()
 	process.Finish()
-	wantCalls(t, tracer, calls{own(unix.SYS_CLONE): {20, 0}, own(unix.SYS_PRCTL): {20, 0}, own(unix.SYS_GETSID): {2000, 0}})
+	wantCalls(t, tracer, calls{
+		own(unix.SYS_CLONE): {20, 0}, own(unix.SYS_PRCTL): {20, 0}, own(unix.SYS_GETSID): {2000, 0},
+		own(unix.SYS_GETPPID): {1, 0}, own(unix.SYS_GETPID): {1, 0}, own(unix.SYS_GETTID): {1, 0}, own(unix.SYS_GETUID): {1, 0},
+	})
 	var inRest uint64
 	for _, row := range sums(t, tracer.Tracer)[Group{}] {
 		inRest += row.Count

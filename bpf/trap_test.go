@@ -175,6 +175,9 @@ func emptied(tracer *Tracer) error {
 	if err != nil {
 		return err
 	}
+	all := map[syscountRowKey]bool{}
+	tracer.near.each(func(key *syscountRowKey, _ *syscountRow) { all[*key] = true })
+	tracer.near.free(all)
 	return errors.Join(
 		empty[syscountRowKey, syscountRow](tracer.objs.Rows),
 		empty[syscountRowKey, syscountRow](tracer.objs.Rest),

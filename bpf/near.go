@@ -1,0 +1,120 @@
+package bpf
+
+import (
+	"fmt"
+	"math/bits"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// nearRows are the rows of the array near_rows, in memory that is shared with
+// the kernel side: a part of the same length for each CPU. The kernel side
+// takes free places, and only it writes into a place with an owner.
+type nearRows struct {
+	memory  []byte
+	rows    []syscountNearRow
+	shift   uint32 // rows of a CPU, as a power of two
+	grouped bool   // a row with no group is not whole yet
+}
+
+func (t *Tracer) mapNearRows(by GroupBy) (nearRows, error) {
+	m := t.objs.NearRows
+	var shift uint32
+	if err := t.objs.NearShift.Get(&shift); err != nil {
+		return nearRows{}, fmt.Errorf("read the number of rows near a CPU: %w", err)
+	}
+	length := int(m.MaxEntries()) * int(unsafe.Sizeof(syscountNearRow{}))
+	memory, err := unix.Mmap(m.FD(), 0, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nearRows{}, fmt.Errorf("map the rows: %w", err)
+	}
+	rows := unsafe.Slice((*syscountNearRow)(unsafe.Pointer(unsafe.SliceData(memory))), m.MaxEntries())
+	return nearRows{memory, rows, shift, by != GroupByNone}, nil
+}
+
+func (n *nearRows) unmap() error {
+	if n.memory == nil {
+		return nil
+	}
+	err := unix.Munmap(n.memory)
+	*n = nearRows{}
+	if err != nil {
+		return fmt.Errorf("unmap the rows: %w", err)
+	}
+	return nil
+}
+
+// each calls fn with a copy of each row that has an owner.
+func (n *nearRows) each(fn func(*syscountRowKey, *syscountRow)) {
+	for i := range n.rows {
+		if key, ok := n.key(i); ok {
+			row := n.rows[i].Row
+			fn(&key, &row)
+		}
+	}
+}
+
+// key is whose row the place is. False: nobody's, or the kernel side is about to
+// take it, and its parts have not come through in their order.
+func (n *nearRows) key(i int) (syscountRowKey, bool) {
+	row := &n.rows[i]
+	owner := atomic.LoadUint64(&row.Owner)
+	if owner == 0 || n.grouped && row.Group == 0 {
+		return syscountRowKey{}, false
+	}
+	return syscountRowKey{Group: row.Group, Pid: uint32(owner), Syscall: uint16(owner>>32 - 1), Cpu: uint16(i >> n.shift)}, true
+}
+
+// free empties the places of these rows; of their owners no thread lives. The
+// owner goes last: from then on the place is the kernel's.
+func (n *nearRows) free(keys map[syscountRowKey]bool) {
+	if len(keys) == 0 {
+		return
+	}
+	for i := range n.rows {
+		if key, ok := n.key(i); ok && keys[key] {
+			n.rows[i].Row, n.rows[i].Group = syscountRow{}, 0
+			atomic.StoreUint64(&n.rows[i].Owner, 0)
+		}
+	}
+}
+
+// The array takes 650 bytes for each place, in use or not: 1.3 MB for each of a
+// few CPUs, at most 21 MB for many.
+const (
+	maxNearRowsOfCPU = 2048
+	maxNearRows      = 32768
+)
+
+// nearShift is the number of places for each CPU, as a power of two: at most half
+// of all rows, since a CPU's share is of no use to another. Without groups there
+// is one row for a syscall, and hosts use fewer than 256.
+func nearShift(rows uint32, by GroupBy, cpus int) uint32 {
+	places := min(maxNearRowsOfCPU, maxNearRows/cpus)
+	if by == GroupByNone {
+		places = min(places, 256)
+	} else {
+		places = min(places, int(rows)/2/cpus)
+	}
+	return uint32(bits.Len(uint(max(places, 1))) - 1)
+}
+
+// onlineCPUs is one more than the largest number of a CPU that is online.
+func onlineCPUs() (int, error) {
+	const path = "/sys/devices/system/cpu/online" // Documentation/admin-guide/cputopology.rst
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	list := strings.TrimSpace(string(text))
+	last, err := strconv.Atoi(list[strings.LastIndexAny(list, ",-")+1:])
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return last + 1, nil
+}
