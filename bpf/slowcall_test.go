@@ -14,6 +14,12 @@ import (
 func slowFrom(t *testing.T, child *bpftest.Child, nr int32, thresholdNs uint64) *Tracer {
 	t.Helper()
 	tracer := running(t, Options{GroupBy: GroupByNone}, Filter{PIDFDs: []int{pidfd(t, child)}})
+	setThreshold(t, tracer, nr, thresholdNs)
+	return tracer
+}
+
+func setThreshold(t *testing.T, tracer *Tracer, nr int32, thresholdNs uint64) {
+	t.Helper()
 	err := tracer.SetSyscalls(func(sc Syscall) Setting {
 		s := Setting{Traits: TraitObserved, ThresholdNs: Never}
 		if sc == (Syscall{parts[0].abi, nr}) {
@@ -25,7 +31,6 @@ func slowFrom(t *testing.T, child *bpftest.Child, nr int32, thresholdNs uint64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tracer
 }
 
 // slowCalls are those handed over until now.
@@ -110,18 +115,21 @@ func TestKindsOfDescriptors(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	tracer := running(t, Options{GroupBy: GroupByNone}, Filter{})
+	setThreshold(t, tracer, unix.SYS_OPENAT, 1)
 	for path, want := range map[string]string{
 		"/proc/self/status": "pseudo", "/sys/kernel/notes": "pseudo", "/etc/passwd": "file", "/etc": "dir",
 		"/dev/zero": "char", "/dev/ptmx": "tty", fifo: "pipe", "/nonexistent": "",
 	} {
 		child := bpftest.Start(t, bpftest.Script{Open: path})
-		tracer := slowFrom(t, child, unix.SYS_OPENAT, 1)
+		if err := tracer.SetFilter(Filter{PIDFDs: []int{pidfd(t, child)}}); err != nil {
+			t.Fatal(err)
+		}
 		child.Run()
 		calls := slowCalls(t, tracer)
 		if len(calls) == 0 || calls[len(calls)-1].FDKind.String() != want {
 			t.Errorf("%s: kind %q; want %q", path, calls[len(calls)-1].FDKind, want)
 		}
-		tracer.Close()
 		child.Kill()
 	}
 }
