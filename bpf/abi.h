@@ -50,6 +50,15 @@ static __always_inline long number_at_exit(struct pt_regs *regs)
 	return (int)regs->orig_ax;
 }
 
+#define ENOSYS 38
+
+/* Until a call has a result, its register holds this: arch/x86/entry/entry_64.S. An interrupt leaves -1 as the
+ * number. */
+static __always_inline bool is_in_call(struct pt_regs *regs)
+{
+	return (int)regs->orig_ax >= 0 && (long)regs->ax == -ENOSYS;
+}
+
 /* The registers still hold the arguments at the end of the call. */
 static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 args[6])
 {
@@ -105,6 +114,12 @@ static __always_inline long execve_number(struct task_struct *task)
 static __always_inline long number_at_exit(struct pt_regs *regs)
 {
 	return regs->syscallno;
+}
+
+/* The first argument's register is the result's. */
+static __always_inline bool is_in_call(struct pt_regs *regs)
+{
+	return regs->syscallno >= 0 && regs->regs[0] == regs->orig_x0;
 }
 
 static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 args[6])

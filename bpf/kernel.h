@@ -93,16 +93,120 @@ struct k_sigaction {
 
 struct super_block {
 	unsigned long s_magic;
+	__u32 s_dev;
 };
 
 struct inode {
 	unsigned short i_mode;
 	__u32 i_rdev;
+	unsigned long i_ino;
 	struct super_block *i_sb;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+/* fs/mount.h */
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
 struct file {
+	void *private_data;
 	struct inode *f_inode;
+	struct path f_path;
+};
+
+struct in6_addr {
+	__u8 bytes[16];
+};
+
+struct sock_common {
+	__u32 skc_daddr;
+	__u32 skc_rcv_saddr;
+	__u16 skc_dport; /* big-endian */
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol;
+	struct pid *sk_peer_pid;
+};
+
+struct socket {
+	short type;
+	struct sock *sk;
+};
+
+struct sockaddr_un {
+	unsigned short sun_family;
+};
+
+struct unix_address {
+	int len; /* of name, with the family */
+	struct sockaddr_un name[0];
+};
+
+struct unix_sock {
+	struct sock sk;
+	struct unix_address *addr;
+	struct sock *peer;
+};
+
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+struct mutex {
+	atomic_long_t owner;
+};
+
+struct rw_semaphore {
+	atomic_long_t owner;
+};
+
+struct cfs_bandwidth {
+	__u64 throttled_time; /* ns, over all CPUs */
+};
+
+struct task_group {
+	struct cfs_bandwidth cfs_bandwidth;
+	struct task_group *parent;
+};
+
+struct sched_info {
+	unsigned long long run_delay; /* ns runnable without a CPU */
+};
+
+struct mm_struct {
+	struct file *exe_file;
 };
 
 struct fdtable {
@@ -116,6 +220,15 @@ struct files_struct {
 
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int __state;
+	unsigned int flags;
+	unsigned long nvcsw;
+	unsigned long nivcsw;
+	unsigned long maj_flt;
+	unsigned long blocker; /* the kernel lock that it waits for, and its kind; since Linux 6.16 */
+	struct sched_info sched_info;
+	struct task_group *sched_task_group;
+	struct mm_struct *mm;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
@@ -133,7 +246,7 @@ struct task_struct {
 #if defined(__TARGET_ARCH_x86)
 /* arch/x86/include/asm/ptrace.h */
 struct pt_regs {
-	unsigned long bp, bx, r10, r9, r8, cx, dx, si, di;
+	unsigned long bp, bx, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)

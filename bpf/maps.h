@@ -29,6 +29,8 @@ struct thread {
 
 	__u32 attachment; /* of which all this is */
 	__u32 _pad;
+
+	struct wait wait;
 };
 
 /* Values of start_ns that are no time. */
@@ -135,6 +137,24 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratch SEC(".maps");
+
+/* Kernel stacks of those who woke somebody up after a long wait: what of them was an interrupt, user space tells. */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 1024);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, 16 * sizeof(__u64));
+} waking_stacks SEC(".maps");
+
+/* Where a slow call is put together: by the CPU's own programs, and by the iterator, which they may interrupt. */
+enum drafts { DRAFT_OF_CPU = 0, DRAFT_OF_ITERATOR = 1, DRAFTS = 2 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DRAFTS);
+	__type(key, __u32);
+	__type(value, struct slow_call);
+} drafts SEC(".maps");
 
 /* A new row begins as a copy of this. */
 struct {

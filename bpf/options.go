@@ -33,6 +33,15 @@ type Options struct {
 type Setting struct {
 	ThresholdNs uint64 // calls at least this long are handed over; Never: none
 	Traits      Trait
+	Look        Look
+}
+
+// Look says which arguments of a slow call are worth a look: each is an index
+// from 1 on, 0 is none.
+type Look struct {
+	FD      uint8    // a second descriptor
+	Text    [2]uint8 // path names
+	Timeout uint8    // a pointer to struct timespec or timeval
 }
 
 // Trait is a set of what the kernel side knows of a syscall by its name.

@@ -82,6 +82,28 @@ func hasKernelFunction(name string) bool {
 	return spec.TypeByName(name, &function) == nil
 }
 
+// tracepointArguments is the number of arguments that a tracepoint has; 0: none
+// of that name.
+func tracepointArguments(name string) int {
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		return 0
+	}
+	var typedef *btf.Typedef
+	if spec.TypeByName("btf_trace_"+name, &typedef) != nil {
+		return 0
+	}
+	pointer, ok := typedef.Type.(*btf.Pointer)
+	if !ok {
+		return 0
+	}
+	proto, ok := pointer.Target.(*btf.FuncProto)
+	if !ok {
+		return 0
+	}
+	return len(proto.Params) - 1 // the first is the program's own
+}
+
 // runsPreemptibly: since Linux 7.2 programs on the tracepoints of system calls
 // may be preempted (kernel/trace/bpf_trace.c).
 func runsPreemptibly(release string) bool {

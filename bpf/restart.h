@@ -24,6 +24,7 @@ struct ended {
 	__u64 start_ns;
 	__u64 end_ns;
 	__s64 ret;
+	__u64 first_block; /* when it first left the CPU, for an UNTIMED one; 0: it did not */
 };
 
 static __always_inline bool is_restart(long ret)

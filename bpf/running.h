@@ -27,21 +27,18 @@ static __always_inline struct task_struct *running_task(struct cpu *cpu)
 }
 
 /* The open call goes back into the thread's storage. */
-static __noinline void give_back(struct cpu *cpu, struct task_struct *task)
+static __always_inline void give_back(struct cpu *cpu, struct thread *t)
 {
 	struct running *r = &cpu->running;
-	struct thread *t;
 
-	r->task = 0;
-	r->generation = 0;
-	if (!r->start_ns)
-		return;
-	t = bpf_task_storage_get(&threads, task, NULL, 0);
-	if (t) {
+	if (t && r->task && r->start_ns) {
 		t->start_ns = r->start_ns;
 		t->syscall = r->syscall;
 	}
+	r->task = 0;
+	r->generation = 0;
 	r->start_ns = 0;
+	r->left = false;
 }
 
 /* What was open when an earlier attachment ended has no end in this one. */
@@ -56,6 +53,8 @@ static __always_inline void forget_earlier(struct cpu *cpu, struct thread *t)
 	t->suspended_ret = 0;
 	t->delivered = 0;
 	t->executed = false;
+	t->wait.call = 0;
+	t->wait.off_ns = 0;
 }
 
 /* Takes the thread's record to the CPU, with a verdict of the filter in force. */
@@ -65,10 +64,9 @@ static __noinline bool take(struct cpu *cpu)
 	struct running *r = &cpu->running;
 	struct thread *t;
 
-	if (r->task)
-		give_back(cpu, task);
 	r->observed = false;
 	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	give_back(cpu, t);
 	if (!t) {
 		cpu->counters.storage_failed++;
 		return false;
@@ -85,6 +83,7 @@ static __noinline bool take(struct cpu *cpu)
 	r->generation = t->generation;
 	r->observed = t->observed;
 	r->suspended = t->suspended_ret != 0;
+	r->left = t->wait.call == UNTIMED;
 	r->task = (__u64)task;
 	return t->observed;
 }

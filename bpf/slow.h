@@ -3,117 +3,24 @@
 #ifndef SYSCOUNT_SLOW_H
 #define SYSCOUNT_SLOW_H
 
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
-#define S_IFREG 0100000
-#define S_IFBLK 0060000
-#define S_IFDIR 0040000
-#define S_IFCHR 0020000
-#define S_IFIFO 0010000
-
-/* include/uapi/linux/magic.h */
-#define ANON_INODE_FS_MAGIC 0x09041934
-#define PROC_SUPER_MAGIC 0x9fa0
-#define SYSFS_MAGIC 0x62656572
-#define CGROUP_SUPER_MAGIC 0x27e0eb
-#define CGROUP2_SUPER_MAGIC 0x63677270
-#define TRACEFS_MAGIC 0x74726163
-#define DEBUGFS_MAGIC 0x64626720
-#define SECURITYFS_MAGIC 0x73636673
-#define CONFIGFS_MAGIC 0x62656570 /* fs/configfs/mount.c */
-#define BPF_FS_MAGIC 0xcafe4a11
+#define NEVER (~0ULL) /* a threshold that no call reaches */
 
 static __always_inline __u64 threshold_of(__u32 slot)
 {
 	return threshold_ns[table_index(slot)];
 }
 
-/* Documentation/admin-guide/devices.txt: tty, console, serial and pseudo-terminal majors. */
-static __always_inline bool is_tty(__u32 rdev)
+/* An argument by its number from 1 on, as struct arguments has it. */
+static __always_inline __u64 argument(const struct slow_call *call, __u32 number)
 {
-	__u32 major = rdev >> 20;
-
-	return major == 4 || major == 5 || (major >= 136 && major <= 143) || major == 204;
+	barrier_var(number);
+	return call->args[number < 6 ? number - 1 : 5];
 }
 
-/* Their regular files may wait for an event (/proc/kmsg, trace_pipe, memory.pressure). */
-static __always_inline bool is_pseudo(unsigned long magic)
+static __always_inline void describe_task(struct slow_call *call, struct task_struct *task)
 {
-	switch (magic) {
-	case PROC_SUPER_MAGIC:
-	case SYSFS_MAGIC:
-	case CGROUP_SUPER_MAGIC:
-	case CGROUP2_SUPER_MAGIC:
-	case TRACEFS_MAGIC:
-	case DEBUGFS_MAGIC:
-	case SECURITYFS_MAGIC:
-	case CONFIGFS_MAGIC:
-	case BPF_FS_MAGIC:
-		return true;
-	}
-	return false;
-}
-
-static __always_inline __u8 kind_of_inode(struct inode *inode)
-{
-	unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
-
-	/* Anonymous inodes have had a file's mode since 6.16: the file system tells. */
-	if (magic == ANON_INODE_FS_MAGIC)
-		return FD_ANON;
-	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
-	case S_IFREG:
-		return is_pseudo(magic) ? FD_PSEUDO : FD_FILE;
-	case S_IFDIR:
-		return FD_DIR;
-	case S_IFBLK:
-		return FD_BLOCK;
-	case S_IFCHR:
-		return is_tty(BPF_CORE_READ(inode, i_rdev)) ? FD_TTY : FD_CHAR;
-	case S_IFIFO:
-		return FD_PIPE;
-	case S_IFSOCK:
-		return FD_SOCKET;
-	}
-	return FD_ANON;
-}
-
-static __always_inline __u8 kind_of_fd(struct task_struct *task, __u64 fd)
-{
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **slot, *file = NULL;
-
-	fd = (__u32)fd;
-	if (!table || fd >= BPF_CORE_READ(table, max_fds))
-		return FD_NONE;
-	slot = BPF_CORE_READ(table, fd) + fd;
-	if (bpf_probe_read_kernel(&file, sizeof(file), slot) || !file)
-		return FD_NONE;
-	return kind_of_inode(BPF_CORE_READ(file, f_inode));
-}
-
-/* Only for a call that took at least its threshold. False: the ring is full. */
-static __noinline bool hand_over(__u32 slot, struct pt_regs *regs, const struct ended *ended)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
-	struct slow_call *call;
 
-	call = bpf_ringbuf_reserve(&slow_calls, sizeof(*call), 0);
-	if (!call)
-		return false;
-	__builtin_memset(call, 0, sizeof(*call));
-	call->start_ns = ended->start_ns;
-	call->end_ns = ended->end_ns;
-	call->ret = ended->ret;
-	call->syscall = slot;
-	call->has_args = !(has_trait(slot, TRAIT_NEW_REGISTERS) && ended->ret == 0);
-	if (call->has_args)
-		read_args(regs, slot, call->args);
-	if (call->has_args && has_trait(slot, TRAIT_FD_FIRST))
-		call->fd_kind = kind_of_fd(task, call->args[0]);
-	else if (has_trait(slot, TRAIT_FD_RESULT) && ended->ret >= 0)
-		call->fd_kind = kind_of_fd(task, ended->ret);
 	call->process_start_ns = leader->start_boottime;
 	call->cgroup = cgroup_of(task);
 	keep_cgroup_path(task, call->cgroup);
@@ -122,8 +29,150 @@ static __noinline bool hand_over(__u32 slot, struct pt_regs *regs, const struct 
 	call->parent = pid_in_our_namespace(BPF_CORE_READ(leader, real_parent, group_leader));
 	call->uid = task->cred->uid.val;
 	bpf_probe_read_kernel_str(call->comm, sizeof(call->comm), task->comm);
-	bpf_ringbuf_submit(call, 0);
-	return true;
+}
+
+/* The waits of this call, with what the task's own counters have added since its first. */
+static __always_inline void describe_waits(struct slow_call *call, struct task_struct *task)
+{
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct wait *w;
+
+	if (!t || (t->wait.call != call->start_ns && !call->first_block))
+		return;
+	w = &t->wait;
+	if (!w->off_ns)
+		settle(w, task);
+	call->wait = *w;
+	call->wait.throttled_ns = throttled_ns(task) - w->throttled_ns;
+	call->wait.major_faults = task->maj_flt - w->major_faults;
+	call->has_wait = true;
+}
+
+/* The wait that it is in, with its stack now. */
+static __always_inline void describe_open_wait(struct slow_call *call, struct task_struct *task)
+{
+	struct wait *w = &call->wait;
+	__u64 waited = call->end_ns - w->off_ns;
+	__u32 class = w->class;
+	long bytes;
+
+	if (!call->has_wait || !w->off_ns || class >= WAIT_CLASSES || (__s64)waited < 0)
+		return;
+	w->total_ns[class] += waited;
+	bytes = bpf_get_task_stack(task, w->stack, sizeof(w->stack), 0);
+	w->frames = bytes > 0 ? bytes / 8 : 0;
+	w->longest_waker.pid = 0;
+	w->longest_waking_stack = -1;
+	if (waited > w->longest_ns)
+		w->longest_ns = waited;
+}
+
+static __always_inline void describe_files(struct slow_call *call, struct task_struct *task)
+{
+	__u32 slot = call->syscall;
+	__u32 second = looks[table_index(slot)].fd;
+	struct file *file = NULL;
+
+	if (call->has_args && has_trait(slot, TRAIT_FD_FIRST))
+		file = file_of_fd(task, call->args[0]);
+	else if (!call->open && has_trait(slot, TRAIT_FD_RESULT) && call->ret >= 0)
+		file = file_of_fd(task, call->ret);
+	if (file)
+		report_file(call, &call->file, file);
+	if (!second || !call->has_args)
+		return;
+	file = file_of_fd(task, argument(call, second));
+	if (file)
+		report_file(call, &call->to, file);
+}
+
+/* What the caller's own memory says; of another task's there is no reading here. */
+static __always_inline void describe_texts(struct slow_call *call)
+{
+	__u32 slot = table_index(call->syscall);
+	__u32 number;
+
+	if (!call->has_args)
+		return;
+	number = looks[slot].text[0];
+	if (number)
+		call->text_bytes[0] = append_text(call, argument(call, number));
+	number = looks[slot].text[1];
+	if (number)
+		call->text_bytes[1] = append_text(call, argument(call, number));
+	number = looks[slot].timeout;
+	if (number && argument(call, number))
+		call->has_timeout =
+			!bpf_probe_read_user(call->timeout, sizeof(call->timeout), (void *)argument(call, number));
+}
+
+static __always_inline void describe_program(struct slow_call *call, struct task_struct *task)
+{
+	struct file *program = BPF_CORE_READ(task, mm, exe_file);
+	struct file_report unused = {};
+
+	if (program)
+		call->executable_bytes = append_path(call, program, &unused);
+}
+
+static __always_inline struct slow_call *new_draft(__u32 which)
+{
+	struct slow_call *call = bpf_map_lookup_elem(&drafts, &which);
+
+	if (call)
+		__builtin_memset(call, 0, __builtin_offsetof(struct slow_call, names));
+	return call;
+}
+
+/* False: the ring is full. */
+static __always_inline bool send(struct slow_call *call)
+{
+	__u64 bytes = __builtin_offsetof(struct slow_call, names) + call->names_bytes;
+
+	if (bytes > sizeof(*call))
+		bytes = sizeof(*call);
+	return !bpf_ringbuf_output(&slow_calls, call, bytes, 0);
+}
+
+/* Only for a call that took at least its threshold. False: the ring is full. */
+static __noinline bool hand_over(__u32 slot, struct pt_regs *regs, const struct ended *ended)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct slow_call *call = new_draft(DRAFT_OF_CPU);
+
+	if (!call)
+		return false;
+	call->start_ns = ended->start_ns;
+	call->end_ns = ended->end_ns;
+	call->ret = ended->ret;
+	call->syscall = slot;
+	call->first_block = ended->first_block;
+	call->has_args = !(has_trait(slot, TRAIT_NEW_REGISTERS) && ended->ret == 0);
+	if (call->has_args)
+		read_args(regs, slot, call->args);
+	describe_task(call, task);
+	describe_waits(call, task);
+	describe_files(call, task);
+	describe_texts(call);
+	describe_program(call, task);
+	return send(call);
+}
+
+static __always_inline void judge(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
+{
+	if (ended->end_ns - ended->start_ns < threshold_of(slot))
+		return;
+	cpu->counters.slow++;
+	if (!hand_over(slot, regs, ended))
+		cpu->counters.ring_full++;
+}
+
+/* A call of which no time was taken, but that left the CPU: it began before that. */
+static __noinline void judge_from_first_block(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
+{
+	ended->start_ns = ended->first_block;
+	ended->end_ns = bpf_ktime_get_ns();
+	judge(cpu, slot, regs, ended);
 }
 
 /* The end of a call that had begun: its row, and the slow path if it took its threshold. */
@@ -136,11 +185,10 @@ static __always_inline void finish(struct cpu *cpu, struct pt_regs *regs, struct
 		ended->end_ns = ended->start_ns;
 	}
 	account(cpu, slot, ended->start_ns, ended->end_ns - ended->start_ns, ended->ret);
-	if (ended->start_ns == UNTIMED || ended->end_ns - ended->start_ns < threshold_of(slot))
-		return;
-	cpu->counters.slow++;
-	if (!hand_over(slot, regs, ended))
-		cpu->counters.ring_full++;
+	if (ended->start_ns != UNTIMED)
+		judge(cpu, slot, regs, ended);
+	else if (ended->first_block)
+		judge_from_first_block(cpu, slot, regs, ended);
 }
 
 #endif

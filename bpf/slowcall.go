@@ -1,13 +1,14 @@
 package bpf
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"unsafe"
 
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 )
 
 // FDKind is what a file descriptor is.
@@ -38,6 +39,7 @@ type SlowCall struct {
 	To         *File    // the other end of copy_file_range, splice, sendfile, ...
 	Paths      []string // its path arguments, as the caller wrote them
 	Executable string   // path of the program
+	Timeout    []uint64 // the two words of the struct that a time-out argument points to; nil: there is none
 
 	PID, TID, Parent uint32 // in our own PID namespace; Parent 0: outside of it
 	UID              uint32
@@ -109,32 +111,108 @@ func (t *Tracer) NextSlow() (*SlowCall, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read a slow call: %w", err)
 	}
-	return slowCallOf(rec.RawSample)
+	return t.slowCallOf(rec.RawSample)
 }
 
 // FlushSlow lets NextSlow return ErrFlushed after all calls that have been
 // handed over by now, so that their reader knows that it has them all.
 func (t *Tracer) FlushSlow() error { return t.slow.Flush() }
 
-func slowCallOf(sample []byte) (*SlowCall, error) {
+func (t *Tracer) slowCallOf(sample []byte) (*SlowCall, error) {
 	var raw syscountSlowCall
-	if len(sample) < int(unsafe.Sizeof(raw)) {
-		return nil, fmt.Errorf("read a slow call: %d bytes, want %d", len(sample), unsafe.Sizeof(raw))
+	if fixed := int(unsafe.Offsetof(raw.Names)); len(sample) < fixed {
+		return nil, fmt.Errorf("read a slow call: %d bytes, want %d or more", len(sample), fixed)
 	}
-	if _, err := binary.Decode(sample, binary.NativeEndian, &raw); err != nil {
-		return nil, fmt.Errorf("read a slow call: %w", err)
-	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&raw)), unsafe.Sizeof(raw)), sample)
 	sc, ok := syscallOf(uint32(raw.Syscall))
 	if !ok {
 		return nil, fmt.Errorf("read a slow call: slot %d is no syscall's", raw.Syscall)
 	}
 	call := &SlowCall{
-		Syscall: sc, StartNs: raw.StartNs, EndNs: raw.EndNs, Ret: raw.Ret, FDKind: FDKind(raw.FdKind),
+		Syscall: sc, StartNs: raw.StartNs, EndNs: raw.EndNs, FirstBlock: raw.FirstBlock != 0, Stuck: raw.Open != 0,
+		Ret: raw.Ret, FDKind: FDKind(raw.File.Kind),
 		PID: raw.Pid, TID: raw.Tid, Parent: raw.Parent, UID: raw.Uid, Comm: cString(raw.Comm[:]),
 		ProcessStartNs: raw.ProcessStartNs, Cgroup: raw.Cgroup,
 	}
 	if raw.HasArgs != 0 {
 		call.Args = append([]uint64(nil), raw.Args[:]...)
 	}
+	if raw.HasTimeout != 0 {
+		call.Timeout = append([]uint64(nil), raw.Timeout[:]...)
+	}
+	if raw.HasWait != 0 {
+		call.Wait = t.waitOf(&raw.Wait, call.DurationNs())
+	}
+	names := nameReader(raw.Names[:min(int(raw.NamesBytes), len(raw.Names))])
+	call.File = fileOf(&raw.File, &names)
+	call.To = fileOf(&raw.To, &names)
+	for _, n := range raw.TextBytes {
+		if text := cString(names.next(n)); n > 0 {
+			call.Paths = append(call.Paths, text)
+		}
+	}
+	call.Executable = pathOf(names.next(raw.ExecutableBytes))
 	return call, nil
+}
+
+// nameReader gives out the names of a slow call, one after the other.
+type nameReader []byte
+
+func (r *nameReader) next(n uint16) []byte {
+	name := (*r)[:min(int(n), len(*r))]
+	*r = (*r)[len(name):]
+	return name
+}
+
+func fileOf(raw *syscountFileReport, names *nameReader) *File {
+	path := names.next(raw.PathBytes)
+	if raw.Kind == uint8(syscountFdKindFD_NONE) {
+		return nil
+	}
+	f := &File{
+		Kind: FDKind(raw.Kind), Deleted: raw.Deleted != 0, Cut: raw.Cut != 0, Inode: raw.Inode, Device: raw.Device,
+	}
+	switch f.Kind {
+	case FDKind(syscountFdKindFD_SOCKET):
+		f.Socket = socketOf(&raw.Socket)
+	case FDKind(syscountFdKindFD_ANON):
+		f.Path = strings.TrimPrefix(joinNames(path), "/") // "[eventfd]"
+	default:
+		f.Path = joinNames(path)
+	}
+	if f.Kind == FDKind(syscountFdKindFD_PIPE) && f.Path == "/" {
+		f.Path = "" // it has no name
+	}
+	return f
+}
+
+// pathOf is "" for no names at all.
+func pathOf(names []byte) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return joinNames(names)
+}
+
+func socketOf(raw *syscountSocketReport) *Socket {
+	s := &Socket{Family: raw.Family, Type: raw.Type, Protocol: raw.Protocol, State: raw.State, Peer: raw.Peer}
+	switch raw.Family {
+	case unix.AF_INET:
+		s.Local = netip.AddrPortFrom(netip.AddrFrom4([4]byte(raw.Local[:4])), raw.LocalPort)
+		s.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte(raw.Remote[:4])), raw.RemotePort)
+	case unix.AF_INET6:
+		s.Local = netip.AddrPortFrom(netip.AddrFrom16(raw.Local), raw.LocalPort)
+		s.Remote = netip.AddrPortFrom(netip.AddrFrom16(raw.Remote), raw.RemotePort)
+	case unix.AF_UNIX:
+		s.Path = unixPath(raw.Path[:min(int(raw.PathBytes), len(raw.Path))])
+	}
+	return s
+}
+
+// unixPath writes an abstract address with "@" for the NUL that it begins with.
+func unixPath(path []byte) string {
+	if len(path) > 0 && path[0] == 0 {
+		return "@" + string(path[1:])
+	}
+	return cString(path)
 }

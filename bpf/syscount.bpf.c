@@ -25,6 +25,7 @@ const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile __u32 sample = 1; /* the clock is read in one of so many calls */
 const volatile bool counting = false; /* mode count */
 const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
+const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
 const volatile bool has_rdonly_cast = false; /* the kernel has bpf_rdonly_cast */
 const volatile bool preemptible = false; /* this kernel runs these programs preemptibly: 7.2 and later */
 
@@ -41,6 +42,7 @@ volatile bool filter_pids = false;
 volatile bool filter_cgroups = false;
 volatile __u64 threshold_ns[TABLE_SLOTS] = {}; /* lowest that could be slow; ~0: never */
 volatile __u8 traits[TABLE_SLOTS] = {}; /* enum trait */
+volatile struct arguments looks[TABLE_SLOTS] = {}; /* what more to look at in a slow call */
 
 /* Only pointers to these types keep them in BTF, from which bpf2go reads them. */
 const enum fd_kind *unused_fd_kind __attribute__((unused));
@@ -49,6 +51,7 @@ const enum cgroup_path_end *unused_cgroup_path_end __attribute__((unused));
 const enum slots *unused_slots __attribute__((unused));
 const enum histogram *unused_histogram __attribute__((unused));
 const enum group_by *unused_group_by __attribute__((unused));
+const enum wait_class *unused_wait_class __attribute__((unused));
 
 /* --- maps --- */
 
@@ -81,12 +84,17 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 
 #include "restart.h"
 
+/* --- waits --- */
+
+#include "wait.h"
+
 /* --- mode count --- */
 
 #include "count.h"
 
 /* --- the slow path --- */
 
+#include "file.h"
 #include "slow.h"
 
 /* --- programs --- */
@@ -145,6 +153,8 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 		return;
 	ended.start_ns = cpu->running.start_ns;
 	cpu->running.start_ns = 0;
+	if (cpu->running.left)
+		ended.first_block = first_block(cpu, ended.ret);
 	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(regs)))
 		return;
 	cpu->counters.exit++;
@@ -176,6 +186,8 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 
 	if (!cpu || !is_observed(cpu))
 		return;
+	if (cpu->running.left)
+		ended.first_block = first_block(cpu, ret);
 	slot = slot_at_exit(running_task(cpu), regs);
 	if (cpu->running.suspended)
 		resume(cpu, &slot);
@@ -194,7 +206,7 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 		return;
 	}
 	cpu->counters.matched++;
-	account(cpu, slot, UNTIMED, 0, ret);
+	finish(cpu, regs, &ended);
 }
 
 /*
@@ -269,13 +281,53 @@ int BPF_PROG(signal_deliver, int sig, void *info, struct k_sigaction *action)
 }
 
 /* The thread leaves the CPU, and takes its record along. */
+static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev, __u32 class, __u64 *now)
+{
+	struct thread *t;
+
+	/* It has made calls since it came, and is in none. */
+	if (cpu->running.task && !cpu->running.start_ns && !cpu->running.suspended && !counting) {
+		give_back(cpu, NULL);
+		return;
+	}
+	if (prev->flags & PF_KTHREAD)
+		return;
+	t = bpf_task_storage_get(&threads, prev, NULL, 0);
+	give_back(cpu, t);
+	if (t)
+		leave(t, prev, class, now);
+}
+
+static __always_inline void switch_in(struct task_struct *next, __u64 *now)
+{
+	struct thread *t;
+
+	if (next->flags & PF_KTHREAD)
+		return;
+	t = bpf_task_storage_get(&threads, next, NULL, 0);
+	if (t && t->wait.off_ns)
+		come(&t->wait, next, now);
+}
+
+/* The state is an argument since Linux 5.18; before, and while a waker is at it, the task has it. */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct cpu *cpu = this_cpu();
+	__u32 state = has_prev_state ? (__u32)ctx[3] : prev->__state;
+	__u64 now = 0;
 
-	if (cpu && cpu->running.task)
-		give_back(cpu, prev);
+	if (!cpu)
+		return 0;
+	switch_out(cpu, prev, class_of_state(preempt, state), &now);
+	switch_in(next, &now);
+	return 0;
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(sched_waking, struct task_struct *task)
+{
+	wake(ctx, task);
 	return 0;
 }
 
@@ -286,9 +338,8 @@ static __always_inline void ended_thread(struct task_struct *task)
 
 	if (!cpu)
 		return;
-	if (cpu->running.task)
-		give_back(cpu, task);
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
+	give_back(cpu, t);
 	if (!t)
 		return;
 	forget_earlier(cpu, t);
@@ -306,6 +357,63 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (row_group == GROUP_BY_PROCESS && !task->signal->live.counter)
 		mark_exited(task->group_leader);
 	UNPREEMPTED(ended_thread(task));
+	return 0;
+}
+
+/* Calls that have not ended yet, and began before that moment: see sweep. */
+volatile __u64 sweep_ns = 0; /* CLOCK_MONOTONIC, now */
+volatile __u64 sweep_age_ns = 0;
+__u64 sweep_ring_full = 0;
+
+static __always_inline __u64 start_of_open(const struct thread *t)
+{
+	if (t->wait.call == UNTIMED)
+		return t->wait.first_ns;
+	if (t->suspended_ret)
+		return t->suspended_start_ns;
+	return is_open(t->start_ns) && t->start_ns != UNTIMED ? t->start_ns : 0;
+}
+
+/* Hands over every call that has been open for so long: the agent reads the iterator now and then. */
+SEC("iter/task")
+int sweep(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct slow_call *call;
+	struct pt_regs *regs;
+	struct thread *t;
+	__u64 start_ns;
+	__u32 slot;
+
+	if (!task)
+		return 0;
+	t = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!t || t->attachment != attachment || !t->observed)
+		return 0;
+	start_ns = start_of_open(t);
+	if (!start_ns || sweep_ns - start_ns < sweep_age_ns || sweep_ns < start_ns)
+		return 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	slot = counting ? syscall_slot(task, number_at_exit(regs)) : t->suspended_ret ? t->suspended : t->syscall;
+	if (threshold_of(slot) == NEVER)
+		return 0;
+	call = new_draft(DRAFT_OF_ITERATOR);
+	if (!call)
+		return 0;
+	call->start_ns = start_ns;
+	call->end_ns = sweep_ns;
+	call->open = true;
+	call->syscall = slot;
+	call->first_block = t->wait.call == UNTIMED;
+	call->has_args = true;
+	read_args(regs, slot, call->args);
+	describe_task(call, task);
+	describe_waits(call, task);
+	describe_open_wait(call, task);
+	describe_files(call, task);
+	describe_program(call, task);
+	if (!send(call))
+		sweep_ring_full++;
 	return 0;
 }
 
@@ -343,6 +451,18 @@ int locate(void *ctx)
 	pidns_inum = BPF_CORE_READ(upid.ns, ns.inum);
 	cgroupns_root = BPF_CORE_READ(task, nsproxy, cgroup_ns, root_cset, dfl_cgrp, kn, id);
 	return 0;
+}
+
+/* Names an address of the kernel: neither /proc/kallsyms nor CAP_SYSLOG is needed. */
+__u64 symbol_address = 0;
+char symbol_name[128] = {};
+
+SEC("syscall")
+int symbolise(void *ctx)
+{
+	__u64 address = symbol_address;
+
+	return bpf_snprintf(symbol_name, sizeof(symbol_name), "%ps", &address, sizeof(address)) < 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -54,6 +54,13 @@ enum trait {
 	TRAIT_FORK = 64, /* ends twice: in the parent, and in the child, where it did not begin */
 };
 
+/* Which arguments say more about a slow call; each is its index plus one, 0: none. */
+struct arguments {
+	__u8 fd; /* a second descriptor */
+	__u8 text[2]; /* path names */
+	__u8 timeout; /* a struct timespec or timeval */
+};
+
 /*
  * A row belongs to a group, a syscall and a CPU. With the CPU in the key each
  * row has one writer, so that it needs no atomic instructions, and a row costs
@@ -181,13 +188,62 @@ struct running {
 	__u8 suspended; /* the thread has a suspended call: see restart.h */
 	__u32 skip; /* sampling: calls of the CPU until the next that is timed */
 	__u32 random; /* sampling: state of the generator */
-	__u32 _pad;
+	__u32 left; /* the thread left the CPU in an UNTIMED call */
 };
 
 /* Everything that belongs to a CPU, found with one look. */
 struct cpu {
 	struct running running;
 	struct counters counters;
+};
+
+/* Why a thread was off the CPU. */
+enum wait_class {
+	WAIT_RUNQUEUE = 0, /* runnable, without a CPU */
+	WAIT_IO = 1, /* uninterruptible sleep */
+	WAIT_SLEEP = 2, /* interruptible sleep */
+	WAIT_STOPPED = 3, /* by a signal */
+	WAIT_TRACED = 4, /* by a tracer */
+	WAIT_FROZEN = 5, /* by the freezer */
+	WAIT_CLASSES = 6,
+};
+
+enum wait_size {
+	WAIT_FRAMES = 24, /* of a kernel stack that are kept */
+};
+
+/* A thread by name; pid 0: outside of the agent's PID namespace. */
+struct thread_name {
+	__u32 pid;
+	__u32 tid;
+	__u8 comm[16];
+};
+
+/*
+ * The waits of a thread's call, from its first to its last; times in ns. What
+ * of a wait was spent without a CPU is known when the thread has run again.
+ */
+struct wait {
+	__u64 call; /* the start_ns of the call, or UNTIMED; 0: no call */
+	__u64 first_ns; /* when the thread first left the CPU */
+	__u64 off_ns; /* since when it has been off the CPU; 0: it is on one */
+	__u64 off_jiffies; /* the same, cheap to compare */
+	__u64 total_ns[WAIT_CLASSES];
+	__u64 run_delay; /* of the task, when it left the CPU */
+	__u64 last_ns; /* the last wait, not settled yet */
+	__u64 longest_ns;
+	__u64 throttled_ns; /* of its task groups: before, and in a report during the call */
+	__u64 major_faults; /* of the thread, likewise */
+	__u32 voluntary; /* context switches */
+	__u32 involuntary;
+	__u32 class; /* enum wait_class of the last wait */
+	__s32 waking_stack; /* id of the waker's kernel stack; < 0: none */
+	__s32 longest_waking_stack;
+	__u32 frames; /* of stack in use */
+	struct thread_name waker; /* who ended the last wait */
+	struct thread_name longest_waker;
+	struct thread_name blocker; /* who held the lock that it waited for last */
+	__u64 stack[WAIT_FRAMES]; /* of the longest wait */
 };
 
 /* What a file descriptor is. */
@@ -204,7 +260,42 @@ enum fd_kind {
 	FD_PSEUDO = 9, /* a file that the kernel makes up: /proc, /sys, tracefs, ... */
 };
 
-/* A call that reached its threshold; times are CLOCK_MONOTONIC. */
+/* A socket's addresses; ports in the host's byte order. */
+struct socket_report {
+	__u8 local[16]; /* IPv4: the first four */
+	__u8 remote[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 family;
+	__u16 type;
+	__u16 protocol;
+	__u8 state;
+	__u8 path_bytes; /* AF_UNIX: of path, an abstract one begins with NUL */
+	__u32 peer; /* AF_UNIX: PID of the other end */
+	__u8 path[112];
+};
+
+/* What a descriptor refers to; its path is in names. */
+struct file_report {
+	__u64 inode;
+	__u32 device; /* major << 20 | minor */
+	__u16 path_bytes;
+	__u8 kind; /* enum fd_kind */
+	__u8 deleted;
+	__u8 cut; /* the path is longer than we keep */
+	__u8 _pad[7];
+	struct socket_report socket;
+};
+
+/* Names stand one behind the other; none begins after NAMES_BYTES. */
+enum names_size {
+	NAMES_BYTES = 3072,
+	NAME_BYTES = 256, /* of a path's component, with the NUL */
+	TEXT_BYTES = 512, /* of a path argument, with the NUL */
+	PATH_DEPTH = 32,
+};
+
+/* A call that reached its threshold, or is still open; times are CLOCK_MONOTONIC. */
 struct slow_call {
 	__u64 start_ns;
 	__u64 end_ns;
@@ -216,16 +307,26 @@ struct slow_call {
 	__u32 tid;
 	__u32 parent; /* 0: outside of that namespace */
 	__u32 uid;
-	__u32 _pad;
 	__u16 syscall; /* slot */
-	__u8 fd_kind;
+	__u8 first_block; /* start_ns is when it first left the CPU */
+	__u8 open; /* it has not ended yet */
 	__u8 has_args; /* false where the call replaced the registers: execve, rt_sigreturn */
+	__u8 has_wait;
+	__u16 text_bytes[2]; /* of its path arguments, in names */
+	__u16 executable_bytes; /* of the program's path, in names */
+	__u32 _pad;
 	__u8 comm[16]; /* of the thread */
+	struct wait wait;
+	struct file_report file; /* of the descriptor that its traits name */
+	struct file_report to; /* of its second descriptor */
+	__u64 timeout[2]; /* seconds and the rest, as the caller gave them by pointer */
+	__u32 has_timeout;
+	__u32 names_bytes; /* used; the order is file, to, texts, executable */
+	__u8 names[NAMES_BYTES + TEXT_BYTES]; /* only those used are handed over */
 };
 
 _Static_assert(sizeof(struct row_key) == 16, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct row) == 32 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the size in docs/architecture.md");
 _Static_assert(sizeof(struct process_key) == 16, "hashed and compared as bytes: no gaps");
-_Static_assert(sizeof(struct slow_call) == 128, "no hidden padding");
 
 #endif

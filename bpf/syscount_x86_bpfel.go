@@ -13,6 +13,13 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type syscountArguments struct {
+	_       structs.HostLayout
+	Fd      uint8
+	Text    [2]uint8
+	Timeout uint8
+}
+
 type syscountCgroupName struct {
 	_    structs.HostLayout
 	Name [256]uint8
@@ -76,6 +83,18 @@ const (
 	syscountFdKindFD_ANON   syscountFdKind = 8
 	syscountFdKindFD_PSEUDO syscountFdKind = 9
 )
+
+type syscountFileReport struct {
+	_         structs.HostLayout
+	Inode     uint64
+	Device    uint32
+	PathBytes uint16
+	Kind      uint8
+	Deleted   uint8
+	Cut       uint8
+	Pad       [7]uint8
+	Socket    syscountSocketReport
+}
 
 type syscountGroupBy uint32
 
@@ -151,7 +170,7 @@ type syscountRunning struct {
 	Suspended  uint8
 	Skip       uint32
 	Random     uint32
-	Pad        uint32
+	Left       uint32
 }
 
 type syscountScratch struct {
@@ -171,22 +190,48 @@ const (
 )
 
 type syscountSlowCall struct {
-	_              structs.HostLayout
-	StartNs        uint64
-	EndNs          uint64
-	Args           [6]uint64
-	Ret            int64
-	ProcessStartNs uint64
-	Cgroup         uint64
-	Pid            uint32
-	Tid            uint32
-	Parent         uint32
-	Uid            uint32
-	Pad            uint32
-	Syscall        uint16
-	FdKind         uint8
-	HasArgs        uint8
-	Comm           [16]uint8
+	_               structs.HostLayout
+	StartNs         uint64
+	EndNs           uint64
+	Args            [6]uint64
+	Ret             int64
+	ProcessStartNs  uint64
+	Cgroup          uint64
+	Pid             uint32
+	Tid             uint32
+	Parent          uint32
+	Uid             uint32
+	Syscall         uint16
+	FirstBlock      uint8
+	Open            uint8
+	HasArgs         uint8
+	HasWait         uint8
+	TextBytes       [2]uint16
+	ExecutableBytes uint16
+	Pad             uint32
+	Comm            [16]uint8
+	Wait            syscountWait
+	File            syscountFileReport
+	To              syscountFileReport
+	Timeout         [2]uint64
+	HasTimeout      uint32
+	NamesBytes      uint32
+	Names           [3584]uint8
+}
+
+type syscountSocketReport struct {
+	_          structs.HostLayout
+	Local      [16]uint8
+	Remote     [16]uint8
+	LocalPort  uint16
+	RemotePort uint16
+	Family     uint16
+	Type       uint16
+	Protocol   uint16
+	State      uint8
+	PathBytes  uint8
+	Peer       uint32
+	Path       [112]uint8
 }
 
 type syscountThread struct {
@@ -207,6 +252,14 @@ type syscountThread struct {
 	SuspendedEndNs   uint64
 	Attachment       uint32
 	Pad              uint32
+	Wait             syscountWait
+}
+
+type syscountThreadName struct {
+	_    structs.HostLayout
+	Pid  uint32
+	Tid  uint32
+	Comm [16]uint8
 }
 
 type syscountTrait uint32
@@ -221,12 +274,49 @@ const (
 	syscountTraitTRAIT_FORK          syscountTrait = 64
 )
 
+type syscountWait struct {
+	_                  structs.HostLayout
+	Call               uint64
+	FirstNs            uint64
+	OffNs              uint64
+	OffJiffies         uint64
+	TotalNs            [6]uint64
+	RunDelay           uint64
+	LastNs             uint64
+	LongestNs          uint64
+	ThrottledNs        uint64
+	MajorFaults        uint64
+	Voluntary          uint32
+	Involuntary        uint32
+	Class              uint32
+	WakingStack        int32
+	LongestWakingStack int32
+	Frames             uint32
+	Waker              syscountThreadName
+	LongestWaker       syscountThreadName
+	Blocker            syscountThreadName
+	Stack              [24]uint64
+}
+
+type syscountWaitClass uint32
+
+const (
+	syscountWaitClassWAIT_RUNQUEUE syscountWaitClass = 0
+	syscountWaitClassWAIT_IO       syscountWaitClass = 1
+	syscountWaitClassWAIT_SLEEP    syscountWaitClass = 2
+	syscountWaitClassWAIT_STOPPED  syscountWaitClass = 3
+	syscountWaitClassWAIT_TRACED   syscountWaitClass = 4
+	syscountWaitClassWAIT_FROZEN   syscountWaitClass = 5
+	syscountWaitClassWAIT_CLASSES  syscountWaitClass = 6
+)
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	syscountMapCgroupPaths         = "cgroup_paths"
 	syscountMapCpus                = "cpus"
+	syscountMapDrafts              = "drafts"
 	syscountMapEmptyRow            = "empty_row"
 	syscountMapMarks               = "marks"
 	syscountMapNearRows            = "near_rows"
@@ -238,12 +328,16 @@ const (
 	syscountMapTargetCgroups       = "target_cgroups"
 	syscountMapTargetNames         = "target_names"
 	syscountMapThreads             = "threads"
+	syscountMapWakingStacks        = "waking_stacks"
 	syscountProgCountOpen          = "count_open"
 	syscountProgLocate             = "locate"
 	syscountProgProcessExec        = "process_exec"
 	syscountProgProcessExit        = "process_exit"
 	syscountProgSchedSwitch        = "sched_switch"
+	syscountProgSchedWaking        = "sched_waking"
 	syscountProgSignalDeliver      = "signal_deliver"
+	syscountProgSweep              = "sweep"
+	syscountProgSymbolise          = "symbolise"
 	syscountProgSysEnter           = "sys_enter"
 	syscountProgSysExit            = "sys_exit"
 	syscountProgSysExitCount       = "sys_exit_count"
@@ -253,8 +347,10 @@ const (
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarGeneration          = "generation"
+	syscountVarHasPrevState        = "has_prev_state"
 	syscountVarHasRdonlyCast       = "has_rdonly_cast"
 	syscountVarInterval            = "interval"
+	syscountVarLooks               = "looks"
 	syscountVarNearShift           = "near_shift"
 	syscountVarOpenCalls           = "open_calls"
 	syscountVarPidnsInum           = "pidns_inum"
@@ -262,6 +358,11 @@ const (
 	syscountVarPreemptible         = "preemptible"
 	syscountVarRowGroup            = "row_group"
 	syscountVarSample              = "sample"
+	syscountVarSweepAgeNs          = "sweep_age_ns"
+	syscountVarSweepNs             = "sweep_ns"
+	syscountVarSweepRingFull       = "sweep_ring_full"
+	syscountVarSymbolAddress       = "symbol_address"
+	syscountVarSymbolName          = "symbol_name"
 	syscountVarThresholdNs         = "threshold_ns"
 	syscountVarTraits              = "traits"
 	syscountVarUnusedCgroupPathEnd = "unused_cgroup_path_end"
@@ -270,6 +371,7 @@ const (
 	syscountVarUnusedHistogram     = "unused_histogram"
 	syscountVarUnusedSlots         = "unused_slots"
 	syscountVarUnusedTrait         = "unused_trait"
+	syscountVarUnusedWaitClass     = "unused_wait_class"
 )
 
 // loadSyscount returns the embedded CollectionSpec for syscount.
@@ -319,7 +421,10 @@ type syscountProgramSpecs struct {
 	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit   *ebpf.ProgramSpec `ebpf:"process_exit"`
 	SchedSwitch   *ebpf.ProgramSpec `ebpf:"sched_switch"`
+	SchedWaking   *ebpf.ProgramSpec `ebpf:"sched_waking"`
 	SignalDeliver *ebpf.ProgramSpec `ebpf:"signal_deliver"`
+	Sweep         *ebpf.ProgramSpec `ebpf:"sweep"`
+	Symbolise     *ebpf.ProgramSpec `ebpf:"symbolise"`
 	SysEnter      *ebpf.ProgramSpec `ebpf:"sys_enter"`
 	SysExit       *ebpf.ProgramSpec `ebpf:"sys_exit"`
 	SysExitCount  *ebpf.ProgramSpec `ebpf:"sys_exit_count"`
@@ -331,6 +436,7 @@ type syscountProgramSpecs struct {
 type syscountMapSpecs struct {
 	CgroupPaths   *ebpf.MapSpec `ebpf:"cgroup_paths"`
 	Cpus          *ebpf.MapSpec `ebpf:"cpus"`
+	Drafts        *ebpf.MapSpec `ebpf:"drafts"`
 	EmptyRow      *ebpf.MapSpec `ebpf:"empty_row"`
 	Marks         *ebpf.MapSpec `ebpf:"marks"`
 	NearRows      *ebpf.MapSpec `ebpf:"near_rows"`
@@ -342,6 +448,7 @@ type syscountMapSpecs struct {
 	TargetCgroups *ebpf.MapSpec `ebpf:"target_cgroups"`
 	TargetNames   *ebpf.MapSpec `ebpf:"target_names"`
 	Threads       *ebpf.MapSpec `ebpf:"threads"`
+	WakingStacks  *ebpf.MapSpec `ebpf:"waking_stacks"`
 }
 
 // syscountVariableSpecs contains global variables before they are loaded into the kernel.
@@ -354,8 +461,10 @@ type syscountVariableSpecs struct {
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
+	HasPrevState        *ebpf.VariableSpec `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.VariableSpec `ebpf:"has_rdonly_cast"`
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
+	Looks               *ebpf.VariableSpec `ebpf:"looks"`
 	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
 	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
@@ -363,6 +472,11 @@ type syscountVariableSpecs struct {
 	Preemptible         *ebpf.VariableSpec `ebpf:"preemptible"`
 	RowGroup            *ebpf.VariableSpec `ebpf:"row_group"`
 	Sample              *ebpf.VariableSpec `ebpf:"sample"`
+	SweepAgeNs          *ebpf.VariableSpec `ebpf:"sweep_age_ns"`
+	SweepNs             *ebpf.VariableSpec `ebpf:"sweep_ns"`
+	SweepRingFull       *ebpf.VariableSpec `ebpf:"sweep_ring_full"`
+	SymbolAddress       *ebpf.VariableSpec `ebpf:"symbol_address"`
+	SymbolName          *ebpf.VariableSpec `ebpf:"symbol_name"`
 	ThresholdNs         *ebpf.VariableSpec `ebpf:"threshold_ns"`
 	Traits              *ebpf.VariableSpec `ebpf:"traits"`
 	UnusedCgroupPathEnd *ebpf.VariableSpec `ebpf:"unused_cgroup_path_end"`
@@ -371,6 +485,7 @@ type syscountVariableSpecs struct {
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
+	UnusedWaitClass     *ebpf.VariableSpec `ebpf:"unused_wait_class"`
 }
 
 // syscountObjects contains all objects after they have been loaded into the kernel.
@@ -395,6 +510,7 @@ func (o *syscountObjects) Close() error {
 type syscountMaps struct {
 	CgroupPaths   *ebpf.Map `ebpf:"cgroup_paths"`
 	Cpus          *ebpf.Map `ebpf:"cpus"`
+	Drafts        *ebpf.Map `ebpf:"drafts"`
 	EmptyRow      *ebpf.Map `ebpf:"empty_row"`
 	Marks         *ebpf.Map `ebpf:"marks"`
 	NearRows      *ebpf.Map `ebpf:"near_rows"`
@@ -406,12 +522,14 @@ type syscountMaps struct {
 	TargetCgroups *ebpf.Map `ebpf:"target_cgroups"`
 	TargetNames   *ebpf.Map `ebpf:"target_names"`
 	Threads       *ebpf.Map `ebpf:"threads"`
+	WakingStacks  *ebpf.Map `ebpf:"waking_stacks"`
 }
 
 func (m *syscountMaps) Close() error {
 	return _SyscountClose(
 		m.CgroupPaths,
 		m.Cpus,
+		m.Drafts,
 		m.EmptyRow,
 		m.Marks,
 		m.NearRows,
@@ -423,6 +541,7 @@ func (m *syscountMaps) Close() error {
 		m.TargetCgroups,
 		m.TargetNames,
 		m.Threads,
+		m.WakingStacks,
 	)
 }
 
@@ -436,8 +555,10 @@ type syscountVariables struct {
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
+	HasPrevState        *ebpf.Variable `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.Variable `ebpf:"has_rdonly_cast"`
 	Interval            *ebpf.Variable `ebpf:"interval"`
+	Looks               *ebpf.Variable `ebpf:"looks"`
 	NearShift           *ebpf.Variable `ebpf:"near_shift"`
 	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
@@ -445,6 +566,11 @@ type syscountVariables struct {
 	Preemptible         *ebpf.Variable `ebpf:"preemptible"`
 	RowGroup            *ebpf.Variable `ebpf:"row_group"`
 	Sample              *ebpf.Variable `ebpf:"sample"`
+	SweepAgeNs          *ebpf.Variable `ebpf:"sweep_age_ns"`
+	SweepNs             *ebpf.Variable `ebpf:"sweep_ns"`
+	SweepRingFull       *ebpf.Variable `ebpf:"sweep_ring_full"`
+	SymbolAddress       *ebpf.Variable `ebpf:"symbol_address"`
+	SymbolName          *ebpf.Variable `ebpf:"symbol_name"`
 	ThresholdNs         *ebpf.Variable `ebpf:"threshold_ns"`
 	Traits              *ebpf.Variable `ebpf:"traits"`
 	UnusedCgroupPathEnd *ebpf.Variable `ebpf:"unused_cgroup_path_end"`
@@ -453,6 +579,7 @@ type syscountVariables struct {
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
+	UnusedWaitClass     *ebpf.Variable `ebpf:"unused_wait_class"`
 }
 
 // syscountPrograms contains all programs after they have been loaded into the kernel.
@@ -464,7 +591,10 @@ type syscountPrograms struct {
 	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit   *ebpf.Program `ebpf:"process_exit"`
 	SchedSwitch   *ebpf.Program `ebpf:"sched_switch"`
+	SchedWaking   *ebpf.Program `ebpf:"sched_waking"`
 	SignalDeliver *ebpf.Program `ebpf:"signal_deliver"`
+	Sweep         *ebpf.Program `ebpf:"sweep"`
+	Symbolise     *ebpf.Program `ebpf:"symbolise"`
 	SysEnter      *ebpf.Program `ebpf:"sys_enter"`
 	SysExit       *ebpf.Program `ebpf:"sys_exit"`
 	SysExitCount  *ebpf.Program `ebpf:"sys_exit_count"`
@@ -477,7 +607,10 @@ func (p *syscountPrograms) Close() error {
 		p.ProcessExec,
 		p.ProcessExit,
 		p.SchedSwitch,
+		p.SchedWaking,
 		p.SignalDeliver,
+		p.Sweep,
+		p.Symbolise,
 		p.SysEnter,
 		p.SysExit,
 		p.SysExitCount,

@@ -20,6 +20,7 @@ type Tracer struct {
 	mode     Mode
 	slow     *ringbuf.Reader
 	near     nearRows
+	symbols  symbols
 	interval uint32
 	filter   uint32 // generation in force
 	attached uint32 // number of attachments
@@ -88,6 +89,7 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	if err := errors.Join(spec.Variables["row_group"].Set(uint32(opts.GroupBy)),
 		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1))),
 		spec.Variables["near_shift"].Set(shift),
+		spec.Variables["has_prev_state"].Set(bit(tracepointArguments("sched_switch") >= 4)),
 		spec.Variables["has_rdonly_cast"].Set(bit(hasKernelFunction("bpf_rdonly_cast"))),
 		spec.Variables["counting"].Set(bit(opts.Mode == ModeCount)),
 		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release())))); err != nil {
@@ -127,9 +129,9 @@ func (t *Tracer) markSelf() error {
 // end is missed.
 func (t *Tracer) programs() []*ebpf.Program {
 	if t.mode == ModeCount {
-		return []*ebpf.Program{t.objs.SchedSwitch, t.objs.ProcessExit, t.objs.ProcessExec, t.objs.SignalDeliver, t.objs.SysExitCount}
+		return []*ebpf.Program{t.objs.SchedSwitch, t.objs.SchedWaking, t.objs.ProcessExit, t.objs.ProcessExec, t.objs.SignalDeliver, t.objs.SysExitCount}
 	}
-	return []*ebpf.Program{t.objs.SchedSwitch, t.objs.ProcessExit, t.objs.SignalDeliver, t.objs.SysExit, t.objs.SysEnter}
+	return []*ebpf.Program{t.objs.SchedSwitch, t.objs.SchedWaking, t.objs.ProcessExit, t.objs.SignalDeliver, t.objs.SysExit, t.objs.SysEnter}
 }
 
 // Attach starts the counting. What was open when an earlier attachment ended is
@@ -204,13 +206,15 @@ func (t *Tracer) Close() error {
 func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
 	var thresholds [tableSlots]uint64
 	var traits [tableSlots]Trait
+	var looks [tableSlots]syscountArguments
 	for slot := range allSlots {
 		if sc, ok := syscallOf(slot); ok {
 			s := setting(sc)
 			thresholds[slot], traits[slot] = s.ThresholdNs, s.Traits
+			looks[slot] = syscountArguments{Fd: s.Look.FD, Text: s.Look.Text, Timeout: s.Look.Timeout}
 		}
 	}
-	return errors.Join(t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits))
+	return errors.Join(t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits), t.objs.Looks.Set(looks))
 }
 
 // bit is a bool as the kernel side has it.

@@ -89,7 +89,7 @@ func TestNamesOfABIsAndKinds(t *testing.T) {
 }
 
 func TestASampleOfAnotherSizeIsRefused(t *testing.T) {
-	if call, err := slowCallOf(make([]byte, 8)); err == nil {
+	if call, err := (&Tracer{}).slowCallOf(make([]byte, 8)); err == nil {
 		t.Errorf("8 bytes give %+v", call)
 	}
 }

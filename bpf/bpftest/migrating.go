@@ -1,0 +1,61 @@
+package bpftest
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tally is a known answer: the calls of one syscall, and how many of them fail.
+type Tally struct{ Calls, Errors uint64 }
+
+// Thread is a call that starts a thread with steps of its own, the last of which
+// has to be exit.
+func (p *Program) Thread(steps ...Step) Step {
+	const flags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM
+	return Call(unix.SYS_CLONE, flags, p.Stack()).IfZero(p.Steps(steps...))
+}
+
+// Migrating are threads that make about so many calls each, and move to the next
+// CPU after each hundred; and the known answer, by number of the own ABI.
+func (p *Program) Migrating(t testing.TB, threads, callsEach int) ([]Step, map[int32]Tally) {
+	t.Helper()
+	cpus := p.masks(t)
+	rounds := max(callsEach/(101*len(cpus)), 1)
+	b, missing := p.Words(0), p.Text("/nonexistent/syscountd")
+	var mix []Step
+	for _, mask := range cpus {
+		mix = append(mix,
+			Call(unix.SYS_SCHED_SETAFFINITY, 0, 128, mask),
+			Call(unix.SYS_GETPPID).Times(45), Call(unix.SYS_READ, 3, b, 1).Times(30),
+			Call(unix.SYS_GETSID, 0).Times(15), Call(unix.SYS_GETSID, 1<<31).Times(5),
+			Call(unix.SYS_OPENAT, 0, missing, 0).Times(5))
+	}
+	mix = append(mix, Loop(len(mix), rounds), Call(unix.SYS_EXIT, 0))
+	steps := []Step{Call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0)}
+	for range threads {
+		steps = append(steps, p.Thread(mix...))
+	}
+	n := uint64(threads * rounds * len(cpus))
+	return append(steps, Call(unix.SYS_EXIT, 0)), map[int32]Tally{
+		unix.SYS_CLONE: {uint64(threads), 0}, unix.SYS_SCHED_SETAFFINITY: {n, 0}, unix.SYS_GETPPID: {45 * n, 0},
+		unix.SYS_READ: {30 * n, 0}, unix.SYS_GETSID: {20 * n, 5 * n}, unix.SYS_OPENAT: {5*n + 1, 5 * n},
+	}
+}
+
+// masks are the CPUs that we may run on, each in a mask of its own.
+func (p *Program) masks(t testing.TB) (addresses []uintptr) {
+	t.Helper()
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := range len(allowed) * 64 {
+		if allowed.IsSet(cpu) {
+			mask := make([]uintptr, len(allowed))
+			mask[cpu/64] = 1 << (cpu % 64)
+			addresses = append(addresses, p.Words(mask...))
+		}
+	}
+	return addresses
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a descriptor refers to: kind, path, socket. Read from the kernel's own structures at the end of the call. */
+#ifndef SYSCOUNT_FILE_H
+#define SYSCOUNT_FILE_H
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFREG 0100000
+#define S_IFBLK 0060000
+#define S_IFDIR 0040000
+#define S_IFCHR 0020000
+#define S_IFIFO 0010000
+
+/* include/uapi/linux/magic.h */
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define TRACEFS_MAGIC 0x74726163
+#define DEBUGFS_MAGIC 0x64626720
+#define SECURITYFS_MAGIC 0x73636673
+#define CONFIGFS_MAGIC 0x62656570 /* fs/configfs/mount.c */
+#define BPF_FS_MAGIC 0xcafe4a11
+
+/* Documentation/admin-guide/devices.txt: tty, console, serial and pseudo-terminal majors. */
+static __always_inline bool is_tty(__u32 rdev)
+{
+	__u32 major = rdev >> 20;
+
+	return major == 4 || major == 5 || (major >= 136 && major <= 143) || major == 204;
+}
+
+/* Their regular files may wait for an event (/proc/kmsg, trace_pipe, memory.pressure). */
+static __always_inline bool is_pseudo(unsigned long magic)
+{
+	switch (magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case TRACEFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case CONFIGFS_MAGIC:
+	case BPF_FS_MAGIC:
+		return true;
+	}
+	return false;
+}
+
+static __always_inline __u8 kind_of_inode(struct inode *inode)
+{
+	unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+
+	/* Anonymous inodes have had a file's mode since 6.16: the file system tells. */
+	if (magic == ANON_INODE_FS_MAGIC)
+		return FD_ANON;
+	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	case S_IFREG:
+		return is_pseudo(magic) ? FD_PSEUDO : FD_FILE;
+	case S_IFDIR:
+		return FD_DIR;
+	case S_IFBLK:
+		return FD_BLOCK;
+	case S_IFCHR:
+		return is_tty(BPF_CORE_READ(inode, i_rdev)) ? FD_TTY : FD_CHAR;
+	case S_IFIFO:
+		return FD_PIPE;
+	case S_IFSOCK:
+		return FD_SOCKET;
+	}
+	return FD_ANON;
+}
+
+/* NULL: no such descriptor, or closed by now. */
+static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **slot, *file = NULL;
+
+	fd = (__u32)fd;
+	if (!table || fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	slot = BPF_CORE_READ(table, fd) + fd;
+	if (bpf_probe_read_kernel(&file, sizeof(file), slot))
+		return NULL;
+	return file;
+}
+
+/* Where the walk up a path is. */
+struct walk {
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+};
+
+static __always_inline struct mount *mount_of(struct vfsmount *mnt)
+{
+	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+}
+
+/* From the root of a file system to the directory that it is mounted on. False: it is the root of all. */
+static __always_inline bool cross_mounts(struct walk *w)
+{
+	struct dentry *dentry = w->dentry;
+	struct vfsmount *mnt = w->mnt;
+	struct mount *mount, *parent;
+	bool below_root = true;
+
+	for (int i = 0; i < 4 && dentry == BPF_CORE_READ(mnt, mnt_root); i++) {
+		mount = mount_of(mnt);
+		parent = BPF_CORE_READ(mount, mnt_parent);
+		if (!parent || parent == mount) {
+			below_root = false;
+			break;
+		}
+		dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		mnt = (void *)parent + bpf_core_field_offset(struct mount, mnt);
+	}
+	w->dentry = dentry;
+	w->mnt = mnt;
+	return below_root;
+}
+
+static __always_inline bool is_deleted(struct dentry *dentry)
+{
+	return BPF_CORE_READ(dentry, d_parent) != dentry && !BPF_CORE_READ(dentry, d_hash.pprev);
+}
+
+/*
+ * Appends the path's names from its end upwards, each with its NUL, and returns
+ * their length. The end comes first: it is what tells, when the path is too long.
+ */
+static __noinline __u32 append_path(struct slow_call *call, struct file *file, struct file_report *report)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry), *parent;
+	struct walk w = { .dentry = dentry, .mnt = BPF_CORE_READ(file, f_path.mnt) };
+	__u32 begin = call->names_bytes;
+	__u32 at;
+	long n;
+
+	report->deleted = is_deleted(dentry);
+	report->cut = true;
+	for (int i = 0; i < PATH_DEPTH; i++) {
+		if (!cross_mounts(&w)) {
+			report->cut = false;
+			break;
+		}
+		dentry = w.dentry;
+		at = call->names_bytes;
+		if (at >= NAMES_BYTES)
+			break;
+		n = bpf_probe_read_kernel_str(&call->names[at], NAME_BYTES, BPF_CORE_READ(dentry, d_name.name));
+		if (n <= 0)
+			break;
+		call->names_bytes = at + n;
+		parent = BPF_CORE_READ(dentry, d_parent);
+		if (parent == dentry) { /* a root that is mounted nowhere: pipes, sockets, anonymous inodes */
+			report->cut = false;
+			break;
+		}
+		w.dentry = parent;
+	}
+	return call->names_bytes - begin;
+}
+
+/* include/linux/socket.h */
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+
+static __always_inline void report_unix(struct socket_report *report, struct sock *sk)
+{
+	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
+	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+	struct upid upid = {};
+	struct pid *pid;
+	__u32 length;
+	void *path;
+
+	if (!address && peer) /* a client's end seldom has a name: the server's says more */
+		address = BPF_CORE_READ((struct unix_sock *)peer, addr);
+	if (address) {
+		length = BPF_CORE_READ(address, len) - sizeof(__u16);
+		if (length > sizeof(report->path))
+			length = sizeof(report->path);
+		path = (void *)address + bpf_core_field_offset(struct unix_address, name) + sizeof(__u16);
+		if (!bpf_probe_read_kernel(report->path, length, path))
+			report->path_bytes = length;
+	}
+	pid = BPF_CORE_READ(sk, sk_peer_pid);
+	if (pid && BPF_CORE_READ(pid, level) >= pidns_level && read_upid(pid, pidns_level, &upid))
+		report->peer = upid.nr;
+}
+
+static __noinline void report_socket(struct socket_report *report, struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct sock *sk = BPF_CORE_READ(socket, sk);
+	__u32 address;
+
+	if (!sk)
+		return;
+	report->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	report->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	report->type = BPF_CORE_READ(socket, type);
+	report->protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
+	if (report->family == AF_UNIX)
+		report_unix(report, sk);
+	if (report->family != AF_INET && report->family != AF_INET6)
+		return;
+	report->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	report->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (report->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&report->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&report->remote, sk, __sk_common.skc_v6_daddr);
+		return;
+	}
+	address = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+	__builtin_memcpy(report->local, &address, sizeof(address));
+	address = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	__builtin_memcpy(report->remote, &address, sizeof(address));
+}
+
+static __noinline void report_file(struct slow_call *call, struct file_report *report, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	report->kind = kind_of_inode(inode);
+	report->inode = BPF_CORE_READ(inode, i_ino);
+	report->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	report->path_bytes = append_path(call, file, report);
+	if (report->kind == FD_SOCKET)
+		report_socket(&report->socket, file);
+}
+
+/* A path argument, as the caller's memory has it now. */
+static __always_inline __u16 append_text(struct slow_call *call, __u64 address)
+{
+	__u32 at = call->names_bytes;
+	long n;
+
+	if (at >= NAMES_BYTES)
+		return 0;
+	n = bpf_probe_read_user_str(&call->names[at], TEXT_BYTES, (void *)address);
+	if (n <= 0)
+		return 0;
+	call->names_bytes = at + n;
+	return n;
+}
+
+#endif

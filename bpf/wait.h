@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Waits: where a call's time went while its thread was off the CPU. All of it
+ * happens in sched_switch, so that a call which never leaves the CPU pays
+ * nothing. One look at the clock serves the thread that leaves and the one that
+ * comes.
+ */
+#ifndef SYSCOUNT_WAIT_H
+#define SYSCOUNT_WAIT_H
+
+/* include/linux/sched.h */
+#define TASK_INTERRUPTIBLE 0x1
+#define TASK_UNINTERRUPTIBLE 0x2
+#define TASK_STOPPED 0x4
+#define TASK_TRACED 0x8
+#define TASK_WAKING 0x200
+#define TASK_NOLOAD 0x400
+#define TASK_FROZEN 0x8000
+#define PF_KTHREAD 0x00200000
+
+/* A shorter wait's stack explains nothing, and costs a microsecond. */
+#define LOOK_NS 1000000
+
+static __always_inline __u32 class_of_state(bool preempted, __u32 state)
+{
+	if (preempted || !state)
+		return WAIT_RUNQUEUE;
+	if (state & TASK_FROZEN)
+		return WAIT_FROZEN;
+	if (state & TASK_STOPPED)
+		return WAIT_STOPPED;
+	if (state & TASK_TRACED)
+		return WAIT_TRACED;
+	if (state & TASK_WAKING)
+		return WAIT_SLEEP; /* somebody was faster than we: it slept */
+	/* TASK_IDLE is the uninterruptible sleep of those who do not count as busy. */
+	if (state & TASK_UNINTERRUPTIBLE && !(state & TASK_NOLOAD))
+		return WAIT_IO;
+	return WAIT_SLEEP;
+}
+
+/* CPU quotas of the thread's task group and the groups above it: the time for which they were used up. */
+static __noinline __u64 throttled_ns(struct task_struct *task)
+{
+	struct task_group *group = BPF_CORE_READ(task, sched_task_group);
+	__u64 sum = 0;
+
+	if (!bpf_core_field_exists(group->cfs_bandwidth))
+		return 0;
+	for (int i = 0; i < 6 && group; i++) {
+		sum += BPF_CORE_READ(group, cfs_bandwidth.throttled_time);
+		group = BPF_CORE_READ(group, parent);
+	}
+	return sum;
+}
+
+static __always_inline __u64 run_delay_of(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->sched_info) ? task->sched_info.run_delay : 0;
+}
+
+static __always_inline void name_thread(struct thread_name *name, struct task_struct *task)
+{
+	name->pid = pid_in_our_namespace(BPF_CORE_READ(task, group_leader));
+	name->tid = pid_in_our_namespace(task);
+	bpf_probe_read_kernel_str(name->comm, sizeof(name->comm), task->comm);
+}
+
+/* include/linux/hung_task.h: the low bits of task->blocker say what kind of lock it is. */
+#define BLOCKER_MUTEX 0
+#define BLOCKER_SEMAPHORE 1
+#define BLOCKER_KINDS 3
+
+/* The owners of mutexes and of rw_semaphores have flags in their low bits. */
+static __noinline void name_blocker(struct wait *w, unsigned long blocker)
+{
+	void *lock = (void *)(blocker & ~(unsigned long)BLOCKER_KINDS);
+	unsigned long kind = blocker & BLOCKER_KINDS;
+	unsigned long owner;
+
+	if (kind == BLOCKER_SEMAPHORE)
+		return;
+	if (kind == BLOCKER_MUTEX)
+		owner = BPF_CORE_READ((struct mutex *)lock, owner.counter);
+	else
+		owner = BPF_CORE_READ((struct rw_semaphore *)lock, owner.counter);
+	owner &= ~7UL;
+	if (owner)
+		name_thread(&w->blocker, (struct task_struct *)owner);
+}
+
+/* What of the last wait was spent without a CPU: the scheduler has added it up since. */
+static __always_inline void settle(struct wait *w, struct task_struct *task)
+{
+	__u64 runnable = run_delay_of(task) - w->run_delay;
+	__u32 class = w->class;
+
+	if (!w->last_ns)
+		return;
+	if (runnable > w->last_ns)
+		runnable = w->last_ns;
+	w->last_ns = 0;
+	if (class == WAIT_RUNQUEUE || class >= WAIT_CLASSES)
+		return;
+	w->total_ns[class] -= runnable;
+	w->total_ns[WAIT_RUNQUEUE] += runnable;
+}
+
+static __noinline void begin_waits(struct wait *w, struct task_struct *task, __u64 call, __u64 now)
+{
+	w->call = call;
+	w->first_ns = now;
+	__builtin_memset(w->total_ns, 0, sizeof(w->total_ns));
+	w->last_ns = 0;
+	w->longest_ns = 0;
+	w->voluntary = 0;
+	w->involuntary = 0;
+	w->frames = 0;
+	w->waker.pid = 0;
+	w->waker.tid = 0;
+	w->longest_waker.pid = 0;
+	w->longest_waker.tid = 0;
+	w->blocker.pid = 0;
+	w->blocker.tid = 0;
+	w->longest_waking_stack = -1;
+	w->throttled_ns = throttled_ns(task);
+	w->major_faults = task->maj_flt;
+}
+
+/*
+ * The call that the thread is in, by its start; 0: in none. Mode count does not
+ * see beginnings: there the registers tell, which hold no result yet.
+ */
+static __always_inline __u64 call_of(struct thread *t, struct task_struct *task, __u32 class)
+{
+	if (t->suspended_ret)
+		return t->suspended_start_ns;
+	if (!counting)
+		return is_open(t->start_ns) ? t->start_ns : 0;
+	if (!t->observed || t->generation != generation || class == WAIT_RUNQUEUE || class >= WAIT_STOPPED)
+		return 0;
+	return is_in_call((struct pt_regs *)bpf_task_pt_regs(task)) ? UNTIMED : 0;
+}
+
+/* The thread leaves the CPU. */
+static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
+{
+	__u64 call = call_of(t, task, class);
+	struct wait *w = &t->wait;
+	__u64 now;
+
+	if (!call)
+		return;
+	now = *clock = bpf_ktime_get_ns();
+	if (w->call != call)
+		begin_waits(w, task, call, now);
+	else
+		settle(w, task);
+	if (class == WAIT_RUNQUEUE)
+		w->involuntary++;
+	else
+		w->voluntary++;
+	w->class = class;
+	w->run_delay = run_delay_of(task);
+	w->off_jiffies = bpf_jiffies64();
+	w->off_ns = now;
+	w->waking_stack = -1;
+	w->waker.pid = 0;
+	w->waker.tid = 0;
+	if (bpf_core_field_exists(task->blocker) && task->blocker)
+		name_blocker(w, task->blocker);
+}
+
+/* The wait was the longest until now: who ended it, and where it was spent. */
+static __noinline void look(struct wait *w, struct task_struct *task)
+{
+	long bytes = bpf_get_task_stack(task, w->stack, sizeof(w->stack), 0);
+
+	w->frames = bytes > 0 ? bytes / 8 : 0;
+	w->longest_waker = w->waker;
+	w->longest_waking_stack = w->waking_stack;
+}
+
+/* The thread comes to the CPU. */
+static __always_inline void come(struct wait *w, struct task_struct *task, __u64 *clock)
+{
+	__u64 waited = (*clock ?: bpf_ktime_get_ns()) - w->off_ns;
+	__u32 class = w->class;
+
+	w->off_ns = 0;
+	if ((__s64)waited < 0 || class >= WAIT_CLASSES)
+		return;
+	w->total_ns[class] += waited;
+	w->last_ns = waited;
+	if (waited <= w->longest_ns)
+		return;
+	w->longest_ns = waited;
+	if (waited >= LOOK_NS)
+		look(w, task);
+}
+
+/* Somebody wakes the thread up. Who does so after less than a tick does not matter. */
+static __always_inline void wake(void *ctx, struct task_struct *task)
+{
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct wait *w;
+
+	if (!t || !t->wait.off_ns || t->wait.off_jiffies == bpf_jiffies64())
+		return;
+	w = &t->wait;
+	w->waking_stack = bpf_get_stackid(ctx, &waking_stacks, 0);
+	name_thread(&w->waker, bpf_get_current_task_btf());
+}
+
+/*
+ * The start of a call of which no time was taken, if it left the CPU; and the
+ * next call's waits are its own.
+ */
+static __noinline __u64 first_block(struct cpu *cpu, long ret)
+{
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+
+	if (is_restart(ret))
+		return 0;
+	cpu->running.left = false;
+	if (!t || t->wait.call != UNTIMED)
+		return 0;
+	t->wait.call = 0;
+	return t->wait.first_ns;
+}
+
+#endif

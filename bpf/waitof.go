@@ -1,0 +1,29 @@
+package bpf
+
+// waitOf makes the four times of what the kernel side has measured: the time on
+// a CPU is what is left of the duration.
+func (t *Tracer) waitOf(raw *syscountWait, durationNs uint64) *Wait {
+	total := func(class syscountWaitClass) uint64 { return raw.TotalNs[class] }
+	w := &Wait{
+		RunqueueNs: total(syscountWaitClassWAIT_RUNQUEUE), IONs: total(syscountWaitClassWAIT_IO),
+		StoppedNs: total(syscountWaitClassWAIT_STOPPED), TracedNs: total(syscountWaitClassWAIT_TRACED),
+		FrozenNs:  total(syscountWaitClassWAIT_FROZEN),
+		Voluntary: raw.Voluntary, Involuntary: raw.Involuntary, MajorFaults: uint32(raw.MajorFaults),
+		LongestNs: raw.LongestNs, ThrottledNs: raw.ThrottledNs,
+		Stack: append([]uint64(nil), raw.Stack[:min(int(raw.Frames), len(raw.Stack))]...),
+		Waker: taskOf(raw.LongestWaker), Blocker: taskOf(raw.Blocker),
+	}
+	w.SleepNs = total(syscountWaitClassWAIT_SLEEP) + w.StoppedNs + w.TracedNs + w.FrozenNs
+	w.CPUNs = durationNs - min(durationNs, w.RunqueueNs+w.IONs+w.SleepNs)
+	if w.Waker.PID != 0 && t.isInterrupt(raw.LongestWakingStack) {
+		w.Waker = Task{}
+	}
+	return w
+}
+
+func taskOf(raw syscountThreadName) Task {
+	if raw.Tid == 0 {
+		return Task{}
+	}
+	return Task{PID: raw.Pid, TID: raw.Tid, Comm: cString(raw.Comm[:])}
+}
