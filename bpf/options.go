@@ -36,12 +36,13 @@ type Setting struct {
 	Look        Look
 }
 
-// Look says which arguments of a slow call are worth a look: each is an index
-// from 1 on, 0 is none.
+// Look says what to look at in a slow call. Arguments are indices from 1 on, 0 is
+// none.
 type Look struct {
 	FD      uint8    // a second descriptor
 	Text    [2]uint8 // path names
 	Timeout uint8    // a pointer to struct timespec or timeval
+	Exempt  uint16   // kinds of descriptors on which it is never slow, as bits 1 << FDKind
 }
 
 // Trait is a set of what the kernel side knows of a syscall by its name.

@@ -98,21 +98,28 @@ static __always_inline bool goes_on(long ret, unsigned long flags)
 	return ret == -ERESTARTNOINTR || (ret == -ERESTARTSYS && flags & SA_RESTART);
 }
 
-static __noinline void interrupt(struct cpu *cpu, struct k_sigaction *action)
+/* A handler begins. True: it ends the suspended call, with EINTR. */
+static __noinline bool interrupt(struct cpu *cpu, struct k_sigaction *action, struct ended *ended)
 {
 	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 
 	if (!t)
-		return;
+		return false;
 	/* The first handler decides; later ones run on top of it. */
 	if (t->handlers || goes_on(t->suspended_ret, action->sa.sa_flags)) {
 		enter_handler(&t->handlers);
-		return;
+		return false;
 	}
-	t->suspended_ret = 0;
 	cpu->running.suspended = false;
+	cpu->running.syscall = t->suspended;
 	cpu->counters.interrupted++;
-	account(cpu, t->suspended, t->suspended_start_ns, t->suspended_end_ns - t->suspended_start_ns, -EINTR);
+	ended->start_ns = t->suspended_start_ns;
+	ended->end_ns = t->suspended_end_ns;
+	ended->ret = -EINTR;
+	ended->first_block = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
+	t->suspended_ret = 0;
+	t->wait.call = t->wait.call == UNTIMED ? 0 : t->wait.call;
+	return true;
 }
 
 #endif

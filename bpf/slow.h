@@ -10,7 +10,7 @@ static __always_inline __u64 threshold_of(__u32 slot)
 	return threshold_ns[table_index(slot)];
 }
 
-/* An argument by its number from 1 on, as struct arguments has it. */
+/* An argument by its number from 1 on, as struct look has it. */
 static __always_inline __u64 argument(const struct slow_call *call, __u32 number)
 {
 	barrier_var(number);
@@ -67,16 +67,28 @@ static __always_inline void describe_open_wait(struct slow_call *call, struct ta
 		w->longest_ns = waited;
 }
 
-static __always_inline void describe_files(struct slow_call *call, struct task_struct *task)
+/* The file of the descriptor that the syscall's traits name; NULL: it has none, or it is closed by now. */
+static __always_inline struct file *file_of_call(const struct slow_call *call, struct task_struct *task)
 {
-	__u32 slot = call->syscall;
-	__u32 second = looks[table_index(slot)].fd;
-	struct file *file = NULL;
+	if (call->has_args && has_trait(call->syscall, TRAIT_FD_FIRST))
+		return file_of_fd(task, call->args[0]);
+	if (!call->open && has_trait(call->syscall, TRAIT_FD_RESULT) && call->ret >= 0)
+		return file_of_fd(task, call->ret);
+	return NULL;
+}
 
-	if (call->has_args && has_trait(slot, TRAIT_FD_FIRST))
-		file = file_of_fd(task, call->args[0]);
-	else if (!call->open && has_trait(slot, TRAIT_FD_RESULT) && call->ret >= 0)
-		file = file_of_fd(task, call->ret);
+/* Waiting for an event is no slowness: a long read of a socket, say. */
+static __always_inline bool is_exempt(const struct slow_call *call, struct file *file)
+{
+	__u32 kind = file ? kind_of_inode(BPF_CORE_READ(file, f_inode)) : FD_NONE;
+
+	return looks[table_index(call->syscall)].exempt >> kind & 1;
+}
+
+static __always_inline void describe_files(struct slow_call *call, struct task_struct *task, struct file *file)
+{
+	__u32 second = looks[table_index(call->syscall)].fd;
+
 	if (file)
 		report_file(call, &call->file, file);
 	if (!second || !call->has_args)
@@ -124,7 +136,6 @@ static __always_inline struct slow_call *new_draft(__u32 which)
 	return call;
 }
 
-/* False: the ring is full. */
 static __always_inline bool send(struct slow_call *call)
 {
 	__u64 bytes = __builtin_offsetof(struct slow_call, names) + call->names_bytes;
@@ -134,37 +145,40 @@ static __always_inline bool send(struct slow_call *call)
 	return !bpf_ringbuf_output(&slow_calls, call, bytes, 0);
 }
 
-/* Only for a call that took at least its threshold. False: the ring is full. */
-static __noinline bool hand_over(__u32 slot, struct pt_regs *regs, const struct ended *ended)
+/* Only for a call that took at least its threshold. */
+static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *regs, const struct ended *ended)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct slow_call *call = new_draft(DRAFT_OF_CPU);
+	struct file *file;
 
 	if (!call)
-		return false;
+		return;
 	call->start_ns = ended->start_ns;
 	call->end_ns = ended->end_ns;
 	call->ret = ended->ret;
 	call->syscall = slot;
-	call->first_block = ended->first_block;
+	call->first_block = ended->first_block != 0;
 	call->has_args = !(has_trait(slot, TRAIT_NEW_REGISTERS) && ended->ret == 0);
 	if (call->has_args)
 		read_args(regs, slot, call->args);
+	file = file_of_call(call, task);
+	if (is_exempt(call, file))
+		return;
 	describe_task(call, task);
 	describe_waits(call, task);
-	describe_files(call, task);
+	describe_files(call, task, file);
 	describe_texts(call);
 	describe_program(call, task);
-	return send(call);
+	cpu->counters.slow++;
+	if (!send(call))
+		cpu->counters.ring_full++;
 }
 
 static __always_inline void judge(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
 {
-	if (ended->end_ns - ended->start_ns < threshold_of(slot))
-		return;
-	cpu->counters.slow++;
-	if (!hand_over(slot, regs, ended))
-		cpu->counters.ring_full++;
+	if (ended->end_ns - ended->start_ns >= threshold_of(slot))
+		hand_over(cpu, slot, regs, ended);
 }
 
 /* A call of which no time was taken, but that left the CPU: it began before that. */

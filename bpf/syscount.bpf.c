@@ -42,7 +42,7 @@ volatile bool filter_pids = false;
 volatile bool filter_cgroups = false;
 volatile __u64 threshold_ns[TABLE_SLOTS] = {}; /* lowest that could be slow; ~0: never */
 volatile __u8 traits[TABLE_SLOTS] = {}; /* enum trait */
-volatile struct arguments looks[TABLE_SLOTS] = {}; /* what more to look at in a slow call */
+volatile struct look looks[TABLE_SLOTS] = {}; /* what more to look at in a slow call */
 
 /* Only pointers to these types keep them in BTF, from which bpf2go reads them. */
 const enum fd_kind *unused_fd_kind __attribute__((unused));
@@ -262,14 +262,15 @@ int BPF_PROG(process_exec, struct task_struct *task)
 
 static __always_inline void delivered(struct k_sigaction *action)
 {
+	struct ended ended = {};
 	struct cpu *cpu = this_cpu();
 
 	if (!cpu || !is_observed(cpu) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
 		return; /* no handler: an interrupted call goes on, or the thread dies */
 	if (counting)
 		note_handler();
-	if (cpu->running.suspended)
-		interrupt(cpu, action);
+	if (cpu->running.suspended && interrupt(cpu, action, &ended))
+		finish(cpu, (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), &ended);
 }
 
 /* A handler decides whether the call that its signal interrupted goes on. */
@@ -381,6 +382,7 @@ int sweep(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct slow_call *call;
 	struct pt_regs *regs;
+	struct file *file;
 	struct thread *t;
 	__u64 start_ns;
 	__u32 slot;
@@ -407,10 +409,13 @@ int sweep(struct bpf_iter__task *ctx)
 	call->first_block = t->wait.call == UNTIMED;
 	call->has_args = true;
 	read_args(regs, slot, call->args);
+	file = file_of_call(call, task);
+	if (is_exempt(call, file))
+		return 0;
 	describe_task(call, task);
 	describe_waits(call, task);
 	describe_open_wait(call, task);
-	describe_files(call, task);
+	describe_files(call, task, file);
 	describe_program(call, task);
 	if (!send(call))
 		sweep_ring_full++;

@@ -54,11 +54,12 @@ enum trait {
 	TRAIT_FORK = 64, /* ends twice: in the parent, and in the child, where it did not begin */
 };
 
-/* Which arguments say more about a slow call; each is its index plus one, 0: none. */
-struct arguments {
+/* What to look at in a slow call; each argument is its index plus one, 0: none. */
+struct look {
 	__u8 fd; /* a second descriptor */
 	__u8 text[2]; /* path names */
 	__u8 timeout; /* a struct timespec or timeval */
+	__u16 exempt; /* kinds of descriptors on which the call is never slow, as bits 1 << enum fd_kind */
 };
 
 /*
@@ -166,7 +167,7 @@ struct counters {
 	__u64 storage_failed; /* no memory for a thread's record: its call is not seen */
 	__u64 rows_overflowed; /* calls that went to the row of the rest: no room for one of their own */
 	__u64 rows_failed; /* calls that found no row at all: no memory */
-	__u64 slow; /* calls at or over their threshold */
+	__u64 slow; /* calls at or over their threshold, but for those on exempt kinds of descriptors */
 	__u64 ring_full; /* of these, not handed over */
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
 	__u64 process_names_failed; /* a process whose name could not be kept */

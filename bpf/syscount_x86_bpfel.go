@@ -13,13 +13,6 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type syscountArguments struct {
-	_       structs.HostLayout
-	Fd      uint8
-	Text    [2]uint8
-	Timeout uint8
-}
-
 type syscountCgroupName struct {
 	_    structs.HostLayout
 	Name [256]uint8
@@ -110,6 +103,14 @@ type syscountHistogram uint32
 const (
 	syscountHistogramHISTOGRAM_SLOTS syscountHistogram = 140
 )
+
+type syscountLook struct {
+	_       structs.HostLayout
+	Fd      uint8
+	Text    [2]uint8
+	Timeout uint8
+	Exempt  uint16
+}
 
 type syscountNearRow struct {
 	_     structs.HostLayout

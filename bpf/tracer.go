@@ -206,12 +206,12 @@ func (t *Tracer) Close() error {
 func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
 	var thresholds [tableSlots]uint64
 	var traits [tableSlots]Trait
-	var looks [tableSlots]syscountArguments
+	var looks [tableSlots]syscountLook
 	for slot := range allSlots {
 		if sc, ok := syscallOf(slot); ok {
 			s := setting(sc)
 			thresholds[slot], traits[slot] = s.ThresholdNs, s.Traits
-			looks[slot] = syscountArguments{Fd: s.Look.FD, Text: s.Look.Text, Timeout: s.Look.Timeout}
+			looks[slot] = syscountLook{Fd: s.Look.FD, Text: s.Look.Text, Timeout: s.Look.Timeout, Exempt: s.Look.Exempt}
 		}
 	}
 	return errors.Join(t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits), t.objs.Looks.Set(looks))
