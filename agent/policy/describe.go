@@ -24,11 +24,19 @@ func (p *Policy) Describe() string {
 		}
 	}
 	fmt.Fprintf(&b, "  %s\n", p.Slow.describe())
+	fmt.Fprintf(&b, "  %s\n", p.Stuck.describe())
 	fmt.Fprintf(&b, "At most %d slow records a second, or %d at once; what is held back is counted and reported.\n",
 		p.Limits.RecordsPerSecond, p.Limits.Burst)
 	fmt.Fprintf(&b, "Up to %d groups are told apart; calls of any further ones are counted together.\n", p.Limits.Groups)
 	fmt.Fprintf(&b, "Records: %s\n", p.Output.describe())
 	return b.String()
+}
+
+func (s Stuck) describe() string {
+	if s.After == Never {
+		return "Calls that do not return are not looked for."
+	}
+	return fmt.Sprintf("A slow call that has not returned after %s is reported as stuck; we look each %s.", FormatDuration(s.After), FormatDuration(s.Sweep))
 }
 
 func (p *Policy) source() string {
@@ -50,9 +58,9 @@ func (p *Policy) counting() string {
 func (p *Policy) collecting() string {
 	switch {
 	case p.Collect.Mode == "count":
-		return "every call is counted and none is timed, so that no slow call is found"
+		return "every call is counted and none is timed; one that leaves the CPU is slow from that moment on"
 	case p.Collect.Sample > 1:
-		return fmt.Sprintf("every call is counted and one in %d is timed, so that one in %d slow calls is found", p.Collect.Sample, p.Collect.Sample)
+		return fmt.Sprintf("every call is counted and one in %d is timed; one that is not is slow from the moment when it leaves the CPU", p.Collect.Sample)
 	}
 	return "every call is counted and timed"
 }

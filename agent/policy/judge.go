@@ -114,6 +114,41 @@ func (p *Policy) Floor(sc bpf.Syscall) time.Duration {
 	return p.judge.docket(name).floor
 }
 
+// Exempt are the kinds of descriptors on which no call of this syscall can be slow,
+// as bits 1 << bpf.FDKind: the kernel side need not hand it over.
+func (p *Policy) Exempt(sc bpf.Syscall) (kinds uint16) {
+	name := syscalls.Name(sc)
+	if _, ok := p.judge.overrides[name]; ok {
+		return 0
+	}
+	docket := p.judge.docket(name)
+	for kind := bpf.FDKind(0); kind.String() != "" || kind == 0; kind++ {
+		if p.floorOn(docket, docket.kind(kind.String())) == Never {
+			kinds |= 1 << kind
+		}
+	}
+	return kinds
+}
+
+// floorOn is floor for calls on one kind of descriptor.
+func (p *Policy) floorOn(d *docket, kind string) time.Duration {
+	lowest, waits := Never, d.waits(kind)
+	for _, i := range d.rules {
+		m := &p.judge.rules[i]
+		if m.allCalls && waits || m.fds != nil && !m.fds[fdWord(kind)] {
+			continue
+		}
+		lowest = min(lowest, p.Rules[i].Threshold)
+		if len(m.units) == 0 && len(m.comms) == 0 {
+			return lowest
+		}
+	}
+	if waits {
+		return lowest
+	}
+	return min(lowest, p.Slow.Threshold)
+}
+
 // WithThreshold gives a copy of the policy in which a threshold for these syscalls
 // (names or @groups) comes before all rules, whatever the unit, the command or
 // the fd; verdicts name it "override". A later one for the same call wins. Names that

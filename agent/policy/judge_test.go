@@ -380,3 +380,31 @@ func BenchmarkDefault(b *testing.B) {
 		Default()
 	}
 }
+
+// A kind is exempt exactly when no call on it is slow, whoever makes it.
+func TestExemptKindsAreNeverSlow(t *testing.T) {
+	random := rand.New(rand.NewPCG(21, 22))
+	known, _ := syscalls.Expand([]string{"@known"})
+	for range 300 {
+		p := randomPolicy(random)
+		for _, name := range append(known[:20:20], "read", "futex", "openat", "close", "getppid", "flock") {
+			numbers := syscalls.Numbers(name, []bpf.ABI{bpf.ABIx8664, bpf.ABIi386})
+			if len(numbers) == 0 {
+				continue
+			}
+			exempt := p.Exempt(numbers[0])
+			for kind := bpf.FDKind(0); kind <= 9; kind++ {
+				slow := false
+				for _, unit := range []string{"", "b.service", "x\\x2dy", "a1.service", "ab.scope"} {
+					for _, comm := range []string{"kworker/1", "a\nb", "\"", "日本語", "z"} {
+						_, is := p.Judge(Call{Syscall: name, Unit: unit, Comm: comm, FDKind: kind.String(), Duration: MaxThreshold})
+						slow = slow || is
+					}
+				}
+				if slow && exempt>>kind&1 == 1 {
+					t.Fatalf("%s on %q is exempt, but may be slow:\n%s", name, kind, p.TOML())
+				}
+			}
+		}
+	}
+}

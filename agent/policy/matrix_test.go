@@ -29,6 +29,8 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"rule.fd":                   {"strings", `["file"]`},
 	"rule.threshold":            {"string", `"5s"`},
 	"rule.severity":             {"string", `"info"`},
+	"stuck.after":               {"string", `"5s"`},
+	"stuck.sweep":               {"string", `"5s"`},
 	"limits.records_per_second": {"integer", `7`},
 	"limits.burst":              {"integer", `7`},
 	"limits.groups":             {"integer", `700`},
@@ -95,7 +97,7 @@ func TestEveryKeyRefusesEveryWrongValue(t *testing.T) {
 
 // The table above has every key that the parser knows.
 func TestTheMatrixHasEveryKey(t *testing.T) {
-	for _, section := range []string{"collect", "filter", "slow", "limits", "output", "rule"} {
+	for _, section := range []string{"collect", "filter", "slow", "stuck", "limits", "output", "rule"} {
 		header := "[" + section + "]\n"
 		if section == "rule" {
 			header = "[[rule]]\nname = \"a\"\nthreshold = \"1s\"\n"
@@ -130,6 +132,8 @@ func TestBoundsAreInclusive(t *testing.T) {
 		duration("collect.interval", MinInterval, MaxInterval),
 		duration("slow.threshold", MinThreshold, MaxThreshold),
 		duration("rule.threshold", MinThreshold, MaxThreshold),
+		duration("stuck.after", MinAfter, MaxThreshold),
+		duration("stuck.sweep", MinSweep, MaxSweep),
 		{"filter.pids", []string{"[1]", fmt.Sprintf("[%d]", MaxPID)}, []string{"[0]", fmt.Sprintf("[%d]", MaxPID+1)}},
 		{"rule.name", []string{`"a"`, `"` + strings.Repeat("z", 64) + `"`}, []string{`""`, `"` + strings.Repeat("z", 65) + `"`}},
 	} {

@@ -21,6 +21,7 @@ func Parse(file string, text []byte) (*Policy, error) {
 	root.filter(&p.Filter)
 	root.slow(&p.Slow)
 	root.rules(&p.Rules)
+	root.stuck(&p.Stuck)
 	root.limits(&p.Limits)
 	root.output(&p.Output)
 	root.finish()
@@ -65,6 +66,13 @@ func (s *section) filter(f *Filter) {
 func (s *section) slow(o *Slow) {
 	t := s.table("slow")
 	t.duration("threshold", &o.Threshold, MinThreshold, MaxThreshold, true)
+	t.finish()
+}
+
+func (s *section) stuck(o *Stuck) {
+	t := s.table("stuck")
+	t.duration("after", &o.After, MinAfter, MaxThreshold, true)
+	t.duration("sweep", &o.Sweep, MinSweep, MaxSweep, false)
 	t.finish()
 }
 

@@ -31,7 +31,7 @@ func parseError(t testing.TB, text string) *Error {
 }
 
 func TestAnEmptyFileIsTheDefault(t *testing.T) {
-	for _, text := range []string{"", "\n", "# nothing\n", "\ufeff", "[collect]\n[filter]\n[slow]\n[limits]\n[output]\n"} {
+	for _, text := range []string{"", "\n", "# nothing\n", "\ufeff", "[collect]\n[filter]\n[slow]\n[stuck]\n[limits]\n[output]\n"} {
 		p := mustParse(t, text)
 		if !reflect.DeepEqual(p.Files, []string{"p.toml"}) {
 			t.Errorf("%q: files are %v", text, p.Files)
@@ -58,6 +58,9 @@ cgroups = ["/", "/system.slice/x.service"]
 syscalls = ["@sync", "read"]
 [slow]
 threshold = "never"
+[stuck]
+after = "never"
+sweep = "2s"
 [limits]
 records_per_second = 300
 burst = 5000
@@ -80,6 +83,9 @@ cmdline = false
 	}
 	if p.Slow.Threshold != Never {
 		t.Errorf("threshold is %v", p.Slow.Threshold)
+	}
+	if want := (Stuck{Never, 2 * time.Second}); p.Stuck != want {
+		t.Errorf("stuck is %+v", p.Stuck)
 	}
 	if want := (Limits{300, 5000, 64}); p.Limits != want {
 		t.Errorf("limits are %+v", p.Limits)
@@ -150,11 +156,11 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		// unknown keys
 		{"[collect]\nintervall = \"5s\"", `p.toml:2: collect.intervall: unknown key; did you mean interval? allowed are mode, sample, interval, group_by, top`},
 		{"[slow]\nxyz = 1", `p.toml:2: slow.xyz: unknown key; allowed are threshold`},
-		{"[[rules]]\nname = \"x\"", `p.toml:1: rules: unknown table; did you mean rule? allowed are collect, filter, slow, rule, limits, output`},
-		{"\n[stuck]\nafter = \"1s\"", `p.toml:2: stuck: unknown table; allowed are collect, filter, slow, rule, limits, output`},
-		{"top = 3", `p.toml:1: top: unknown key; allowed are collect, filter, slow, rule, limits, output`},
-		{"\"a\\nb\\u001b[31m\" = 3", `p.toml:1: "a\nb\x1b[31m": unknown key; allowed are collect, filter, slow, rule, limits, output`},
-		{"\"\" = 3", `p.toml:1: "": unknown key; allowed are collect, filter, slow, rule, limits, output`},
+		{"[[rules]]\nname = \"x\"", `p.toml:1: rules: unknown table; did you mean rule? allowed are collect, filter, slow, rule, stuck, limits, output`},
+		{"\n[stick]\nafter = \"1s\"", `p.toml:2: stick: unknown table; did you mean stuck? allowed are collect, filter, slow, rule, stuck, limits, output`},
+		{"top = 3", `p.toml:1: top: unknown key; allowed are collect, filter, slow, rule, stuck, limits, output`},
+		{"\"a\\nb\\u001b[31m\" = 3", `p.toml:1: "a\nb\x1b[31m": unknown key; allowed are collect, filter, slow, rule, stuck, limits, output`},
+		{"\"\" = 3", `p.toml:1: "": unknown key; allowed are collect, filter, slow, rule, stuck, limits, output`},
 		// shapes
 		{"collect = 3", `p.toml:1: collect = 3: must be a table: [collect]`},
 		{"[[collect]]", `p.toml:1: collect = an array: must be a table: [collect]`},

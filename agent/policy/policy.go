@@ -22,6 +22,9 @@ const (
 	MaxTop       = 1000
 	MinThreshold = time.Microsecond // shorter than the cheapest calls with us attached
 	MaxThreshold = 24 * time.Hour   // what is longer means "never"
+	MinAfter     = time.Second
+	MinSweep     = 100 * time.Millisecond
+	MaxSweep     = time.Minute
 	MinRate      = 1
 	MaxRate      = 300 // 30 s of it stay below the 10,000 at which journald drops
 	MinBurst     = 1
@@ -43,6 +46,7 @@ type Policy struct {
 	Collect Collect
 	Filter  Filter
 	Slow    Slow
+	Stuck   Stuck
 	Rules   []Rule // in order: the first that matches decides
 	Limits  Limits
 	Output  Output
@@ -71,6 +75,12 @@ type Filter struct {
 // Slow is about the calls that no rule decides.
 type Slow struct {
 	Threshold time.Duration // or Never
+}
+
+// Stuck is about calls that have not returned.
+type Stuck struct {
+	After time.Duration // age from which on one is reported, if it is slow by then; Never: none is
+	Sweep time.Duration // how often we look
 }
 
 // Rule decides about the calls that it matches. An empty list matches any.
@@ -110,6 +120,7 @@ func defaults() *Policy {
 	return &Policy{
 		Collect: Collect{Mode: "account", Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20},
 		Slow:    Slow{Threshold: time.Second},
+		Stuck:   Stuck{After: 10 * time.Second, Sweep: time.Second},
 		Rules:   defaultRules(),
 		Limits:  Limits{RecordsPerSecond: 50, Burst: 200, Groups: 8192},
 		Output:  Output{Journal: "auto", CommandLine: true},

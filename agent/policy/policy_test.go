@@ -45,7 +45,7 @@ func TestTheReferenceFileHasEveryKey(t *testing.T) {
 	for _, key := range meta.Keys() {
 		have[key.String()] = true
 	}
-	for _, section := range []string{"collect", "filter", "slow", "limits", "output"} {
+	for _, section := range []string{"collect", "filter", "slow", "stuck", "limits", "output"} {
 		for _, key := range allowedKeys(t, "["+section+"]\n") {
 			if !have[section+"."+key] {
 				t.Errorf("configs/syscountd.toml lacks %s.%s", section, key)
@@ -125,6 +125,7 @@ func randomPolicy(random *rand.Rand) *Policy {
 			Syscalls: pick(names, random.IntN(4)),
 		},
 		Slow:   Slow{duration(MinThreshold, MaxThreshold)},
+		Stuck:  Stuck{duration(MinAfter, MaxThreshold), duration(MinSweep, MaxSweep)},
 		Limits: Limits{between(MinRate, MaxRate), between(MinBurst, MaxBurst), between(MinGroups, MaxGroups)},
 		Output: Output{word("auto", "on", "off"), random.IntN(2) == 0},
 		Files:  []string{"p.toml"},

@@ -31,6 +31,9 @@ func (p *Policy) TOML() string {
 	for i := range p.Rules {
 		w.rule(&p.Rules[i])
 	}
+	w.table("[stuck]")
+	w.text("after", FormatDuration(p.Stuck.After))
+	w.text("sweep", FormatDuration(p.Stuck.Sweep))
 	w.table("[limits]")
 	w.number("records_per_second", p.Limits.RecordsPerSecond)
 	w.number("burst", p.Limits.Burst)
