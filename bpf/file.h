@@ -130,15 +130,20 @@ static __always_inline bool is_deleted(struct dentry *dentry)
 /*
  * Appends the path's names from its end upwards, each with its NUL, and returns
  * their length. The end comes first: it is what tells, when the path is too long.
+ * A global function, as are others here, so that the verifier looks at it once
+ * and not from each caller: hence the file as a number, and the checks for NULL.
  */
-static __noinline __u32 append_path(struct slow_call *call, struct file *file, struct file_report *report)
+__noinline int append_path(struct slow_call *call, __u64 of, struct file_report *report)
 {
+	struct file *file = (struct file *)of;
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry), *parent;
 	struct walk w = { .dentry = dentry, .mnt = BPF_CORE_READ(file, f_path.mnt) };
-	__u32 begin = call->names_bytes;
-	__u32 at;
+	__u32 begin, at;
 	long n;
 
+	if (!call || !report)
+		return 0;
+	begin = call->names_bytes;
 	report->deleted = is_deleted(dentry);
 	report->cut = true;
 	for (int i = 0; i < PATH_DEPTH; i++) {
@@ -193,14 +198,15 @@ static __always_inline void report_unix(struct socket_report *report, struct soc
 		report->peer = upid.nr;
 }
 
-static __noinline void report_socket(struct socket_report *report, struct file *file)
+__noinline int report_socket(struct socket_report *report, __u64 of)
 {
+	struct file *file = (struct file *)of;
 	struct socket *socket = BPF_CORE_READ(file, private_data);
 	struct sock *sk = BPF_CORE_READ(socket, sk);
 	__u32 address;
 
-	if (!sk)
-		return;
+	if (!sk || !report)
+		return 0;
 	report->family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	report->state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	report->type = BPF_CORE_READ(socket, type);
@@ -208,38 +214,46 @@ static __noinline void report_socket(struct socket_report *report, struct file *
 	if (report->family == AF_UNIX)
 		report_unix(report, sk);
 	if (report->family != AF_INET && report->family != AF_INET6)
-		return;
+		return 0;
 	report->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	report->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	if (report->family == AF_INET6) {
 		BPF_CORE_READ_INTO(&report->local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&report->remote, sk, __sk_common.skc_v6_daddr);
-		return;
+		return 0;
 	}
 	address = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
 	__builtin_memcpy(report->local, &address, sizeof(address));
 	address = BPF_CORE_READ(sk, __sk_common.skc_daddr);
 	__builtin_memcpy(report->remote, &address, sizeof(address));
+	return 0;
 }
 
-static __noinline void report_file(struct slow_call *call, struct file_report *report, struct file *file)
+__noinline int report_file(struct slow_call *call, struct file_report *report, __u64 of)
 {
+	struct file *file = (struct file *)of;
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 
+	if (!call || !report)
+		return 0;
 	report->kind = kind_of_inode(inode);
 	report->inode = BPF_CORE_READ(inode, i_ino);
 	report->device = BPF_CORE_READ(inode, i_sb, s_dev);
-	report->path_bytes = append_path(call, file, report);
+	report->path_bytes = append_path(call, of, report);
 	if (report->kind == FD_SOCKET)
-		report_socket(&report->socket, file);
+		report_socket(&report->socket, of);
+	return 0;
 }
 
 /* A path argument, as the caller's memory has it now. */
-static __always_inline __u16 append_text(struct slow_call *call, __u64 address)
+__noinline int append_text(struct slow_call *call, __u64 address)
 {
-	__u32 at = call->names_bytes;
+	__u32 at;
 	long n;
 
+	if (!call)
+		return 0;
+	at = call->names_bytes;
 	if (at >= NAMES_BYTES)
 		return 0;
 	n = bpf_probe_read_user_str(&call->names[at], TEXT_BYTES, (void *)address);

@@ -128,10 +128,18 @@ static __always_inline bool is_error(long ret)
 	return ret < 0 && ret >= -4095;
 }
 
-static __always_inline void add_time(struct row *row, __u64 ns)
+static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
 {
 	struct extremes *e = &row->extremes[interval & 1];
-	__u32 slot = slot_of_ns(ns);
+	__u32 slot;
+
+	/*
+	 * By way of memory, so that the verifier forgets on which of 64 ways the
+	 * slot was found, and does not go on from each: it is bounded again below.
+	 */
+	cpu->histogram_slot = slot_of_ns(ns);
+	barrier();
+	slot = cpu->histogram_slot;
 
 	row->timed++;
 	row->total_ns += ns;
@@ -144,8 +152,7 @@ static __always_inline void add_time(struct row *row, __u64 ns)
 	} else if (ns > e->max_ns) {
 		e->max_ns = ns;
 	}
-	if (slot < HISTOGRAM_SLOTS)
-		row->histogram[slot]++;
+	row->histogram[bounded_slot(slot)]++;
 }
 
 /* Adds a call to its row; its time too, unless it was not taken. */
@@ -160,7 +167,7 @@ static __always_inline void account(struct cpu *cpu, __u32 slot, __u64 start_ns,
 	row->count++;
 	row->errors += is_error(ret);
 	if (start_ns != UNTIMED)
-		add_time(row, ns);
+		add_time(cpu, row, ns);
 }
 
 #endif

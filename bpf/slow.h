@@ -90,12 +90,12 @@ static __always_inline void describe_files(struct slow_call *call, struct task_s
 	__u32 second = looks[table_index(call->syscall)].fd;
 
 	if (file)
-		report_file(call, &call->file, file);
+		report_file(call, &call->file, (__u64)file);
 	if (!second || !call->has_args)
 		return;
 	file = file_of_fd(task, argument(call, second));
 	if (file)
-		report_file(call, &call->to, file);
+		report_file(call, &call->to, (__u64)file);
 }
 
 /* What the caller's own memory says; of another task's there is no reading here. */
@@ -124,7 +124,7 @@ static __always_inline void describe_program(struct slow_call *call, struct task
 	struct file_report unused = {};
 
 	if (program)
-		call->executable_bytes = append_path(call, program, &unused);
+		call->executable_bytes = append_path(call, (__u64)program, &unused);
 }
 
 static __always_inline struct slow_call *new_draft(__u32 which)
@@ -145,12 +145,32 @@ static __always_inline bool send(struct slow_call *call)
 	return !bpf_ringbuf_output(&slow_calls, call, bytes, 0);
 }
 
+enum sent { SENT, SENT_NOT, RING_FULL };
+
+/* Adds all that is known of the running thread's call to a draft, and sends it. Global: see append_path(). */
+__noinline int complete(struct slow_call *call)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *file;
+
+	if (!call)
+		return SENT_NOT;
+	file = file_of_call(call, task);
+	if (is_exempt(call, file))
+		return SENT_NOT;
+	describe_task(call, task);
+	describe_waits(call, task);
+	describe_files(call, task, file);
+	describe_texts(call);
+	describe_program(call, task);
+	return send(call) ? SENT : RING_FULL;
+}
+
 /* Only for a call that took at least its threshold. */
 static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *regs, const struct ended *ended)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct slow_call *call = new_draft(DRAFT_OF_CPU);
-	struct file *file;
+	int sent;
 
 	if (!call)
 		return;
@@ -162,17 +182,9 @@ static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *re
 	call->has_args = !(has_trait(slot, TRAIT_NEW_REGISTERS) && ended->ret == 0);
 	if (call->has_args)
 		read_args(regs, slot, call->args);
-	file = file_of_call(call, task);
-	if (is_exempt(call, file))
-		return;
-	describe_task(call, task);
-	describe_waits(call, task);
-	describe_files(call, task, file);
-	describe_texts(call);
-	describe_program(call, task);
-	cpu->counters.slow++;
-	if (!send(call))
-		cpu->counters.ring_full++;
+	sent = complete(call);
+	cpu->counters.slow += sent != SENT_NOT;
+	cpu->counters.ring_full += sent == RING_FULL;
 }
 
 static __always_inline void judge(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)

@@ -196,6 +196,7 @@ struct running {
 struct cpu {
 	struct running running;
 	struct counters counters;
+	__u64 histogram_slot; /* of the last duration */
 };
 
 /* Why a thread was off the CPU. */

@@ -57,9 +57,10 @@ type syscountCounters struct {
 }
 
 type syscountCpu struct {
-	_        structs.HostLayout
-	Running  syscountRunning
-	Counters syscountCounters
+	_             structs.HostLayout
+	Running       syscountRunning
+	Counters      syscountCounters
+	HistogramSlot uint64
 }
 
 type syscountFdKind uint32
