@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
@@ -26,48 +24,15 @@ func loadCalls(t *testing.T) int {
 	return n
 }
 
-// migrating are threads that make about so many calls each, and move to the next
-// CPU after each hundred; and the known answer.
+// migrating is Program.Migrating, with the answer as the tests of traps have it.
 func migrating(t *testing.T, p *bpftest.Program, threads, callsEach int) ([]bpftest.Step, calls) {
 	t.Helper()
-	cpus := masks(t, p)
-	rounds := max(callsEach/(101*len(cpus)), 1)
-	b, missing := p.Words(0), p.Text("/nonexistent/syscountd")
-	var mix []bpftest.Step
-	for _, mask := range cpus {
-		mix = append(mix,
-			call(unix.SYS_SCHED_SETAFFINITY, 0, 128, mask),
-			call(unix.SYS_GETPPID).Times(45), call(unix.SYS_READ, 3, b, 1).Times(30),
-			call(unix.SYS_GETSID, 0).Times(15), call(unix.SYS_GETSID, 1<<31).Times(5),
-			call(unix.SYS_OPENAT, 0, missing, 0).Times(5))
+	steps, answer := p.Migrating(t, threads, callsEach)
+	want := calls{}
+	for nr, n := range answer {
+		want[own(nr)] = tally{n.Calls, n.Errors}
 	}
-	mix = append(mix, bpftest.Loop(len(mix), rounds), call(unix.SYS_EXIT, 0))
-	steps := []bpftest.Step{call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0)}
-	for range threads {
-		steps = append(steps, thread(p, mix...))
-	}
-	n := uint64(threads * rounds * len(cpus))
-	return append(steps, call(unix.SYS_EXIT, 0)), calls{
-		own(unix.SYS_CLONE): {uint64(threads), 0}, own(unix.SYS_SCHED_SETAFFINITY): {n, 0}, own(unix.SYS_GETPPID): {45 * n, 0},
-		own(unix.SYS_READ): {30 * n, 0}, own(unix.SYS_GETSID): {20 * n, 5 * n}, own(unix.SYS_OPENAT): {5*n + 1, 5 * n},
-	}
-}
-
-// masks are the CPUs that we may run on, each in a mask of its own.
-func masks(t *testing.T, p *bpftest.Program) (addresses []uintptr) {
-	t.Helper()
-	var allowed unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
-		t.Fatal(err)
-	}
-	for cpu := range len(allowed) * 64 {
-		if allowed.IsSet(cpu) {
-			mask := make([]uintptr, len(allowed))
-			mask[cpu/64] = 1 << (cpu % 64)
-			addresses = append(addresses, p.Words(mask...))
-		}
-	}
-	return addresses
+	return steps, want
 }
 
 // No call is lost or counted twice, whatever the mode and the groups, while

@@ -64,8 +64,12 @@ static __always_inline bool is_marked(struct task_struct *task, struct task_stru
 	return t && t->generation == generation && t->observed;
 }
 
-/* Comes with each new row, so that the name of the program it became after execve wins. */
-static __always_inline void keep_process_name(struct counters *c, const struct row_key *row)
+/*
+ * Comes with each new row, so that the name of the program it became after execve
+ * wins. False: there is no room. Then there must be no row either: without a
+ * name nobody would learn that the process has ended, and free it.
+ */
+static __noinline bool keep_process_name(struct counters *c, const struct row_key *row)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_key key = { .start_ns = row->group, .pid = row->pid };
@@ -73,12 +77,14 @@ static __always_inline void keep_process_name(struct counters *c, const struct r
 	struct process_name name = {};
 
 	if (row_group != GROUP_BY_PROCESS && row_group != GROUP_BY_COMM)
-		return;
+		return true;
 	name.cgroup = BPF_CORE_READ(named, cgroups, dfl_cgrp, kn, id);
 	name.uid = BPF_CORE_READ(named, cred, uid.val);
 	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), named->comm);
-	if (bpf_map_update_elem(&process_names, &key, &name, BPF_ANY))
-		c->process_names_failed++;
+	if (!bpf_map_update_elem(&process_names, &key, &name, BPF_ANY))
+		return true;
+	c->process_names_failed++;
+	return false;
 }
 
 /* The last thread has ended: the process makes no call any more. */

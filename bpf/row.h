@@ -25,18 +25,6 @@ static __noinline struct row *rest_row(struct row_key *key)
 	return row ?: new_row(&rest, key);
 }
 
-static __noinline struct row *first_row(struct cpu *cpu, struct row_key *key)
-{
-	struct row *row = new_row(&rows, key);
-
-	if (row) {
-		keep_process_name(&cpu->counters, key);
-		return row;
-	}
-	cpu->counters.rows_overflowed++;
-	return rest_row(key);
-}
-
 /*
  * A row is near if its place is one of the few that follow from its key. Only
  * the CPU itself takes places in its part, so that no atomic instruction is
@@ -63,7 +51,7 @@ static __always_inline bool owns(const struct row_key *key, const struct near_ro
 }
 
 /* User space has emptied a free place already; the kernel's own writes are what this CPU is sure to see. */
-static __noinline struct row *take_place(struct cpu *cpu, struct row_key *key)
+static __noinline struct row *take_place(struct row_key *key)
 {
 	struct near_row *near;
 
@@ -74,24 +62,38 @@ static __noinline struct row *take_place(struct cpu *cpu, struct row_key *key)
 		__builtin_memset(&near->row, 0, sizeof(near->row));
 		near->group = key->group;
 		near->owner = owner_of(key);
-		keep_process_name(&cpu->counters, key);
 		return &near->row;
 	}
 	return NULL;
 }
 
-/* Not near: further away, or new. */
+/* A group's first call of a syscall on this CPU. */
+static __noinline struct row *first_row(struct cpu *cpu, struct row_key *key)
+{
+	struct row *row;
+
+	if (!keep_process_name(&cpu->counters, key))
+		return NULL;
+	row = take_place(key);
+	return row ?: new_row(&rows, key);
+}
+
+/* Not near: further away, or new, or without a place anywhere. */
 static __noinline struct row *far_row(struct cpu *cpu, struct row_key *key)
 {
 	struct row *row;
 
-	row = row_group == GROUP_BY_NONE ? bpf_map_lookup_elem(&rest, key) : bpf_map_lookup_elem(&rows, key);
+	if (row_group == GROUP_BY_NONE) {
+		row = bpf_map_lookup_elem(&rest, key);
+		row = row ?: take_place(key);
+		return row ?: rest_row(key);
+	}
+	row = bpf_map_lookup_elem(&rows, key);
+	row = row ?: first_row(cpu, key);
 	if (row)
 		return row;
-	row = take_place(cpu, key);
-	if (row)
-		return row;
-	return row_group == GROUP_BY_NONE ? rest_row(key) : first_row(cpu, key);
+	cpu->counters.rows_overflowed++;
+	return rest_row(key);
 }
 
 /* Multiplicative hash of the 16 bytes; the name itself is kept beside the rows. */

@@ -137,13 +137,13 @@ func (t *Tracer) programs() []*ebpf.Program {
 // Attach starts the counting. What was open when an earlier attachment ended is
 // forgotten.
 func (t *Tracer) Attach() error {
-	if err := t.forgetRunning(); err != nil {
+	if err := errors.Join(t.Detach(), t.forgetRunning()); err != nil {
 		return err
 	}
 	for _, prog := range t.programs() {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 		if err != nil {
-			return errors.Join(explainLoad("attach "+prog.String(), err), t.detach())
+			return errors.Join(explainLoad("attach "+prog.String(), err), t.Detach())
 		}
 		t.links = append(t.links, l)
 	}
@@ -171,21 +171,29 @@ func (t *Tracer) forgetRunning() error {
 
 // Detach ends the counting; the rows stay readable. The beginning of calls is
 // detached first.
-func (t *Tracer) Detach() error { return t.detach() }
+func (t *Tracer) Detach() error { return t.detachTo(0) }
 
-func (t *Tracer) detach() error {
+// DetachCalls ends the counting of calls, but not what notices that a thread
+// leaves the CPU or ends: so the calls that are still open stay known, until
+// Detach or Close.
+func (t *Tracer) DetachCalls() error { return t.detachTo(min(len(t.links), threadPrograms)) }
+
+// threadPrograms are the first of programs(): about threads, not about calls.
+const threadPrograms = 3
+
+func (t *Tracer) detachTo(kept int) error {
 	var errs []error
-	for i := len(t.links) - 1; i >= 0; i-- {
+	for i := len(t.links) - 1; i >= kept; i-- {
 		errs = append(errs, t.links[i].Close())
 	}
-	t.links = nil
+	t.links = t.links[:kept]
 	return errors.Join(errs...)
 }
 
 // Attachment says what the programs are attached to.
 func (t *Tracer) Attachment() string {
 	switch {
-	case len(t.links) == 0:
+	case len(t.links) <= threadPrograms:
 		return ""
 	case t.mode == ModeCount:
 		return "tp_btf/sys_exit"
@@ -195,7 +203,7 @@ func (t *Tracer) Attachment() string {
 
 // Close detaches and unloads everything, and ends NextSlow with ErrClosed.
 func (t *Tracer) Close() error {
-	err := t.detach()
+	err := t.Detach()
 	if t.slow != nil {
 		err = errors.Join(err, t.slow.Close())
 	}

@@ -48,7 +48,7 @@ func busy(t *testing.T, threads int) *bpftest.Process {
 	for range threads {
 		const forever = 1 << 60
 		mix := []bpftest.Step{call(unix.SYS_GETSID, 0).Times(20), call(unix.SYS_SCHED_YIELD), call(unix.SYS_GETSID, 1<<31), bpftest.Loop(3, forever)}
-		steps = append(steps, thread(p, mix...))
+		steps = append(steps, p.Thread(mix...))
 	}
 	process := p.Start(t, append(steps, call(unix.SYS_EXIT, 0))...)
 	process.Poke()

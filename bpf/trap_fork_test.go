@@ -51,17 +51,11 @@ func trapFailedForkIsAnError(t *testing.T, r *rig, opts Options) {
 	wantStory(t, tracer, Counters{Died: 1})
 }
 
-// thread starts a thread that does these steps.
-func thread(p *bpftest.Program, steps ...bpftest.Step) bpftest.Step {
-	const flags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM
-	return call(unix.SYS_CLONE, flags, p.Stack()).IfZero(p.Steps(steps...))
-}
-
 // The leader ends before its thread: the process has ended only after both.
 func trapExitOfThreadsAndOfTheProcess(t *testing.T, r *rig, opts Options) {
 	p := bpftest.NewProgram()
 	endOfThread := call(unix.SYS_EXIT, 0)
-	process := p.Start(t, thread(p, call(unix.SYS_GETSID, 0).Times(1000), endOfThread), endOfThread)
+	process := p.Start(t, p.Thread(call(unix.SYS_GETSID, 0).Times(1000), endOfThread), endOfThread)
 	tracer := r.watch(t, opts, process)
 	process.Poke()
 	process.Finish()
@@ -81,8 +75,8 @@ func trapExitGroupKillsThreads(t *testing.T, r *rig, opts Options) {
 	b := p.Words(0)
 	say := call(unix.SYS_WRITE, 1, b, 1)
 	process := p.Start(t, p.Handler(unix.SIGUSR1, 0, exit()),
-		thread(p, say, call(unix.SYS_READ, 0, b, 1)),
-		thread(p, say, bpftest.Spin(1, b)),
+		p.Thread(say, call(unix.SYS_READ, 0, b, 1)),
+		p.Thread(say, bpftest.Spin(1, b)),
 		call(unix.SYS_PPOLL, 0, 0, 0, 0, 8))
 	tracer := r.watch(t, opts, process)
 	process.Poke()

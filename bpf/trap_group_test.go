@@ -15,7 +15,7 @@ func startNamed(t *testing.T, getsids map[string]int, steps ...bpftest.Step) *bp
 	t.Helper()
 	p := bpftest.NewProgram()
 	for name, n := range getsids {
-		steps = append(steps, thread(p, call(unix.SYS_PRCTL, unix.PR_SET_NAME, p.Text(name)),
+		steps = append(steps, p.Thread(call(unix.SYS_PRCTL, unix.PR_SET_NAME, p.Text(name)),
 			call(unix.SYS_GETSID, 0).Times(n), call(unix.SYS_EXIT, 0)))
 	}
 	return p.Start(t, append(steps, call(unix.SYS_EXIT, 0))...)

@@ -27,7 +27,7 @@ func trapStopAndContinue(t *testing.T, r *rig, opts Options) {
 	want := calls{own(unix.SYS_CLONE): {uint64(len(waits)), 0}, own(unix.SYS_EPOLL_CREATE1): {1, 0}, own(unix.SYS_WRITE): {1, 0}}
 	steps := []bpftest.Step{call(unix.SYS_EPOLL_CREATE1, 0)}
 	for nr, wait := range waits {
-		steps = append(steps, thread(p, wait, call(unix.SYS_EXIT, 0)))
+		steps = append(steps, p.Thread(wait, call(unix.SYS_EXIT, 0)))
 		want[own(nr)] = tally{1, 0}
 	}
 	want[own(unix.SYS_EPOLL_PWAIT)] = tally{1, 1}

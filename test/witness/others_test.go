@@ -1,0 +1,49 @@
+package witness
+
+import (
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf"
+)
+
+// sums is how one sums up calls and their time by syscall. What BEGIN prints comes
+// out when everything is attached.
+const sums = `BEGIN { printf("attached\n"); }
+tracepoint:raw_syscalls:sys_enter { @start[tid] = nsecs; }
+tracepoint:raw_syscalls:sys_exit /@start[tid]/ {
+	@ns[args->id] = sum(nsecs - @start[tid]); @calls[args->id] = count(); delete(@start[tid]);
+}
+END { clear(@start); }`
+
+// No call is lost or counted twice while perf and bpftrace look at the same
+// tracepoints and threads move between CPUs.
+func TestLoadUnderOtherTracers(t *testing.T) {
+	needTracefs(t)
+	threads := []int{1, 2, 4, 8}
+	perf := attach(t, "ready", "perf", "trace", "-s", "-a", "--", "sh", "-c", "echo ready; exec cat")
+	bpftrace := attach(t, "attached", "bpftrace", "-B", "line", "-c", "/bin/cat", "-e", sums)
+	for _, n := range threads {
+		t.Run(fmt.Sprintf("%d threads", n), func(t *testing.T) {
+			l := newLoad(t, n, loadCalls(t)/len(threads))
+			tracer := watchProcess(t, bpf.Options{GroupBy: bpf.GroupByProcess, Rows: 4096}, l.Process)
+			l.run()
+			tracer.want(l.answer)
+		})
+	}
+	bpftrace.finish(fmt.Sprintf("@calls[%d]", unix.SYS_GETPPID))
+	perf.finish("getppid")
+}
+
+// The same with strace, under which each call of the process stops twice: it
+// takes a fifth of the calls.
+func TestLoadUnderStrace(t *testing.T) {
+	l := newLoad(t, 8, loadCalls(t)/5)
+	strace := attach(t, "attached", "strace", "-c", "-f", "-p", fmt.Sprint(l.PID()))
+	tracer := watchProcess(t, bpf.Options{GroupBy: bpf.GroupByProcess, Rows: 4096}, l.Process)
+	l.run()
+	strace.finish("getppid")
+	tracer.want(l.answer)
+}
