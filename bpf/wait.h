@@ -40,16 +40,16 @@ static __always_inline __u32 class_of_state(bool preempted, __u32 state)
 }
 
 /* CPU quotas of the thread's task group and the groups above it: the time for which they were used up. */
-static __noinline __u64 throttled_ns(struct task_struct *task)
+static __always_inline __u64 throttled_ns(struct task_struct *task)
 {
-	struct task_group *group = BPF_CORE_READ(task, sched_task_group);
+	struct task_group *group = task->sched_task_group;
 	__u64 sum = 0;
 
 	if (!bpf_core_field_exists(group->cfs_bandwidth))
 		return 0;
-	for (int i = 0; i < 6 && group; i++) {
-		sum += BPF_CORE_READ(group, cfs_bandwidth.throttled_time);
-		group = BPF_CORE_READ(group, parent);
+	for (int i = 0; i < 4 && group; i++) {
+		sum += group->cfs_bandwidth.throttled_time;
+		group = group->parent;
 	}
 	return sum;
 }
