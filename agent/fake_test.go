@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -81,6 +82,15 @@ func (k *fakeKernel) Attach() error {
 	defer k.mu.Unlock()
 	k.attached = k.refuseAttach == nil
 	return k.refuseAttach
+}
+func (k *fakeKernel) DetachCalls() error        { return k.Detach() }
+func (k *fakeKernel) Sweep(time.Duration) error { return nil }
+func (k *fakeKernel) Symbols(addresses []uint64) []string {
+	names := make([]string, len(addresses))
+	for i, address := range addresses {
+		names[i] = fmt.Sprintf("symbol_%d", address)
+	}
+	return names
 }
 func (k *fakeKernel) Detach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = false; return nil }
 func (k *fakeKernel) Close() error       { close(k.closed); return nil }

@@ -1,6 +1,10 @@
 package agent
 
-import "github.com/syscountd/syscountd/bpf"
+import (
+	"time"
+
+	"github.com/syscountd/syscountd/bpf"
+)
 
 // Kernel is the kernel side as the loop uses it: *bpf.Tracer has it, and tests
 // have a fake.
@@ -8,6 +12,7 @@ type Kernel interface {
 	Attach() error
 	Attachment() string
 	Detach() error
+	DetachCalls() error
 	Close() error
 
 	SetSyscalls(func(bpf.Syscall) bpf.Setting) error
@@ -24,6 +29,8 @@ type Kernel interface {
 	DeleteCgroup(id uint64) error
 	Counters() (bpf.Counters, error)
 	OpenCalls() (uint64, error)
+	Sweep(age time.Duration) error
+	Symbols(addresses []uint64) []string
 	NextSlow() (*bpf.SlowCall, error)
 	FlushSlow() error
 }

@@ -111,7 +111,7 @@ func (a *Agent) halt(who *Caller) error {
 // retire ends the session; what it counted is written first.
 func (a *Agent) retire(final bool) error {
 	s := a.session
-	err := s.kernel.Detach()
+	err := s.kernel.DetachCalls()
 	a.drainSlow()
 	a.endInterval(final)
 	a.totals.retire(s.kernel)

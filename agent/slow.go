@@ -33,7 +33,7 @@ func (a *Agent) judge(call *bpf.SlowCall) {
 		return
 	}
 	a.totals.slow++
-	r := slowRecord(call, verdict)
+	r := slowRecord(call, verdict, kernelStack{})
 	r.Cgroup = cgroup
 	r.Systemd = record.Systemd{Unit: where.Unit, UserUnit: where.UserUnit, Slice: where.Slice}
 	r.Container = record.Container{ID: where.ContainerID, Runtime: where.Runtime}
@@ -41,19 +41,14 @@ func (a *Agent) judge(call *bpf.SlowCall) {
 	a.write(r, a.wall(call.EndNs))
 }
 
-// slowRecord is what the call itself tells.
-func slowRecord(call *bpf.SlowCall, v policy.Verdict) *record.Slow {
+// slowRecord is what the call itself tells, with its stack in words.
+func slowRecord(call *bpf.SlowCall, v policy.Verdict, stack kernelStack) *record.Slow {
 	return &record.Slow{
-		Severity: int(v.Severity), Rule: v.Rule, Start: record.StartEntry,
+		Severity: int(v.Severity), Rule: v.Rule, Start: recordStart(call),
 		DurationNs: call.DurationNs(), ThresholdNs: uint64(v.Threshold),
 		Monotonic: record.Monotonic{StartNs: call.StartNs, EndNs: call.EndNs},
-		Syscall: record.Call{
-			Syscall: recordSyscall(call.Syscall), Args: hexArgs(call.Args), Ret: call.Ret, Errno: errnoName(call.Ret),
-		},
-		Process: record.Process{
-			PID: call.PID, TID: call.TID, ParentPID: call.Parent, Comm: call.Comm, User: &record.User{ID: call.UID},
-		},
-		File: recordFile(call),
+		Syscall:   record.Call{Request: recordRequest(call), Ret: call.Ret, Errno: errnoName(call.Ret)},
+		Scene:     recordScene(call, stack),
 	}
 }
 
@@ -78,17 +73,6 @@ func errnoName(ret int64) string {
 		return name
 	}
 	return fmt.Sprintf("errno %d", -ret)
-}
-
-func recordFile(call *bpf.SlowCall) *record.File {
-	kind := call.FDKind.String()
-	switch traits := traitsOf(syscalls.Name(call.Syscall)); {
-	case traits&bpf.TraitFDFirst != 0 && len(call.Args) > 0:
-		return &record.File{FD: int32(uint32(call.Args[0])), Kind: kind}
-	case traits&bpf.TraitFDResult != 0 && call.Ret >= 0:
-		return &record.File{FD: int32(call.Ret), Kind: kind}
-	}
-	return nil
 }
 
 // describeProcess adds what /proc knows, if the process still lives.

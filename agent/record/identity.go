@@ -44,8 +44,31 @@ type Container struct {
 	Runtime string `json:"runtime,omitzero"` // "docker", "containerd", "cri-o", "podman", "systemd-nspawn", "lxc"
 }
 
-// File is what the call was on.
-type File struct {
-	FD   int32  `json:"fd"`
-	Kind string `json:"kind,omitzero"` // "file", "dir", "block", "char", "tty", "pipe", "socket", "anon" or "pseudo"
+// place is the name that says most about where a process runs; "" when nothing
+// is known.
+func place(c Container, s Systemd) string {
+	switch {
+	case c.ID != "":
+		return "container " + shortID(c.ID)
+	case s.UserUnit != "":
+		return s.UserUnit
+	}
+	return s.Unit
+}
+
+// shortID cuts a container id of 64 hex digits to the 12 that docker ps shows.
+func shortID(id string) string {
+	if len(id) == 64 {
+		return id[:12]
+	}
+	return id
+}
+
+// label is the name, with the ABI when it is not the machine's own.
+func (s Syscall) label() string {
+	switch s.ABI {
+	case "i386", "x32", "arm":
+		return s.Name + " (" + s.ABI + ")"
+	}
+	return s.Name
 }

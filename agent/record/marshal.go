@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // MaxLine is the longest line in bytes: journalctl -o json leaves out fields
@@ -14,7 +16,7 @@ const MaxLine = 3500
 // Marshal gives a stamped record as one line of JSON, without the newline. All
 // texts in it are clean, see Clean. A line that would be longer than MaxLine has
 // its long parts cut and their paths in the key "truncated": the command line
-// first, then paths, then what is longest. A histogram is not cut but made
+// first, then the end of the stack and the beginning of paths, then what is longest. A histogram is not cut but made
 // coarser, so that no count is lost. The record is left unchanged.
 func Marshal(r Record) []byte {
 	c, parts := copyOf(r)
@@ -22,19 +24,50 @@ func Marshal(r Record) []byte {
 	if len(line) <= MaxLine {
 		return line
 	}
-	for _, p := range byRank(parts) {
-		over := len(line) - MaxLine
-		if over <= 0 {
-			break
-		}
-		head := c.Head()
-		// The path in "truncated" takes room as well.
-		if p.shrink(over + len(p.path) + len(`"truncated":["",],`)) {
-			head.Truncated = append(head.Truncated, p.path)
-			line = encode(c)
+	parts = byRank(parts)
+	for _, floor := range floors {
+		for len(line) > MaxLine {
+			before := len(line)
+			if line = shrink(c, parts, line, floor); len(line) >= before {
+				break
+			}
 		}
 	}
 	return line
+}
+
+// shrink cuts parts, in their order, until the line fits. It keeps count of the
+// line's length: to encode it after every cut would let a process with long
+// names burn our CPU.
+func shrink(r Record, parts []part, line []byte, f floor) []byte {
+	head, size := r.Head(), len(line)
+	for _, p := range parts {
+		over := size - MaxLine
+		if over <= 0 {
+			break
+		}
+		// The path in "truncated" takes room as well.
+		told := len(p.path) + len(`"",`)
+		switch {
+		case slices.Contains(head.Truncated, p.path):
+			told = 0
+		case head.Truncated == nil:
+			told += len(`"truncated":[],`)
+		}
+		freed := p.shrink(over+told, f)
+		if freed <= 0 {
+			continue
+		}
+		size -= freed
+		if told > 0 {
+			head.Truncated = append(head.Truncated, p.path)
+			size += told
+		}
+	}
+	if size == len(line) {
+		return line
+	}
+	return encode(r)
 }
 
 // encode cannot fail: records hold texts, integers and booleans only, which
@@ -50,4 +83,10 @@ func encode(v any) []byte {
 }
 
 // encodedLen is the room that a value takes in the line.
-func encodedLen(v reflect.Value) int { return len(encode(v.Interface())) }
+func encodedLen(v reflect.Value) int {
+	if v.Kind() == reflect.String { // a clean one: JSON escapes nothing else in it
+		s := v.String()
+		return len(s) + len(`""`) + strings.Count(s, `"`) + strings.Count(s, `\`)
+	}
+	return len(encode(v.Interface()))
+}

@@ -42,6 +42,13 @@ func TestMarshalEscapesEveryText(t *testing.T) {
 	s.Process.Executable = record.Executable{Name: bad, Path: bad}
 	s.Container = record.Container{ID: bad, Runtime: bad}
 	marshal(t, s)
+	s.File.Path, s.To = bad, &record.File{FD: 1, Path: bad, Socket: &record.Socket{Family: "unix", Path: bad}}
+	s.Wait.Site, s.Wait.Class, s.Wait.Waker.Comm, s.Wait.Blocker.Comm = bad, bad, bad, bad
+	s.KernelStack, s.Syscall.Paths, s.Syscall.Details = []string{bad}, []string{bad}, map[string]string{bad: bad}
+	marshal(t, s)
+	in := incident(record.IncidentOpened)
+	in.ID, in.Site, in.Class, in.Cgroup, in.Files, in.KernelStack = bad, bad, bad, bad, []string{bad}, []string{bad}
+	marshal(t, in)
 	st := state()
 	st.Detail, st.PolicyFiles, st.Filter.Units = bad, []string{bad}, []string{bad}
 	marshal(t, st)
@@ -106,10 +113,48 @@ func TestMarshalCutsInOrder(t *testing.T) {
 	s.Process.Executable.Path = "/" + strings.Repeat("\xff", 4000)
 	s.Cgroup = "/" + strings.Repeat("c", 4000)
 	s.Systemd.Unit = strings.Repeat("u", 4000) // also in msg
+	s.Syscall.Paths = []string{strings.Repeat("a/", 500) + "old", strings.Repeat("b/", 500) + "new"}
+	s.KernelStack = slices.Repeat([]string{"function"}, 60)
 	_, object := marshal(t, s)
-	want := []string{"process.command_line", "process.executable.path", "cgroup", "msg", "systemd.unit"}
+	want := []string{"process.command_line", "process.executable.path", "cgroup", "kernel_stack", "syscall.paths", "msg", "systemd.unit"}
 	if got := truncated(object); !slices.Equal(got, want) {
 		t.Errorf("truncated %v, want %v", got, want)
+	}
+	if stack := object["kernel_stack"].([]any); len(stack) != 8 {
+		t.Errorf("%d functions of the stack are left", len(stack))
+	}
+}
+
+func TestMarshalKeepsTheEndOfPaths(t *testing.T) {
+	long := strings.Repeat("/directory", 400) // 4000 bytes
+	s := slow()
+	s.File.Path, s.Syscall.Paths = long+"/target", []string{long + "/old", long + "/new", "short"}
+	s.Process.Executable.Path, s.Cgroup = long+"/program", long+"/a.service"
+	s.To = &record.File{FD: 8, Kind: "socket", Socket: &record.Socket{Family: "unix", Path: long + "/sock"}}
+	line, object := marshal(t, s)
+	get := func(keys ...string) any {
+		var v any = object
+		for _, key := range keys {
+			v = v.(map[string]any)[key]
+		}
+		return v
+	}
+	for want, got := range map[string]any{
+		"/target": get("file", "path"), "/program": get("process", "executable", "path"), "/a.service": get("cgroup"),
+		"/old": get("syscall", "paths").([]any)[0], "/new": get("syscall", "paths").([]any)[1], "/sock": get("to", "socket", "path"),
+	} {
+		if text := got.(string); !strings.HasPrefix(text, "…") || !strings.HasSuffix(text, want) || len(text) < 100 {
+			t.Errorf("path %q, want one that ends in %s", text, want)
+		}
+	}
+	if got := get("syscall", "paths").([]any); len(got) != 3 || got[2] != "short" {
+		t.Errorf("paths %q", got)
+	}
+	if len(get("kernel_stack").([]any)) != len(s.KernelStack) || get("process", "command_line") != s.Process.CommandLine {
+		t.Errorf("cut although it was short: %s", line)
+	}
+	if want := []string{"process.executable.path", "cgroup", "syscall.paths", "file.path", "to.socket.path"}; !slices.Equal(truncated(object), want) {
+		t.Errorf("truncated %q, want %q", truncated(object), want)
 	}
 }
 
@@ -228,7 +273,7 @@ func TestMarshalAbsurdHistograms(t *testing.T) {
 func TestMarshalKeepsTheLimitWhateverComes(t *testing.T) {
 	for _, bad := range []string{"\x01", `"`, "\xff", "\U000e0041", "x", "ö"} {
 		long := strings.Repeat(bad, 4_000)
-		for _, r := range []record.Record{slow(), summary(), interval(), state(), &record.Log{}} {
+		for _, r := range samples() {
 			fill(reflect.ValueOf(r).Elem(), long)
 			record.NewStamper(bootID).Stamp(r, at)
 			line := record.Marshal(r)
@@ -283,8 +328,17 @@ func FuzzMarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, comm, cmdline, path string, n uint64, ret int64) {
 		s := slow()
 		s.Process.Comm, s.Process.CommandLine, s.Process.Executable.Path, s.Cgroup = comm, cmdline, path, path
+		s.File.Path, s.Syscall.Paths, s.KernelStack = path, []string{path, cmdline}, []string{comm, path}
+		s.Wait.Site, s.Wait.Waker.Comm, s.Wait.LongestNs, s.Wait.IOWaitNs = cmdline, comm, n, n/3
 		s.DurationNs, s.Syscall.Ret = n, ret
 		marshal(t, s)
+		st := stuck()
+		st.File.Path, st.Process.Comm, st.Wait.StoppedNs, st.AgeNs, st.Wait.Class = path, comm, n, n, cmdline
+		marshal(t, st)
+		marshal(t, st.Ended(record.EndedDied, n))
+		in := incident(record.IncidentClosed)
+		in.Files, in.Site, in.WorstNs, in.Systemd.Unit, in.Cgroup = []string{path, cmdline, comm}, cmdline, n, comm, path
+		marshal(t, in)
 		sum := summary()
 		sum.Cgroup, sum.Process.Comm, sum.Count = path, comm, n
 		sum.Histogram.Counts = slices.Repeat([]uint64{n}, len(cmdline)%300)

@@ -2,10 +2,10 @@ package record
 
 import (
 	"cmp"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // part is a piece of a record's copy that can be made shorter: a text, a list,
@@ -13,11 +13,26 @@ import (
 type part struct {
 	path string        // of the keys, joined with dots: "process.command_line"
 	v    reflect.Value // settable
-	size int           // in the line, in bytes; set by byRank
+	size int           // in the line, in bytes; at first; set by byRank
 }
 
-// first are the parts that are cut before all others, in this order.
-var first = []string{"process.command_line", "process.executable.path", "cgroup", "detail"}
+// first are the parts that are cut before all others, in this order: what the
+// record says elsewhere too, or what /proc and the file system still know.
+var first = []string{
+	"process.command_line", "process.executable.path", "cgroup", "detail",
+	"kernel_stack", // its end is the same for all calls
+	"syscall.paths", "files", "to.path", "file.path",
+}
+
+// keepsEnd says whether the end of a text tells more than its beginning: the
+// name of a file, the unit of a cgroup.
+func keepsEnd(path string) bool {
+	switch path[strings.LastIndexByte(path, '.')+1:] {
+	case "path", "paths", "files", "cgroup":
+		return true
+	}
+	return false
+}
 
 // copyOf makes a deep copy of a record with all its texts clean, and finds the
 // parts that can be cut. By reflection, so that a new field cannot be forgotten.
@@ -35,7 +50,7 @@ type copier struct{ parts []part }
 func (c *copier) own(v reflect.Value, path string) {
 	switch v.Kind() {
 	case reflect.String:
-		v.SetString(clip(v.String()))
+		v.SetString(clipper(path)(v.String()))
 		c.found(path, v)
 	case reflect.Pointer:
 		if !v.IsNil() {
@@ -47,8 +62,8 @@ func (c *copier) own(v reflect.Value, path string) {
 	case reflect.Struct:
 		c.ownFields(v, path)
 	case reflect.Slice:
-		ownSlice(v)
-		c.found(path, v)
+		ownSlice(v, path)
+		c.foundSlice(path, v)
 	case reflect.Map:
 		ownMap(v)
 		c.found(path, v)
@@ -77,18 +92,33 @@ func (c *copier) found(path string, v reflect.Value) {
 	c.parts = append(c.parts, part{path: path, v: v})
 }
 
+// foundSlice: each path of a list can be cut by itself, as dropping one would
+// lose the file's name.
+func (c *copier) foundSlice(path string, v reflect.Value) {
+	c.found(path, v)
+	if keepsEnd(path) && v.Type().Elem().Kind() == reflect.String {
+		for i := range v.Len() {
+			c.found(path, v.Index(i))
+		}
+	}
+}
+
 // ownSlice takes no more elements than fill a line; one that has more is cut
-// to less in any case.
-func ownSlice(v reflect.Value) {
+// to less in any case. Paths are cut themselves before one is left out.
+func ownSlice(v reflect.Value, path string) {
 	if v.IsNil() {
 		return
+	}
+	most, clip := MaxLine, clipper(path)
+	if keepsEnd(path) {
+		most = floors[1].text
 	}
 	n := reflect.MakeSlice(v.Type(), 0, min(v.Len(), MaxLine))
 	for i, size := 0, 0; i < v.Len() && size <= MaxLine; i++ {
 		e := v.Index(i)
 		if e.Kind() == reflect.String {
 			e = reflect.ValueOf(clip(e.String())).Convert(e.Type())
-			size += e.Len()
+			size += min(e.Len(), most)
 		}
 		n = reflect.Append(n, e)
 		size += len("0,")
@@ -119,6 +149,25 @@ func clip(s string) string {
 	return Clean(s)
 }
 
+// clipStart is clip for a text whose end has to stay.
+func clipStart(s string) string {
+	if len(s) > MaxLine {
+		s = s[len(s)-MaxLine:]
+		for i := 0; i < utf8.UTFMax-1 && s != "" && !utf8.RuneStart(s[0]); i++ {
+			s = s[1:]
+		}
+		s = mark + s
+	}
+	return Clean(s)
+}
+
+func clipper(path string) func(string) string {
+	if keepsEnd(path) {
+		return clipStart
+	}
+	return clip
+}
+
 // byRank orders parts by who is cut first.
 func byRank(parts []part) []part {
 	for i, p := range parts {
@@ -134,87 +183,4 @@ func (p part) rank() int {
 		return i
 	}
 	return len(first)
-}
-
-// shrink frees so many bytes of the line, or as many as it can, and says
-// whether it changed anything.
-func (p part) shrink(need int) bool {
-	switch p.v.Kind() {
-	case reflect.String:
-		return shrinkText(p.v, need)
-	case reflect.Slice:
-		return shrinkSlice(p.v, need)
-	case reflect.Map:
-		return shrinkMap(p.v, need)
-	}
-	return shrinkHistogram(p.v, need)
-}
-
-// keep is what is left of every text, in bytes of the line: enough to
-// recognise it, little enough that all texts of a record fit together.
-const keep = 40
-
-func shrinkText(v reflect.Value, need int) bool {
-	s := v.String()
-	goal := max(encodedLen(v)-need, keep)
-	// JSON doubles quotes and backslashes: cut until it fits.
-	for size := min(len(s)-1, goal); size > 0 && encodedLen(v) > goal; size -= max(encodedLen(v)-goal, 1) {
-		v.SetString(cutText(s, size))
-	}
-	return v.String() != s
-}
-
-func shrinkSlice(v reflect.Value, need int) bool {
-	n, freed := v.Len(), 0
-	for ; n > 0 && freed < need; n-- {
-		freed += encodedLen(v.Index(n-1)) + len(",")
-	}
-	changed := n < v.Len()
-	v.SetLen(n)
-	return changed
-}
-
-// shrinkMap drops entries: those at zero first, then the last ones by name.
-func shrinkMap(v reflect.Value, need int) bool {
-	keys := slices.SortedFunc(maps.Keys(keySet(v)), func(a, b string) int {
-		return cmp.Or(
-			cmp.Compare(zeroRank(v, a), zeroRank(v, b)),
-			cmp.Compare(b, a))
-	})
-	freed := 0
-	for _, k := range keys {
-		if freed >= need {
-			break
-		}
-		key := reflect.ValueOf(k)
-		freed += encodedLen(key) + len(":,") + encodedLen(v.MapIndex(key))
-		v.SetMapIndex(key, reflect.Value{})
-	}
-	return freed > 0
-}
-
-func keySet(v reflect.Value) map[string]bool {
-	set := map[string]bool{}
-	for _, k := range v.MapKeys() {
-		set[k.String()] = true
-	}
-	return set
-}
-
-func zeroRank(v reflect.Value, key string) int {
-	if v.MapIndex(reflect.ValueOf(key)).IsZero() {
-		return 0
-	}
-	return 1
-}
-
-// shrinkHistogram stops at two buckets: those at -1 and 0 never become one.
-func shrinkHistogram(v reflect.Value, need int) bool {
-	h := v.Interface().(Histogram)
-	before := encodedLen(v)
-	for len(h.Counts) > 2 && before-encodedLen(v) < need {
-		h = h.coarser()
-		v.Set(reflect.ValueOf(h))
-	}
-	return encodedLen(v) != before
 }

@@ -23,13 +23,17 @@ const Schema = "syscountd/1"
 // The events: the values of the key "event".
 const (
 	EventSlow     = "slow"     // a call that took longer than its threshold
+	EventStuck    = "stuck"    // a call that has not returned yet
+	EventEnded    = "ended"    // a stuck call that will never return
+	EventIncident = "incident" // many threads slow at the same place
 	EventSummary  = "summary"  // one row per group and syscall of an interval
 	EventInterval = "interval" // totals, losses and our own cost of an interval
 	EventState    = "state"    // something changed in the service itself
 	EventLog      = "log"      // a log message of the service
 )
 
-// Record is one line of output: *Slow, *Summary, *Interval, *State or *Log.
+// Record is one line of output: *Slow, *Stuck, *Ended, *Incident, *Summary,
+// *Interval, *State or *Log.
 type Record interface {
 	// Head is the record's header, which a Stamper fills.
 	Head() *Header
@@ -45,7 +49,7 @@ type Record interface {
 
 // Header is the start of every record.
 type Header struct {
-	Time   string `json:"time"`    // FormatTime; of a slow record: when the call ended
+	Time   string `json:"time"`    // FormatTime; of a slow record: when the call ended; of a stuck one: when it was looked at
 	Level  string `json:"level"`   // ERROR, WARN, INFO or DEBUG
 	Msg    string `json:"msg"`     // Record.Sentence
 	Event  string `json:"event"`   // Record.Event

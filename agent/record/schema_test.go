@@ -15,7 +15,10 @@ import (
 
 // events has an empty record of each event.
 func events() []record.Record {
-	return []record.Record{&record.Slow{}, &record.Summary{}, &record.Interval{}, &record.State{}, &record.Log{}}
+	return []record.Record{
+		&record.Slow{}, &record.Stuck{}, &record.Ended{}, &record.Incident{},
+		&record.Summary{}, &record.Interval{}, &record.State{}, &record.Log{},
+	}
 }
 
 type schema map[string]any

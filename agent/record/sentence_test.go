@@ -1,18 +1,19 @@
 package record_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/syscountd/syscountd/agent/record"
 )
 
 func TestSlowSentence(t *testing.T) {
-	change := func(f func(*record.Slow)) *record.Slow { s := slow(); f(s); return s }
+	change := func(f func(*record.Slow)) *record.Slow { s := bare(); f(s); return s }
 	tests := map[string]struct {
 		r    *record.Slow
 		want string
 	}{
-		"full": {slow(), "fdatasync by postgres (812, postgresql@15-main.service) took 3.904 s on file fd 7"},
+		"bare": {bare(), "fdatasync by postgres (812, postgresql@15-main.service) took 3.904 s on file fd 7"},
 		"failed": {change(func(s *record.Slow) { s.Syscall.Errno = "EIO" }),
 			"fdatasync by postgres (812, postgresql@15-main.service) took 3.904 s on file fd 7 and failed with EIO"},
 		"no unit, no file": {change(func(s *record.Slow) { s.Systemd = record.Systemd{}; s.File = nil }),
@@ -27,6 +28,21 @@ func TestSlowSentence(t *testing.T) {
 			"fdatasync by postgres (812, container db) took 3.904 s on file fd 7"},
 		"foreign ABI, unknown kind": {change(func(s *record.Slow) { s.Syscall.ABI = "arm"; s.File.Kind = "" }),
 			"fdatasync (arm) by postgres (812, postgresql@15-main.service) took 3.904 s on fd 7"},
+		"all": {slow(), "fdatasync by postgres (812, postgresql@15-main.service) took 3.904 s on " +
+			"/var/lib/postgresql/15/main/pg_wal/000000010000000A: 3.9 s waiting for I/O in blkdev_issue_flush (block flush), I/O pressure 42.07 %"},
+		"socket": {slowSocket(), "recvfrom by app-worker (4711, app.service) took 5.012 s on tcp socket 127.0.0.1:51234 -> 127.0.0.1:5432: " +
+			"5.01 s asleep in sk_wait_data (socket), woken by postgres (902)"},
+		"two descriptors": {slowCopy(), "copy_file_range by cp (9) took 12 s (1 s longer than asked, reported as stuck before) " +
+			"from /a/from (deleted) to …to and failed with EINTR: 5 s stopped by a signal, 3.5 s throttled by its CPU quota, CPU pressure 99.5 %"},
+		"the source of sendfile is its second descriptor": {change(func(s *record.Slow) {
+			s.Syscall.Name, s.To = "sendfile64", &record.File{FD: 9, Kind: "file", Path: "/source"}
+		}), "sendfile64 by postgres (812, postgresql@15-main.service) took 3.904 s from /source to file fd 7"},
+		"paths only": {change(func(s *record.Slow) { s.File, s.Syscall.Paths = nil, []string{"a", "../b\n"} }),
+			`fdatasync by postgres (812, postgresql@15-main.service) took 3.904 s on a and ../b\x0a`},
+		"what the kernel found, not what was asked for": {change(func(s *record.Slow) { s.File.Path, s.Syscall.Paths = "/etc/x", []string{"x"} }),
+			"fdatasync by postgres (812, postgresql@15-main.service) took 3.904 s on /etc/x"},
+		"a long path": {change(func(s *record.Slow) { s.File.Path = "/" + strings.Repeat("long/", 50) + "name" }),
+			"fdatasync by postgres (812, postgresql@15-main.service) took 3.904 s on …ng/" + strings.Repeat("long/", 30) + "name"},
 	}
 	for name, tt := range tests {
 		if got := tt.r.Sentence(); got != tt.want {

@@ -5,8 +5,12 @@ import (
 	"strings"
 )
 
-// How the start of a slow call is known.
-const StartEntry = "entry" // the call's entry was seen: the duration is exact
+// How the start of a call is known.
+const (
+	StartEntry      = "entry"       // its entry was seen: the duration is exact
+	StartFirstBlock = "first-block" // when the thread first left the CPU in it: the duration is a little short
+	StartTick       = "tick"        // known to one tick of the scheduler
+)
 
 // Slow is one call that took at least as long as its threshold.
 type Slow struct {
@@ -16,28 +20,25 @@ type Slow struct {
 	Start       string    `json:"start"`
 	DurationNs  uint64    `json:"duration_ns"`
 	ThresholdNs uint64    `json:"threshold_ns"`
+	WasStuck    bool      `json:"was_stuck,omitzero"` // Stuck records told of it before
 	Monotonic   Monotonic `json:"monotonic"`
-	Syscall     Call      `json:"syscall"`
-	Process     Process   `json:"process"`
-	Systemd     Systemd   `json:"systemd,omitzero"`
-	Cgroup      string    `json:"cgroup,omitzero"` // cgroup v2 path, below the mount point
-	Container   Container `json:"container,omitzero"`
-	File        *File     `json:"file,omitzero"`
+	Timing
+	Syscall Call `json:"syscall"`
+	Scene
 }
 
 // Monotonic brackets the call on CLOCK_MONOTONIC, the clock of perf, bpftrace
-// and the kernel's trace buffer, to correlate a record with theirs.
+// and the kernel's trace buffer, to correlate a record with theirs. The thread
+// and StartNs name a call: all records about it have both.
 type Monotonic struct {
 	StartNs uint64 `json:"start_ns"`
-	EndNs   uint64 `json:"end_ns"`
+	EndNs   uint64 `json:"end_ns"` // of a call that has not returned: when it was looked at
 }
 
-// Call is a system call with what it was given and what it returned.
-type Call struct {
-	Syscall
-	Args  []string `json:"args,omitempty"` // raw, "0x7"; all six
-	Ret   int64    `json:"ret"`
-	Errno string   `json:"errno,omitzero"` // "ENOENT", "errno 524" without a name; left out when the call succeeded
+// Timing compares a call that has a time-out with what it asked for.
+type Timing struct {
+	TimeoutNs   uint64 `json:"timeout_ns,omitzero"`   // left out when there is none, or it is not known
+	OvershootNs uint64 `json:"overshoot_ns,omitzero"` // how much longer than that it took
 }
 
 // Event is EventSlow.
@@ -47,64 +48,34 @@ func (*Slow) Event() string { return EventSlow }
 func (s *Slow) Priority() int { return s.Severity }
 
 // Sentence reads like "fdatasync by postgres (812, postgresql@15-main.service)
-// took 3.904 s on file fd 7".
+// took 3.904 s on /var/lib/x: 3.9 s waiting for I/O in blkdev_issue_flush".
 func (s *Slow) Sentence() string {
 	msg := fmt.Sprintf("%s by %s took %s", s.Syscall.label(), s.who(), Human(s.DurationNs, 4))
-	if s.File != nil {
-		msg += " on " + s.File.label()
-	}
+	msg += s.Timing.label(s.WasStuck) + s.on(&s.Syscall.Request)
 	if s.Syscall.Errno != "" {
 		msg += " and failed with " + s.Syscall.Errno
 	}
-	return msg
+	return msg + afterColon(s.why())
 }
 
-// who names the process and the place where it runs.
-func (s *Slow) who() string {
-	name, inside := s.Process.Comm, []string{fmt.Sprint(s.Process.PID)}
-	if name == "" {
-		name, inside = fmt.Sprintf("process %d", s.Process.PID), nil
+// label puts what is special about a duration behind it, in brackets.
+func (t Timing) label(wasStuck bool) string {
+	var facts []string
+	if t.OvershootNs != 0 {
+		facts = append(facts, Human(t.OvershootNs, 3)+" longer than asked")
 	}
-	if place := s.place(); place != "" {
-		inside = append(inside, place)
+	if wasStuck {
+		facts = append(facts, "reported as stuck before")
 	}
-	if len(inside) == 0 {
-		return name
+	if len(facts) == 0 {
+		return ""
 	}
-	return name + " (" + strings.Join(inside, ", ") + ")"
+	return " (" + strings.Join(facts, ", ") + ")"
 }
 
-// place is the name that says most about where a process runs.
-func (s *Slow) place() string {
-	switch {
-	case s.Container.ID != "":
-		return "container " + shortID(s.Container.ID)
-	case s.Systemd.UserUnit != "":
-		return s.Systemd.UserUnit
+func afterColon(text string) string {
+	if text == "" {
+		return ""
 	}
-	return s.Systemd.Unit
-}
-
-// shortID cuts a container id of 64 hex digits to the 12 that docker ps shows.
-func shortID(id string) string {
-	if len(id) == 64 {
-		return id[:12]
-	}
-	return id
-}
-
-// label is the name, with the ABI when it is not the machine's own.
-func (s Syscall) label() string {
-	switch s.ABI {
-	case "i386", "x32", "arm":
-		return s.Name + " (" + s.ABI + ")"
-	}
-	return s.Name
-}
-
-func (f *File) label() string {
-	if f.Kind == "" {
-		return fmt.Sprintf("fd %d", f.FD)
-	}
-	return fmt.Sprintf("%s fd %d", f.Kind, f.FD)
+	return ": " + text
 }

@@ -65,6 +65,51 @@ func TestCutText(t *testing.T) {
 	}
 }
 
+func TestCutStart(t *testing.T) {
+	tests := []struct {
+		in   string
+		size int
+		want string
+	}{
+		{"short", 5, "short"},
+		{"/a/longer", 7, "…nger"},
+		{"longer", 3, "…"},
+		{"longer", 0, "…"},
+		{"äöü", 5, "…ü"},
+		{"äöü", 4, "…"},
+		{`abcdef\x1bgh`, 8, "…gh"},         // not x1bgh
+		{`abcdef\x1bgh`, 9, `…\x1bgh`},     // the escape is whole
+		{`ab\u202ecdef`, 10, "…cdef"},      // not 02ecdef
+		{`ab\U000e0041cd`, 13, "…cd"},      // not U000e0041cd
+		{`abcdefgh\qcd`, 6, `…qcd`},        // no escape of ours
+		{"…already cut", 8, "…y cut"},      // one mark is enough
+		{"abc\xc3\xa4", 4, "…"},            // no half of a character
+		{`ends in a backslash \`, 4, `…\`}, // nothing follows it
+	}
+	for _, tt := range tests {
+		if got := cutStart(tt.in, tt.size); got != tt.want {
+			t.Errorf("cutStart(%q, %d) = %q, want %q", tt.in, tt.size, got, tt.want)
+		}
+	}
+}
+
+func TestClipStart(t *testing.T) {
+	tests := map[string]string{
+		"/short": "/short",
+		"a" + strings.Repeat("x", MaxLine-1) + "y": mark + strings.Repeat("x", MaxLine-1) + "y",
+		"ä" + strings.Repeat("x", MaxLine-1):       mark + strings.Repeat("x", MaxLine-1), // no half of a character
+		"\n" + strings.Repeat("x", MaxLine-1):      `\x0a` + strings.Repeat("x", MaxLine-1),
+	}
+	for in, want := range tests {
+		if got := clipStart(in); got != want {
+			t.Errorf("%.5q... of %d bytes: got %.9q... of %d, want %.9q... of %d", in, len(in), got, len(got), want, len(want))
+		}
+	}
+	if got := clipStart(strings.Repeat("\xbf", 2*MaxLine)); !isClean(got) || !strings.HasPrefix(got, mark+`\xbf`) {
+		t.Errorf("invalid bytes: %.20q...", got)
+	}
+}
+
 func FuzzClean(f *testing.F) {
 	f.Add("a\nb\x1b[0m\xff\u202e", 3)
 	f.Add(`\x1b\u0000\U00000000`, 5)
@@ -82,6 +127,13 @@ func FuzzClean(f *testing.F) {
 		}
 		if cut != c && (!strings.HasSuffix(cut, mark) || !strings.HasPrefix(c, strings.TrimSuffix(cut, mark))) {
 			t.Fatalf("cutText(%q, %d) = %q", c, size, cut)
+		}
+		cut = cutStart(c, size)
+		if len(cut) > size || !isClean(cut) {
+			t.Fatalf("cutStart(%q, %d) = %q", c, size, cut)
+		}
+		if cut != c && (!strings.HasPrefix(cut, mark) || !strings.HasSuffix(c, strings.TrimPrefix(cut, mark))) {
+			t.Fatalf("cutStart(%q, %d) = %q", c, size, cut)
 		}
 	})
 }

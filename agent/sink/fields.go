@@ -24,12 +24,18 @@ func entry(r record.Record, line []byte) journal.Entry {
 	}
 	switch r := r.(type) {
 	case *record.Slow:
-		// With it, `journalctl -u VICTIM` shows the record among the victim's own.
-		e.number("OBJECT_PID", r.Process.PID)
-		e.text("SYSCOUNT_RULE", r.Rule)
+		e.call(r.Rule, r.Syscall.Syscall, &r.Scene)
+	case *record.Stuck:
+		e.call(r.Rule, r.Syscall.Syscall, &r.Scene)
+	case *record.Ended:
+		e.call(r.Rule, r.Syscall.Syscall, &r.Scene)
+	case *record.Incident:
+		if len(r.PIDs) > 0 {
+			e.number("OBJECT_PID", r.PIDs[0]) // one of them is enough to show it in the unit's log
+		}
 		e.text("SYSCOUNT_SYSCALL", r.Syscall.Name)
 		e.text("SYSCOUNT_CONTAINER_ID", r.Container.ID)
-		e.subject(r.Process, r.Systemd)
+		e.text("SYSCOUNT_UNIT", r.Systemd.Unit)
 	case *record.Summary:
 		e.text("SYSCOUNT_SYSCALL", r.Syscall.Name)
 		e.subject(r.Process, r.Systemd)
@@ -42,6 +48,15 @@ func entry(r record.Record, line []byte) journal.Entry {
 }
 
 type fields journal.Entry
+
+func (e *fields) call(rule string, syscall record.Syscall, s *record.Scene) {
+	// With it, `journalctl -u VICTIM` shows the record among the victim's own.
+	e.number("OBJECT_PID", s.Process.PID)
+	e.text("SYSCOUNT_RULE", rule)
+	e.text("SYSCOUNT_SYSCALL", syscall.Name)
+	e.text("SYSCOUNT_CONTAINER_ID", s.Container.ID)
+	e.subject(s.Process, s.Systemd)
+}
 
 func (e *fields) subject(p record.Process, s record.Systemd) {
 	e.text("SYSCOUNT_UNIT", s.Unit)

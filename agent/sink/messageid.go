@@ -8,6 +8,12 @@ func messageID(event string) string {
 	switch event {
 	case record.EventSlow:
 		return "c8d26f38ddec435ead28775377db3758"
+	case record.EventStuck:
+		return "041df2158ab64757b46b731d224125ab"
+	case record.EventEnded:
+		return "ac2b050aba444bdcb88339d476f3863f"
+	case record.EventIncident:
+		return "bb649b30379c43ed8c2276da35af8438"
 	case record.EventSummary:
 		return "612cf8d66c454596befc43f3eec37f41"
 	case record.EventInterval:

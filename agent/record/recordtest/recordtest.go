@@ -70,7 +70,10 @@ var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	}
 	c := jsonschema.NewCompiler()
 	schemas := map[string]*jsonschema.Schema{}
-	for _, event := range []string{"", record.EventSlow, record.EventSummary, record.EventInterval, record.EventState, record.EventLog} {
+	for _, event := range []string{
+		"", record.EventSlow, record.EventStuck, record.EventEnded, record.EventIncident,
+		record.EventSummary, record.EventInterval, record.EventState, record.EventLog,
+	} {
 		url := path
 		if event != "" {
 			url += "#/$defs/" + event
