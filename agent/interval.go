@@ -1,7 +1,7 @@
 package agent
 
 import (
-	"strings"
+	"errors"
 
 	"github.com/syscountd/syscountd/agent/histogram"
 	"github.com/syscountd/syscountd/agent/ledger"
@@ -42,22 +42,24 @@ func (a *Agent) endInterval(final bool) {
 
 // harvest reads all rows, and frees those of groups that are gone.
 func (a *Agent) harvest() (ledger.Lines, error) {
-	s, lines := a.session, ledger.Lines{}
+	s := a.session
+	s.ledger.Begin()
 	gone, err := a.gone()
 	if err != nil {
-		return lines, err
+		return nil, err
 	}
 	ended, err := s.kernel.EndInterval()
 	if err != nil {
-		return lines, err
+		return nil, err
 	}
 	var free []bpf.RowKey
 	err = s.kernel.EachRow(ended, func(key bpf.RowKey, row bpf.Row) {
-		s.ledger.Post(lines, s.names.name(key.Group), key, row)
+		s.ledger.Post(s.names.name(key.Group), key, row)
 		if gone[key.Group] {
 			free = append(free, key)
 		}
 	})
+	lines := s.ledger.Lines()
 	if err != nil {
 		return lines, err
 	}
@@ -76,15 +78,27 @@ func (a *Agent) gone() (map[bpf.Group]bool, error) {
 	for _, g := range exited {
 		gone[g] = true
 	}
-	if err != nil || s.names.byName() {
+	if err != nil {
 		return gone, err
 	}
-	return gone, s.kernel.EachCgroup(func(id uint64, path string) {
-		// A cgroup can only be removed when it has no process.
-		if path != "" && !strings.HasPrefix(path, "/..") && s.names.removed(path, id) {
-			gone[bpf.Group{ID: id}] = true
+	removed, err := s.names.removedCgroups()
+	if s.names.byName() {
+		return gone, errors.Join(err, s.forgetCgroups(removed))
+	}
+	for _, id := range removed {
+		gone[bpf.Group{ID: id}] = true
+	}
+	return gone, err
+}
+
+// forgetCgroups frees the paths of cgroups that have no rows.
+func (s *session) forgetCgroups(ids []uint64) error {
+	for _, id := range ids {
+		if err := s.kernel.DeleteCgroup(id); err != nil {
+			return err
 		}
-	})
+	}
+	return nil
 }
 
 // free deletes rows and names in the kernel.
@@ -137,23 +151,25 @@ func (a *Agent) sampled(line *ledger.Line) int {
 }
 
 // waits says whether a line's calls only wait, which puts it below all others.
-func waits(key ledger.Key) bool { return syscalls.In(syscalls.Wait, syscalls.Name(key.Syscall)) }
+func waits(sc bpf.Syscall) bool { return syscalls.In(syscalls.Wait, syscalls.Name(sc)) }
 
 // peek is the running interval so far, for Summary.
 func (a *Agent) peek(top int) ([]Row, error) {
 	if a.session == nil {
 		return nil, nil
 	}
-	s, lines := a.session, ledger.Lines{}
+	s := a.session
 	if _, err := s.names.refresh(); err != nil {
 		return nil, err
 	}
+	look := s.ledger.Look()
 	err := s.kernel.EachRow(s.kernel.Interval(), func(key bpf.RowKey, row bpf.Row) {
-		s.ledger.Peek(lines, s.names.name(key.Group), key, row)
+		look.Post(s.names.name(key.Group), key, row)
 	})
 	if err != nil {
 		return nil, err
 	}
+	lines := look.Lines()
 	if a.effective.Collect.Sample > 1 {
 		lines.Scale()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/syscountd/syscountd/agent/procinfo"
@@ -136,6 +137,17 @@ func (n *naming) label(name string) string {
 		return who.systemd.Unit
 	}
 	return ""
+}
+
+// removedCgroups are those whose path is kept, and which are gone. A cgroup can
+// only be removed when it has no process.
+func (n *naming) removedCgroups() (ids []uint64, err error) {
+	err = n.kernel.EachCgroup(func(id uint64, path string) {
+		if path != "" && !strings.HasPrefix(path, "/..") && n.removed(path, id) {
+			ids = append(ids, id)
+		}
+	})
+	return ids, err
 }
 
 // removed says whether a cgroup is gone, also when another one has its path now.

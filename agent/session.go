@@ -100,7 +100,7 @@ func optionsOf(p *policy.Policy) bpf.Options {
 }
 
 // rowsPerGroup: a process uses 5 to 40 syscalls, each on one or two CPUs, in an
-// interval. 16 rows of 650 bytes are 10 KB per group, 83 MB for 8,192 groups
+// interval. 16 rows of 1 KB are 16 KB per group, 134 MB for 8,192 groups
 // when all are in use.
 const rowsPerGroup = 16
 

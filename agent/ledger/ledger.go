@@ -2,136 +2,132 @@
 // CPU, into what happened in an interval, one line per group and syscall.
 package ledger
 
-import (
-	"github.com/syscountd/syscountd/agent/histogram"
-	"github.com/syscountd/syscountd/bpf"
-)
+import "github.com/syscountd/syscountd/bpf"
 
 // Ledger remembers what each row held when it was last read. It is not safe
 // for concurrent use.
+//
+// With 50,000 rows what is to be done for each of them decides what an interval
+// costs. So readings and lines stay from one interval to the next, and know each
+// other: a row that was there before is found without a look into a map.
 type Ledger struct {
-	last map[bpf.RowKey]*reading
+	last   map[bpf.RowKey]*reading
+	all    map[Key]*Line // those that a reading belongs to
+	lines  Lines         // those that got something in this interval
+	posted *reading      // the row that was posted last
 }
 
 // reading is a row as it was.
 type reading struct {
+	key  bpf.RowKey
+	gone bool
+	next *reading // the row that was posted after it: most likely it will be again
+	line *Line    // that it belongs to; nil: to none yet
+
 	count, errors, timed, totalNs uint64
 	bars                          sparse
 }
 
 // New returns an empty ledger, for rows that begin at zero.
-func New() *Ledger { return &Ledger{last: map[bpf.RowKey]*reading{}} }
+func New() *Ledger { return &Ledger{last: map[bpf.RowKey]*reading{}, all: map[Key]*Line{}} }
 
-// Key names a line. Group is what the caller's naming made of the kernel's
-// group: rows whose groups have the same name share a line.
-type Key struct {
-	Group   string
-	Syscall bpf.Syscall
+// Begin begins an interval. The lines of the last one are void.
+func (l *Ledger) Begin() {
+	for _, line := range l.lines {
+		line.clear()
+	}
+	l.lines = l.lines[:0]
+	l.posted = nil
 }
 
-// Line is what happened to a group's calls of a syscall in an interval.
-type Line struct {
-	Key
-	Count, Errors uint64
-	Timed         uint64 // of Count, the calls whose time was taken: all below is of these
-	TotalNs       uint64
-	MinNs, MaxNs  uint64
-	bars          sparse
-}
-
-// Histogram adds the line's durations to a histogram.
-func (l *Line) Histogram(into *histogram.Histogram) { l.bars.dense(into) }
-
-// Lines are those of one interval.
-type Lines map[Key]*Line
+// Lines are those of the interval, until the next one begins.
+func (l *Ledger) Lines() Lines { return l.lines }
 
 // Post enters one row as the kernel holds it now and adds what is new since it
 // was last posted to the line of its group. The row of a group that is gone
 // is forgotten with Forget.
-func (l *Ledger) Post(lines Lines, group string, key bpf.RowKey, row bpf.Row) {
-	was := l.last[key]
-	if was == nil {
-		was = &reading{}
-		l.last[key] = was
-	}
-	if row.Count == was.count {
+func (l *Ledger) Post(group string, key bpf.RowKey, row bpf.Row) {
+	was := l.find(key)
+	if row.Count == was.count && row.Timed == was.timed { // its time may come after its count
 		return
 	}
-	line := lines.line(Key{group, key.Syscall})
-	line.Count += row.Count - was.count
-	line.Errors += row.Errors - was.errors
-	line.Timed += row.Timed - was.timed
-	line.TotalNs += row.TotalNs - was.totalNs
-	line.extend(row.MinNs, row.MaxNs)
-	was.bars.catchUp(row.Histogram, line.bars.add)
-	was.count, was.errors, was.timed, was.totalNs = row.Count, row.Errors, row.Timed, row.TotalNs
-}
-
-// Peek is Post without remembering: a look at the interval while it runs.
-func (l *Ledger) Peek(lines Lines, group string, key bpf.RowKey, row bpf.Row) {
-	was := l.last[key]
-	peek := Ledger{last: map[bpf.RowKey]*reading{}}
-	if was != nil {
-		copied := *was
-		copied.bars = append(sparse(nil), was.bars...)
-		peek.last[key] = &copied
+	line := l.lineOf(was, group)
+	if line.Count == 0 {
+		l.lines = append(l.lines, line)
 	}
-	peek.Post(lines, group, key, row)
+	was.catchUp(&row, line)
 }
 
-// Forget drops a row that was deleted in the kernel.
-func (l *Ledger) Forget(key bpf.RowKey) { delete(l.last, key) }
+// find gives the reading of a row. The kernel gives the rows in the same order
+// each time, but for those that come and go.
+func (l *Ledger) find(key bpf.RowKey) *reading {
+	before := l.posted
+	if before != nil && before.next != nil && before.next.key == key && !before.next.gone {
+		l.posted = before.next
+		return l.posted
+	}
+	was := l.last[key]
+	if was == nil {
+		was = &reading{key: key}
+		l.last[key] = was
+	}
+	if before != nil {
+		before.next = was
+	}
+	l.posted = was
+	return was
+}
 
-// Rows is the number of rows that the ledger remembers.
-func (l *Ledger) Rows() int { return len(l.last) }
-
-func (lines Lines) line(key Key) *Line {
-	line := lines[key]
+// lineOf gives the line of a row, which is another one when its group has got
+// another name.
+func (l *Ledger) lineOf(r *reading, group string) *Line {
+	if r.line != nil && r.line.Group == group {
+		return r.line
+	}
+	l.leave(r.line)
+	key := Key{group, r.key.Syscall}
+	line := l.all[key]
 	if line == nil {
 		line = &Line{Key: key}
-		lines[key] = line
+		l.all[key] = line
 	}
+	line.readings++
+	r.line = line
 	return line
 }
 
-// extend widens the extremes. A row that was read between its count and its
-// extremes may have none yet.
-func (l *Line) extend(minNs, maxNs uint64) {
-	if maxNs == 0 {
+// leave says that a reading does not belong to a line any more.
+func (l *Ledger) leave(line *Line) {
+	if line == nil {
 		return
 	}
-	if l.MaxNs == 0 || minNs < l.MinNs {
-		l.MinNs = minNs
+	if line.readings--; line.readings == 0 {
+		delete(l.all, line.Key)
 	}
-	l.MaxNs = max(l.MaxNs, maxNs)
 }
 
-// Extremes are the shortest and longest call in ns, held inside the outermost
-// buckets of the line's histogram h: a row that was read while it was written
-// may have a call in the one and not in the other.
-func (l *Line) Extremes(h *histogram.Histogram) (minNs, maxNs uint64) {
-	first, last := -1, -1
-	for slot, n := range h {
-		if n != 0 && first < 0 {
-			first = slot
-		}
-		if n != 0 {
-			last = slot
-		}
-	}
-	if first < 0 {
-		return l.MinNs, l.MaxNs
-	}
-	return clamp(l.MinNs, first), clamp(l.MaxNs, last)
+// catchUp makes the reading what the row is now, and adds what is new to the line.
+func (r *reading) catchUp(row *bpf.Row, line *Line) {
+	line.Count += row.Count - r.count
+	line.Errors += row.Errors - r.errors
+	line.Timed += row.Timed - r.timed
+	line.TotalNs += row.TotalNs - r.totalNs
+	line.extend(row.MinNs, row.MaxNs)
+	r.bars.catchUp(row.Histogram, &line.bars)
+	r.count, r.errors, r.timed, r.totalNs = row.Count, row.Errors, row.Timed, row.TotalNs
 }
 
-func clamp(ns uint64, slot int) uint64 {
-	lo, hi := histogram.Bounds(slot)
-	switch {
-	case float64(ns) < lo:
-		return uint64(lo) + 1
-	case float64(ns) > hi:
-		return uint64(hi)
+// Forget drops a row that was deleted in the kernel.
+func (l *Ledger) Forget(key bpf.RowKey) {
+	was := l.last[key]
+	if was == nil {
+		return
 	}
-	return ns
+	delete(l.last, key)
+	l.leave(was.line)
+	// The row before it may lead here once more.
+	was.gone, was.next, was.line = true, nil, nil
 }
+
+// Rows is the number of rows that the ledger remembers.
+func (l *Ledger) Rows() int { return len(l.last) }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/syscountd/syscountd/agent/histogram"
@@ -46,6 +47,23 @@ func keyOf(group uint64, sc bpf.Syscall, cpu uint16) bpf.RowKey {
 	return bpf.RowKey{Group: bpf.Group{ID: group}, Syscall: sc, CPU: cpu}
 }
 
+// only is an interval with this row alone: what it says of it, nil if nothing.
+func only(l *Ledger, group string, key bpf.RowKey, row bpf.Row) *Line {
+	l.Begin()
+	l.Post(group, key, row)
+	return lineOf(l.Lines(), group, key.Syscall)
+}
+
+// lineOf is nil if there is none.
+func lineOf(lines Lines, group string, sc bpf.Syscall) *Line {
+	for _, line := range lines {
+		if line.Key == (Key{group, sc}) {
+			return line
+		}
+	}
+	return nil
+}
+
 func histogramOf(l *Line) (h histogram.Histogram) {
 	l.Histogram(&h)
 	return h
@@ -56,18 +74,13 @@ func TestALineIsWhatCameOnTopSinceTheLastPost(t *testing.T) {
 	l := New()
 	row.call(1000, false)
 	row.call(2000, true)
-	first := Lines{}
-	l.Post(first, "a", keyOf(1, read, 0), row.read())
-	row.endInterval()
-	row.call(3000, true)
-	second := Lines{}
-	l.Post(second, "a", keyOf(1, read, 0), row.read())
-
-	got := first[Key{"a", read}]
+	got := only(l, "a", keyOf(1, read, 0), row.read())
 	if got.Count != 2 || got.Errors != 1 || got.TotalNs != 3000 || got.MinNs != 1000 || got.MaxNs != 2000 {
 		t.Errorf("first interval: %+v", got)
 	}
-	got = second[Key{"a", read}]
+	row.endInterval()
+	row.call(3000, true)
+	got = only(l, "a", keyOf(1, read, 0), row.read())
 	if got.Count != 1 || got.Errors != 1 || got.TotalNs != 3000 || got.MinNs != 3000 || got.MaxNs != 3000 {
 		t.Errorf("second interval: %+v", got)
 	}
@@ -80,11 +93,9 @@ func TestARowWithoutNewCallsMakesNoLine(t *testing.T) {
 	var row kernelRow
 	row.call(1000, false)
 	l := New()
-	l.Post(Lines{}, "a", keyOf(1, read, 0), row.read())
-	lines := Lines{}
-	l.Post(lines, "a", keyOf(1, read, 0), row.read())
-	if len(lines) != 0 {
-		t.Errorf("lines %v; want none", lines)
+	only(l, "a", keyOf(1, read, 0), row.read())
+	if got := only(l, "a", keyOf(1, read, 0), row.read()); got != nil || len(l.Lines()) != 0 {
+		t.Errorf("lines %v; want none", l.Lines())
 	}
 }
 
@@ -93,11 +104,13 @@ func TestRowsOfOneNameShareALine(t *testing.T) {
 	one.call(100, false)
 	two.call(5000, false)
 	other.call(7, false)
-	l, lines := New(), Lines{}
-	l.Post(lines, "unit", keyOf(1, read, 0), one.read())
-	l.Post(lines, "unit", keyOf(2, read, 1), two.read())
-	l.Post(lines, "unit", keyOf(2, write, 1), other.read())
-	got := lines[Key{"unit", read}]
+	l := New()
+	l.Begin()
+	l.Post("unit", keyOf(1, read, 0), one.read())
+	l.Post("unit", keyOf(2, read, 1), two.read())
+	l.Post("unit", keyOf(2, write, 1), other.read())
+	lines := l.Lines()
+	got := lineOf(lines, "unit", read)
 	if len(lines) != 2 || got.Count != 2 || got.TotalNs != 5100 || got.MinNs != 100 || got.MaxNs != 5000 {
 		t.Errorf("lines %v: %+v", lines, got)
 	}
@@ -106,24 +119,24 @@ func TestRowsOfOneNameShareALine(t *testing.T) {
 	}
 }
 
-func TestPeekRemembersNothing(t *testing.T) {
+func TestALookRemembersNothing(t *testing.T) {
 	var row kernelRow
 	row.call(1000, false)
 	l := New()
-	l.Post(Lines{}, "a", keyOf(1, read, 0), row.read())
+	only(l, "a", keyOf(1, read, 0), row.read())
 	row.call(500, false)
 	for range 2 {
-		lines := Lines{}
-		l.Peek(lines, "a", keyOf(1, read, 0), row.read())
-		if got := lines[Key{"a", read}]; got == nil || got.Count != 1 || got.TotalNs != 500 {
-			t.Fatalf("peek: %+v", got)
+		look := l.Look()
+		look.Post("a", keyOf(1, read, 0), row.read())
+		look.Post("a", keyOf(1, read, 1), row.read()) // which the ledger has not seen
+		got := lineOf(look.Lines(), "a", read)
+		if len(look.Lines()) != 1 || got.Count != 1+2 || got.TotalNs != 500+1500 {
+			t.Fatalf("look: %+v", got)
 		}
 	}
-	lines := Lines{}
-	l.Post(lines, "a", keyOf(1, read, 0), row.read())
-	h := histogramOf(lines[Key{"a", read}])
+	h := histogramOf(only(l, "a", keyOf(1, read, 0), row.read()))
 	if h.Count() != 1 {
-		t.Errorf("after the peeks: %d calls in the histogram; want 1", h.Count())
+		t.Errorf("after the looks: %d calls in the histogram; want 1", h.Count())
 	}
 }
 
@@ -131,12 +144,11 @@ func TestAForgottenRowBeginsAtZero(t *testing.T) {
 	var row kernelRow
 	row.call(1000, false)
 	l := New()
-	l.Post(Lines{}, "a", keyOf(1, read, 0), row.read())
+	only(l, "a", keyOf(1, read, 0), row.read())
 	l.Forget(keyOf(1, read, 0))
-	lines := Lines{}
-	l.Post(lines, "a", keyOf(1, read, 0), row.read())
-	if lines[Key{"a", read}].Count != 1 || l.Rows() != 1 {
-		t.Errorf("lines %v, %d rows", lines, l.Rows())
+	l.Forget(keyOf(1, read, 0)) // it is not there
+	if got := only(l, "a", keyOf(1, read, 0), row.read()); got.Count != 1 || l.Rows() != 1 {
+		t.Errorf("line %+v, %d rows", got, l.Rows())
 	}
 }
 
@@ -145,13 +157,25 @@ func TestTheKernelsBarsMayWrapAround(t *testing.T) {
 	row.Count = 1 << 32
 	row.histogram[3] = 1<<32 - 1
 	l := New()
-	l.Post(Lines{}, "a", keyOf(1, read, 0), row.read())
+	only(l, "a", keyOf(1, read, 0), row.read())
 	row.Count += 5
 	row.histogram[3] += 5 // is 4 now
-	lines := Lines{}
-	l.Post(lines, "a", keyOf(1, read, 0), row.read())
-	if h := histogramOf(lines[Key{"a", read}]); h[3] != 5 {
+	if h := histogramOf(only(l, "a", keyOf(1, read, 0), row.read())); h[3] != 5 {
 		t.Errorf("%d calls in the slot; want 5", h[3])
+	}
+}
+
+// A counter that has run round to 0 is not taken for one that was never there.
+func TestTheKernelsBarsMayWrapToZero(t *testing.T) {
+	row := kernelRow{}
+	row.Count = 1
+	row.histogram[41] = 1<<32 - 3
+	l := New()
+	only(l, "a", keyOf(1, read, 0), row.read())
+	row.Count += 3
+	row.histogram[41] = 0
+	if h := histogramOf(only(l, "a", keyOf(1, read, 0), row.read())); h[41] != 3 || h.Count() != 3 {
+		t.Errorf("%d calls in the slot of %d; want 3", h[41], h.Count())
 	}
 }
 
@@ -166,11 +190,12 @@ func TestIntervalsAddUpToTheRows(t *testing.T) {
 			for range rng.IntN(300) {
 				rows[rng.IntN(len(rows))].call(uint64(rng.ExpFloat64()*1e6), rng.IntN(3) == 0)
 			}
-			lines := Lines{}
-			for i := range rows {
-				l.Post(lines, "g", keyOf(uint64(i), read, uint16(i)), rows[i].read())
+			l.Begin()
+			for _, i := range rng.Perm(len(rows)) {
+				l.Post("g", keyOf(uint64(i), read, uint16(i)), rows[i].read())
 				rows[i].endInterval()
 			}
+			lines := l.Lines()
 			c, e, n := lines.Total()
 			count, errors, total = count+c, errors+e, total+n
 			for _, line := range lines {
@@ -194,19 +219,21 @@ func TestIntervalsAddUpToTheRows(t *testing.T) {
 }
 
 func TestTopOrdersByTimeWithWaitsLast(t *testing.T) {
-	l, lines := New(), Lines{}
+	l := New()
+	l.Begin()
 	post := func(group string, id uint64, sc bpf.Syscall, ns ...uint64) {
 		var row kernelRow
 		for _, n := range ns {
 			row.call(n, false)
 		}
-		l.Post(lines, group, keyOf(id, sc, 0), row.read())
+		l.Post(group, keyOf(id, sc, 0), row.read())
 	}
 	post("a", 1, read, 100)
 	post("b", 2, read, 300)
 	post("c", 3, read, 200, 5)
 	post("d", 4, write, 1_000_000) // only waits
-	top, other := lines.Top(2, func(key Key) bool { return key.Syscall == write })
+	lines := l.Lines()
+	top, other := lines.Top(2, func(sc bpf.Syscall) bool { return sc == write })
 	if len(top) != 2 || top[0].Group != "b" || top[1].Group != "c" {
 		t.Fatalf("top: %v", top)
 	}
@@ -216,8 +243,125 @@ func TestTopOrdersByTimeWithWaitsLast(t *testing.T) {
 	if h := histogramOf(other); h.Count() != 2 {
 		t.Errorf("%d calls in the folded histogram; want 2", h.Count())
 	}
-	if all, other := lines.Top(0, func(Key) bool { return false }); len(all) != 4 || other != nil {
+	if all, other := lines.Top(0, func(bpf.Syscall) bool { return false }); len(all) != 4 || other != nil {
 		t.Errorf("all: %d lines and %v", len(all), other)
+	}
+}
+
+// Whatever n, the first n of all lines in order come out, and the rest adds up.
+func TestTopIsTheBeginningOfAllInOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 7))
+	for range 100 {
+		lines := Lines{}
+		for i := range 1 + rng.IntN(200) {
+			key := Key{string(rune('a' + i%26)), bpf.Syscall{Nr: int32(i / 26)}}
+			lines = append(lines, &Line{Key: key, Count: 1, TotalNs: rng.Uint64N(30)})
+		}
+		rng.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+		waits := func(sc bpf.Syscall) bool { return sc.Nr%3 == 0 }
+		all, _ := lines.Top(0, waits)
+		if len(all) != len(lines) || !slices.IsSortedFunc(all, compare) {
+			t.Fatalf("%d of %d lines, or not in order", len(all), len(lines))
+		}
+		n := 1 + rng.IntN(len(all))
+		top, other := lines.Top(n, waits)
+		if !slices.Equal(top, all[:n]) {
+			t.Fatalf("the first %d are not those of all %d", n, len(all))
+		}
+		if rest := len(all) - n; (other == nil) != (rest == 0) || other != nil && other.Count != uint64(rest) {
+			t.Fatalf("below are %d lines; got %+v", rest, other)
+		}
+	}
+}
+
+func TestALineIsEmptyWhenAnIntervalBegins(t *testing.T) {
+	var one, two kernelRow
+	l := New()
+	for interval := range 5 {
+		one.call(1000, true)
+		one.call(50_000, true)
+		two.call(7, false)
+		l.Begin()
+		l.Post("a", keyOf(1, read, 0), one.read())
+		if interval%2 == 0 {
+			l.Post("b", keyOf(2, write, 0), two.read())
+			two.endInterval()
+		}
+		one.endInterval()
+		a, b := lineOf(l.Lines(), "a", read), lineOf(l.Lines(), "b", write)
+		if h := histogramOf(a); a.Count != 2 || a.Errors != 2 || a.TotalNs != 51_000 || h.Count() != 2 || a.MaxNs != 50_000 {
+			t.Fatalf("interval %d: %+v", interval, a)
+		}
+		if (b == nil) != (interval%2 == 1) {
+			t.Fatalf("interval %d: %+v", interval, b)
+		}
+		if b == nil {
+			continue
+		}
+		if h := histogramOf(b); h.Count() != b.Count || h[histogram.Slot(7)] != b.Count {
+			t.Fatalf("interval %d: %+v with %d calls in the histogram", interval, b, h.Count())
+		}
+	}
+}
+
+// A group may get another name, and a line with it; nothing stays of what no row
+// belongs to.
+func TestARowFollowsItsGroupsName(t *testing.T) {
+	var one, two kernelRow
+	l := New()
+	for interval, name := range []string{"sh", "sh", "dd", "sh"} {
+		one.call(100, false)
+		two.call(100, false)
+		l.Begin()
+		l.Post(name, keyOf(1, read, 0), one.read())
+		l.Post("dd", keyOf(2, read, 0), two.read())
+		got, lines := lineOf(l.Lines(), name, read), map[string]int{"sh": 2, "dd": 1}[name]
+		if len(l.Lines()) != lines || got.Count != uint64(3-lines) || len(l.all) != lines {
+			t.Errorf("interval %d: %d lines of %d, %+v", interval, len(l.Lines()), len(l.all), got)
+		}
+	}
+	l.Forget(keyOf(1, read, 0))
+	l.Forget(keyOf(2, read, 0))
+	if l.Rows() != 0 || len(l.all) != 0 {
+		t.Errorf("%d rows and %d lines when all are forgotten", l.Rows(), len(l.all))
+	}
+}
+
+// Rows come and go and change places: each difference is that of its own row.
+func TestTheOrderOfRowsIsOfNoMatter(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 9))
+	rows := make([]kernelRow, 40)
+	l := New()
+	for interval := range 200 {
+		l.Begin()
+		want := map[Key]uint64{}
+		order := rng.Perm(len(rows))
+		if interval%3 > 0 {
+			slices.Sort(order)
+		}
+		for _, i := range order {
+			key := keyOf(uint64(i), bpf.Syscall{Nr: int32(i)}, 0)
+			switch rng.IntN(20) {
+			case 0:
+				l.Forget(key)
+				rows[i] = kernelRow{}
+				continue
+			case 1:
+				continue
+			}
+			was := rows[i].TotalNs
+			rows[i].call(rng.Uint64N(1000), false)
+			l.Post("g", key, rows[i].read())
+			want[Key{"g", key.Syscall}] = rows[i].TotalNs - was
+		}
+		if len(l.Lines()) != len(want) {
+			t.Fatalf("interval %d: %d lines; want %d", interval, len(l.Lines()), len(want))
+		}
+		for _, line := range l.Lines() {
+			if line.TotalNs != want[line.Key] || line.Count != 1 {
+				t.Fatalf("interval %d: %+v; want %d ns", interval, line, want[line.Key])
+			}
+		}
 	}
 }
 

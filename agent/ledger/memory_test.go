@@ -17,7 +17,8 @@ var groups = func() (names []string) {
 }()
 
 // manyRows posts n rows, each with ten slots in use and a line of its own.
-func manyRows(l *Ledger, lines Lines, n int, calls uint64) {
+func manyRows(l *Ledger, n int, calls uint64) {
+	l.Begin()
 	var row kernelRow
 	for slot := range 10 {
 		row.histogram[20+slot] = uint32(calls)
@@ -25,7 +26,7 @@ func manyRows(l *Ledger, lines Lines, n int, calls uint64) {
 	row.Count, row.Timed, row.TotalNs, row.MinNs, row.MaxNs = 10*calls, 10*calls, 1000*calls, 100, 2000
 	row.Histogram = &row.histogram
 	for i := range n {
-		l.Post(lines, groups[i%len(groups)], bpf.RowKey{Group: bpf.Group{ID: uint64(i), PID: uint32(i)}, Syscall: read}, row.Row)
+		l.Post(groups[i%len(groups)], bpf.RowKey{Group: bpf.Group{ID: uint64(i), PID: uint32(i)}, Syscall: read}, row.Row)
 	}
 }
 
@@ -37,8 +38,8 @@ func TestTheMemoryOfFiftyThousandRows(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	l, lines := New(), Lines{}
-	manyRows(l, lines, rows, 1)
+	l := New()
+	manyRows(l, rows, 1)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if used := after.HeapAlloc - before.HeapAlloc; used > limit {
@@ -47,12 +48,19 @@ func TestTheMemoryOfFiftyThousandRows(t *testing.T) {
 		t.Logf("%d bytes each", used/rows)
 	}
 	runtime.KeepAlive(l)
-	runtime.KeepAlive(lines)
 }
 
 func BenchmarkPostFiftyThousandRows(b *testing.B) {
 	l := New()
 	for calls := uint64(1); b.Loop(); calls++ {
-		manyRows(l, Lines{}, 50_000, calls)
+		manyRows(l, 50_000, calls)
+	}
+}
+
+func BenchmarkTopOfFiftyThousandLines(b *testing.B) {
+	l := New()
+	manyRows(l, 50_000, 1)
+	for b.Loop() {
+		l.Lines().Top(20, func(bpf.Syscall) bool { return false })
 	}
 }

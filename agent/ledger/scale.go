@@ -23,10 +23,10 @@ func (l *Line) scale() {
 	l.TotalNs = mulDiv(l.TotalNs, l.Count, l.Timed)
 	// Rounding the running sum, not each bar, keeps the sum of the bars right.
 	var seen, given uint64
-	for i := range l.bars {
-		seen += l.bars[i].n
+	for i, b := range l.bars {
+		seen += b.calls()
 		upTo := mulDiv(min(seen, l.Timed), l.Count, l.Timed)
-		l.bars[i].n = upTo - given
+		l.bars[i] = newBar(b.slot(), upTo-given)
 		given = upTo
 	}
 	l.Timed = l.Count

@@ -8,21 +8,21 @@ import (
 	"github.com/syscountd/syscountd/agent/histogram"
 )
 
-func lineOf(count, timed, totalNs uint64, bars ...bar) *Line {
+func lineWith(count, timed, totalNs uint64, bars ...bar) *Line {
 	return &Line{Count: count, Timed: timed, TotalNs: totalNs, bars: bars}
 }
 
 func TestScaledTimesStandForAllCalls(t *testing.T) {
-	lines := Lines{Key{Group: "a"}: lineOf(160, 10, 1000, bar{3, 7}, bar{9, 3})}
+	lines := Lines{lineWith(160, 10, 1000, newBar(3, 7), newBar(9, 3))}
 	lines.Scale()
-	got := lines[Key{Group: "a"}]
-	if got.TotalNs != 16_000 || got.Count != 160 || got.bars[0].n != 112 || got.bars[1].n != 48 {
+	got := lines[0]
+	if got.TotalNs != 16_000 || got.Count != 160 || got.bars[0] != newBar(3, 112) || got.bars[1] != newBar(9, 48) {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestALineThatIsTimedWhollyOrNotAtAllStays(t *testing.T) {
-	for _, l := range []*Line{lineOf(5, 5, 50, bar{1, 5}), lineOf(5, 0, 0)} {
+	for _, l := range []*Line{lineWith(5, 5, 50, newBar(1, 5)), lineWith(5, 0, 0)} {
 		before := *l
 		l.scale()
 		if l.TotalNs != before.TotalNs || l.Timed != before.Timed || len(l.bars) != len(before.bars) {
@@ -38,7 +38,7 @@ func TestAScaledHistogramHoldsAllCalls(t *testing.T) {
 		l := &Line{}
 		for slot := range rng.IntN(20) {
 			n := 1 + rng.Uint64N(1000)
-			l.bars = append(l.bars, bar{uint8(slot), n})
+			l.bars = append(l.bars, newBar(slot, n))
 			l.Timed += n
 		}
 		if l.Timed == 0 {
@@ -85,7 +85,7 @@ func TestTheErrorOfASampleIsAsDocumented(t *testing.T) {
 				squares += float64(ns) * float64(ns)
 			}
 		}
-		l := lineOf(calls, timed, total)
+		l := lineWith(calls, timed, total)
 		l.scale()
 		mean := float64(total) / float64(timed)
 		spread := math.Sqrt(squares/float64(timed) - mean*mean)

@@ -3,25 +3,67 @@ package ledger
 import (
 	"cmp"
 	"slices"
+
+	"github.com/syscountd/syscountd/agent/histogram"
+	"github.com/syscountd/syscountd/bpf"
 )
 
 // Top orders the lines by the total time of their calls, those that only wait
 // last: an event loop's epoll_wait would stand above all else. What is below
 // the first n is folded into one line, nil if there is nothing below. All when
 // n is 0.
-func (lines Lines) Top(n int, waits func(Key) bool) (top []*Line, other *Line) {
-	all := make([]*Line, 0, len(lines))
+//
+// To sort 50,000 lines for the sake of 20 would cost more than all else at an
+// interval: whenever twice n are in hand, those below the first n go.
+func (lines Lines) Top(n int, waits func(bpf.Syscall) bool) (top []*Line, other *Line) {
+	if n == 0 {
+		n = len(lines)
+	}
+	waiting := remember(waits)
+	var below fold
+	var bound *Line // the last of the first n so far; nil: not known
+	cut := func() {
+		slices.SortFunc(top, compare)
+		for len(top) > n {
+			below.add(top[len(top)-1])
+			top = top[:len(top)-1]
+		}
+	}
 	for _, l := range lines {
-		all = append(all, l)
+		l.waits = waiting(l.Syscall)
+		if bound != nil && compare(bound, l) < 0 {
+			below.add(l)
+			continue
+		}
+		top = append(top, l)
+		if len(top) == 2*n {
+			cut()
+			bound = top[n-1]
+		}
 	}
-	slices.SortFunc(all, func(a, b *Line) int {
-		return cmp.Or(compareBool(waits(a.Key), waits(b.Key)), cmp.Compare(b.TotalNs, a.TotalNs),
-			cmp.Compare(a.Group, b.Group), cmp.Compare(a.Syscall.ABI, b.Syscall.ABI), cmp.Compare(a.Syscall.Nr, b.Syscall.Nr))
-	})
-	if n == 0 || len(all) <= n {
-		return all, nil
+	cut()
+	return top, below.line()
+}
+
+// remember asks only once for each syscall.
+func remember(ask func(bpf.Syscall) bool) func(bpf.Syscall) bool {
+	answers := map[bpf.Syscall]bool{}
+	return func(sc bpf.Syscall) bool {
+		answer, ok := answers[sc]
+		if !ok {
+			answer = ask(sc)
+			answers[sc] = answer
+		}
+		return answer
 	}
-	return all[:n], fold(all[n:])
+}
+
+// compare is the order of Top.
+func compare(a, b *Line) int {
+	if a.waits != b.waits || a.TotalNs != b.TotalNs {
+		return cmp.Or(compareBool(a.waits, b.waits), cmp.Compare(b.TotalNs, a.TotalNs))
+	}
+	return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Syscall.ABI, b.Syscall.ABI), cmp.Compare(a.Syscall.Nr, b.Syscall.Nr))
 }
 
 func compareBool(a, b bool) int {
@@ -35,19 +77,33 @@ func compareBool(a, b bool) int {
 }
 
 // fold adds lines up.
-func fold(lines []*Line) *Line {
-	sum := &Line{}
-	for _, l := range lines {
-		sum.Count += l.Count
-		sum.Errors += l.Errors
-		sum.Timed += l.Timed
-		sum.TotalNs += l.TotalNs
-		sum.extend(l.MinNs, l.MaxNs)
-		for _, b := range l.bars {
-			sum.bars.add(int(b.slot), b.n)
+type fold struct {
+	sum       Line
+	histogram histogram.Histogram
+	lines     int
+}
+
+func (f *fold) add(l *Line) {
+	f.lines++
+	f.sum.Count += l.Count
+	f.sum.Errors += l.Errors
+	f.sum.Timed += l.Timed
+	f.sum.TotalNs += l.TotalNs
+	f.sum.extend(l.MinNs, l.MaxNs)
+	l.Histogram(&f.histogram)
+}
+
+// line is their sum, nil of none.
+func (f *fold) line() *Line {
+	if f.lines == 0 {
+		return nil
+	}
+	for slot, n := range f.histogram {
+		if n != 0 {
+			f.sum.bars.add(slot, n)
 		}
 	}
-	return sum
+	return &f.sum
 }
 
 // Total adds up all lines.
@@ -63,8 +119,8 @@ func (lines Lines) Total() (count, errors, totalNs uint64) {
 // Groups is the number of groups that made a call.
 func (lines Lines) Groups() int {
 	groups := map[string]struct{}{}
-	for key := range lines {
-		groups[key.Group] = struct{}{}
+	for _, l := range lines {
+		groups[l.Group] = struct{}{}
 	}
 	return len(groups)
 }

@@ -2,9 +2,11 @@ package main
 
 import "fmt"
 
-// goal is something that syscountd promises: a ratio that is at most so much.
+// goal is something that syscountd promises: a ratio, or a number with a unit, that
+// is at most so much.
 type goal struct {
 	Text  string  `json:"text"`
+	Unit  string  `json:"unit,omitempty"`
 	Limit float64 `json:"limit"`
 	Got   spread  `json:"got"`
 }
@@ -30,6 +32,21 @@ func (g goal) verdict() string {
 // straddles tells whether the rounds disagree: the spread has the limit inside.
 func (g goal) straddles() bool {
 	return g.Got.Rounds > 0 && g.Got.Min <= g.Limit && g.Limit < g.Got.Max
+}
+
+// limit and got are the cells of the table.
+func (g goal) limit() string {
+	if g.Unit == "" {
+		return fmt.Sprintf("%.3f", g.Limit)
+	}
+	return fmt.Sprintf("%.0f %s", g.Limit, g.Unit)
+}
+
+func (g goal) got() string {
+	if g.Unit == "" {
+		return g.Got.fineRatio()
+	}
+	return g.Got.format("%.1f")
 }
 
 // callGoals are about the added cost of a getppid.
@@ -71,7 +88,7 @@ func (r *result) goals() []goal {
 			})
 		}
 	}
-	return goals
+	return append(goals, r.rowGoals()...)
 }
 
 // against is the program's slowdown under own, divided by that under the peer for

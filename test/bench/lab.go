@@ -8,13 +8,14 @@ import (
 // lab measures: it has the subjects in hand, and puts what they cost into the
 // result.
 type lab struct {
-	subjects  []subject
-	workloads []workload
-	all, rest []int    // CPUs: all that we may use, and those that the load leaves
-	foreign   programs // of others, that were there at the start
-	strangers int      // measurements after which there were more of them
-	progress  io.Writer
-	result    *result
+	subjects   []subject
+	workloads  []workload
+	rowService *rowService
+	all, rest  []int    // CPUs: all that we may use, and those that the load leaves
+	foreign    programs // of others, that were there at the start
+	strangers  int      // measurements after which there were more of them
+	progress   io.Writer
+	result     *result
 }
 
 // order is the order of n subjects in a round: each round begins with another one, and every

@@ -2,10 +2,10 @@
 // one run, interleaved. "make bench" runs it; docs/benchmarks.md is what it
 // writes and says how it measures.
 //
-//	bench [-rounds N] [-program-rounds N] [-only KEYS] [-short] [-json] [-write FILE]
+//	bench [-rounds N] [-program-rounds N] [-rows N] [-only KEYS] [-short] [-json] [-write FILE]
 //
-// The same binary is the load of the measurements ("bench load CPU") and one of
-// the real programs ("bench server REQUESTS").
+// The same binary is the load of the measurements ("bench load CPU"), a process with
+// many rows ("bench rows CPU") and one of the real programs ("bench server REQUESTS").
 package main
 
 import (
@@ -26,6 +26,7 @@ import (
 // The commands that the bench runs itself with.
 const (
 	loadCommand   = "load"
+	rowsCommand   = "rows"
 	serverCommand = "server"
 )
 
@@ -40,15 +41,8 @@ func main() {
 
 // run carries out the command line args.
 func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writer) error {
-	if len(args) == 2 && (args[0] == loadCommand || args[0] == serverCommand) {
-		number, err := strconv.Atoi(args[1])
-		if err != nil || number < 0 {
-			return fmt.Errorf("%s %q: must be a number", args[0], args[1])
-		}
-		if args[0] == loadCommand {
-			return serveLoad(in, out, number)
-		}
-		return serveRequests(ctx, number)
+	if len(args) == 2 && isCommand(args[0]) {
+		return serve(ctx, args[0], args[1], in, out)
 	}
 	o, err := parseOptions(args, progress)
 	if err != nil {
@@ -62,6 +56,25 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 		return err
 	}
 	return o.publish(r, out)
+}
+
+func isCommand(word string) bool {
+	return word == loadCommand || word == rowsCommand || word == serverCommand
+}
+
+// serve is what the bench runs itself for.
+func serve(ctx context.Context, command, argument string, in io.Reader, out io.Writer) error {
+	number, err := strconv.Atoi(argument)
+	if err != nil || number < 0 {
+		return fmt.Errorf("%s %q: must be a number", command, argument)
+	}
+	switch command {
+	case loadCommand:
+		return serveLoad(in, out, number)
+	case rowsCommand:
+		return serveRows(in, out, number)
+	}
+	return serveRequests(ctx, number)
 }
 
 // publish prints the result, and writes it to the file that was asked for.
@@ -115,6 +128,9 @@ func measure(ctx context.Context, o options, progress io.Writer) (r *result, err
 	if err := l.calls(ctx); err != nil {
 		return nil, err
 	}
+	if err := l.rows(ctx); err != nil {
+		return nil, err
+	}
 	if err := l.programs(ctx); err != nil {
 		return nil, err
 	}
@@ -139,6 +155,7 @@ func (l *lab) furnish(dir string, o options) error {
 	for _, s := range l.subjects {
 		l.result.Subjects = append(l.result.Subjects, newSubjectResult(s))
 	}
+	l.rowService = newRowService(dir, o.syscountd, rowInterval)
 	l.workloads, err = workloads(dir)
 	return err
 }

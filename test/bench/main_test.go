@@ -13,7 +13,7 @@ import (
 
 // TestMain lets the test binary be what the bench starts itself as.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && (os.Args[1] == loadCommand || os.Args[1] == serverCommand) {
+	if len(os.Args) == 3 && isCommand(os.Args[1]) {
 		main()
 		return
 	}
@@ -28,6 +28,7 @@ func TestRunRefusesACommandThatIsNotWellFormed(t *testing.T) {
 		want string
 	}{
 		{[]string{"load", "x"}, `load "x": must be a number`},
+		{[]string{"rows", ""}, `rows "": must be a number`},
 		{[]string{"server", "-1"}, `server "-1": must be a number`},
 		{[]string{"surprise"}, `unexpected argument "surprise"`},
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // options are the command line.
@@ -16,6 +17,7 @@ type options struct {
 	write                 string
 	syscountd             string
 	cpu                   int // -1: the last one
+	rows                  int
 }
 
 // How large a run is: about ten minutes, and one that only shows that everything works.
@@ -23,6 +25,9 @@ const (
 	usualRounds, usualProgramRounds, usualBatches = 9, 4, 151
 	shortRounds, shortProgramRounds, shortBatches = 2, 1, 41
 	maxRounds                                     = 1000
+
+	usualRows, usualRowIntervals, shortRowIntervals = 50_000, 6, 3
+	rowInterval                                     = 10 * time.Second
 )
 
 func parseOptions(args []string, out io.Writer) (options, error) {
@@ -38,6 +43,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	set.StringVar(&o.write, "write", "", "also write Markdown to this `file`")
 	set.StringVar(&o.syscountd, "syscountd", "bin/syscountd", "the `binary` to measure")
 	set.IntVar(&o.cpu, "cpu", -1, "the `CPU` of the load (default: the last one)")
+	set.IntVar(&o.rows, "rows", usualRows, "read so many `rows` at the end of an interval, 0 for none")
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
@@ -68,16 +74,24 @@ func (o options) complete() (options, error) {
 	if o.programRounds < 0 || o.programRounds > maxRounds {
 		return o, fmt.Errorf("-program-rounds %d: must be from 0 to %d", o.programRounds, maxRounds)
 	}
-	if o.write != "" && (o.short || o.only != nil || o.programRounds == 0) {
-		return o, errors.New("-write wants the whole measurement: leave out -short, -only and -program-rounds 0")
+	if o.rows < 0 || o.rows > maxRows {
+		return o, fmt.Errorf("-rows %d: must be from 0 to %d", o.rows, maxRows)
+	}
+	if o.write != "" && (o.short || o.only != nil || o.programRounds == 0 || o.rows == 0) {
+		return o, errors.New("-write wants the whole measurement: leave out -short, -only, -program-rounds 0 and -rows 0")
 	}
 	return o, nil
 }
 
 func (o options) settings(loadCPU int) settings {
-	batches := usualBatches
+	batches, intervals := usualBatches, usualRowIntervals
 	if o.short {
-		batches = shortBatches
+		batches, intervals = shortBatches, shortRowIntervals
 	}
-	return settings{Rounds: o.rounds, ProgramRounds: o.programRounds, Batches: batches, LoadCPU: loadCPU}
+	if o.rows == 0 {
+		intervals = 0
+	}
+	return settings{
+		Rounds: o.rounds, ProgramRounds: o.programRounds, Batches: batches, LoadCPU: loadCPU, Rows: o.rows, RowIntervals: intervals,
+	}
 }

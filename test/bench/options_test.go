@@ -12,9 +12,9 @@ func TestOptions(t *testing.T) {
 		args string
 		want settings
 	}{
-		{"", settings{Rounds: 9, ProgramRounds: 4, Batches: 151, LoadCPU: 5}},
-		{"-short", settings{Rounds: 2, ProgramRounds: 1, Batches: 41, LoadCPU: 5}},
-		{"-short -rounds 4 -program-rounds 0", settings{Rounds: 4, ProgramRounds: 0, Batches: 41, LoadCPU: 5}},
+		{"", settings{Rounds: 9, ProgramRounds: 4, Batches: 151, LoadCPU: 5, Rows: 50_000, RowIntervals: 6}},
+		{"-short", settings{Rounds: 2, ProgramRounds: 1, Batches: 41, LoadCPU: 5, Rows: 50_000, RowIntervals: 3}},
+		{"-short -rounds 4 -program-rounds 0 -rows 0", settings{Rounds: 4, ProgramRounds: 0, Batches: 41, LoadCPU: 5}},
 	} {
 		o, err := parseOptions(strings.Fields(test.args), io.Discard)
 		if err != nil || o.settings(5) != test.want {
@@ -35,6 +35,9 @@ func TestWrongOptionsAreNamed(t *testing.T) {
 		"-write x -short":               "-write wants the whole measurement",
 		"-write x -only strace":         "-write wants the whole measurement",
 		"-write x -program-rounds 0":    "-write wants the whole measurement",
+		"-write x -rows 0":              "-write wants the whole measurement",
+		"-rows -1":                      "-rows -1: must be from 0 to 524288",
+		"-rows 524289":                  "-rows 524289: must be from 0",
 		"-surprise":                     "not defined",
 		"-cpu one":                      "invalid value",
 		"-rounds 3 docs/benchmarks.md2": "unexpected argument",

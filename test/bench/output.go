@@ -19,6 +19,7 @@ type output struct {
 	partial []byte
 	last    string // the last line that was not blank
 	signs   []*sign
+	each    func(line []byte) // gets every line; nil: nobody
 }
 
 // sign is a pattern to look for; seen is closed at the first line that matches.
@@ -61,6 +62,9 @@ func (o *output) Write(text []byte) (int, error) {
 
 // endLine looks at the line that has come to its end.
 func (o *output) endLine() {
+	if o.each != nil {
+		o.each(o.partial)
+	}
 	if len(bytes.TrimSpace(o.partial)) > 0 {
 		o.last = string(o.partial)
 		for _, s := range o.signs {

@@ -42,6 +42,17 @@ func TestOutputKeepsLittleOfALongLine(t *testing.T) {
 	}
 }
 
+func TestOutputHandsOnEveryLine(t *testing.T) {
+	o := watch()
+	var lines []string
+	o.each = func(line []byte) { lines = append(lines, string(line)) }
+	fmt.Fprint(o, "one\n\ntw")
+	fmt.Fprint(o, "o\nthree")
+	if got := strings.Join(lines, "|"); got != "one||two" {
+		t.Errorf("lines %q", got)
+	}
+}
+
 func TestPrintableIsHarmless(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"plain | text", "plain | text"},

@@ -12,6 +12,9 @@ func (r *result) text() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n\n", r.Machine.sentence())
 	fmt.Fprintf(&out, "Added per call, over %s\n%s\n", r.bareCalls(), r.callTable().text())
+	if r.Rows != nil {
+		fmt.Fprintf(&out, "Many rows\n%s%s\n", r.rowLoad(), r.rowTable().text())
+	}
 	if len(r.Programs) > 0 {
 		fmt.Fprintf(&out, "Real programs, how much longer they take\n%s%s\n", r.programList(), r.programTable().text())
 	}
@@ -75,6 +78,9 @@ const markdownMethod = `## How it is measured
   syscountd does: it counts and times every call by syscall.
 - A tracer counts as attached when it says so (perf, which does not, when calls cost five times as much), and its
   number counts if its output shows the calls that were made.
+- *Many rows*: the system calls are numbers that the kernel has no call for; it refuses them at once, but each has a row. The CPU time is that of the
+  process's own clock (` + "`clock_getcpuclockid`" + `), from a tenth of an interval after one reading to the same after the next. All that syscountd does is in
+  it, reading, summaries, garbage collection; nothing is subtracted. ` + "`memlock`" + ` is what the maps ask for; the kernel's allocator gives 1,024 bytes for a row of its hash, which asks for 712. In the first interval all rows are new. The goals count if all rows were read and nothing was lost.
 - *Real programs* use all CPUs. Their time is divided by the mean of the same with nothing attached just before and just
   after; "of the fastest" compares these within a round. What takes more than 2.5 times as long, and over 3 seconds, is measured once.
 - syscountd runs as shipped but for the mode and the grouping: a histogram of each row, and every call held against
@@ -87,11 +93,14 @@ func (r *result) markdown() string {
 	out.WriteString(markdownHead)
 	r.writeSetting(&out)
 	fmt.Fprintf(&out, "## Single calls\n\nNanoseconds that are added to %s.\n\n%s\n", r.bareCalls(), r.callTable().markdown())
+	if r.Rows != nil {
+		fmt.Fprintf(&out, "## Many rows\n\n%s\n%s\n", r.rowLoad(), r.rowTable().markdown())
+	}
 	if len(r.Programs) > 0 {
 		out.WriteString("## Real programs\n\nHow much longer they take.\n\n")
 		fmt.Fprintf(&out, "%s\n%s\n", r.programList(), r.programTable().markdown())
 	}
-	fmt.Fprintf(&out, "## Goals\n\nRatios; the median decides.\n\n%s\n", r.goalTable().markdown())
+	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands; the median decides.\n\n%s\n", r.goalTable().markdown())
 	for i, note := range r.Notes {
 		if i == 0 {
 			out.WriteString("## Notes\n\n")

@@ -13,6 +13,7 @@ type result struct {
 	Versions []version        `json:"versions"`
 	Programs []programName    `json:"programs"`
 	Subjects []*subjectResult `json:"subjects"`
+	Rows     *rowResult       `json:"rows,omitempty"`
 	Goals    []goal           `json:"goals"`
 	Notes    []string         `json:"notes,omitempty"` // what the reader has to know before believing a number
 }
@@ -23,6 +24,8 @@ type settings struct {
 	ProgramRounds int `json:"program_rounds"` // of the real programs
 	Batches       int `json:"batches"`        // per measurement of a call; their median counts
 	LoadCPU       int `json:"load_cpu"`
+	Rows          int `json:"rows"`          // to be read at the end of an interval; 0: that is not measured
+	RowIntervals  int `json:"row_intervals"` // how often
 }
 
 // programName names a real program: its column's key, and what it does.

@@ -78,6 +78,17 @@ func (s spread) ratio() string {
 	return fmt.Sprintf("%.2f (%.2f..%.2f)", s.Median, s.Min, s.Max)
 }
 
+// format writes its three numbers in the given way, one alone if there was one round.
+func (s spread) format(verb string) string {
+	switch s.Rounds {
+	case 0:
+		return "-"
+	case 1:
+		return fmt.Sprintf(verb, s.Median)
+	}
+	return fmt.Sprintf(verb+" ("+verb+".."+verb+")", s.Median, s.Min, s.Max)
+}
+
 // fineRatio writes "0.655 (0.631..0.662)": enough digits to see on which side
 // of a limit it is.
 func (s spread) fineRatio() string {

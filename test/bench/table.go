@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -106,7 +105,7 @@ func (r *result) goalTable() *table {
 		if g.straddles() {
 			verdict += " (rounds on both sides)"
 		}
-		t.add(g.Text, fmt.Sprintf("%.3f", g.Limit), g.Got.fineRatio(), verdict)
+		t.add(g.Text, g.limit(), g.got(), verdict)
 	}
 	return t
 }

@@ -32,6 +32,8 @@ type tool struct {
 	// sawLine is in its output, at the latest when it ends, if it has seen the
 	// load's calls; "" for a tool that looks elsewhere.
 	sawLine string
+
+	each func(line []byte) // gets every line that it prints; nil: nobody
 }
 
 // site is what a subject is attached to.
@@ -90,6 +92,7 @@ type running struct {
 func (t tool) start(at site) (*running, error) {
 	argv := fillPID(t.argv, at.pid)
 	p := &running{output: watch(t.readyLine, t.sawLine), exited: make(chan struct{})}
+	p.output.each = t.each
 	if t.slowdown > 0 {
 		slowed, err := at.meter.slowedBy(t.slowdown)
 		if err != nil {

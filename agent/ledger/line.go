@@ -1,0 +1,77 @@
+package ledger
+
+import (
+	"github.com/syscountd/syscountd/agent/histogram"
+	"github.com/syscountd/syscountd/bpf"
+)
+
+// Key names a line. Group is what the caller's naming made of the kernel's
+// group: rows whose groups have the same name share a line.
+type Key struct {
+	Group   string
+	Syscall bpf.Syscall
+}
+
+// Line is what happened to a group's calls of a syscall in an interval.
+type Line struct {
+	Key
+	Count, Errors uint64
+	Timed         uint64 // of Count, the calls whose time was taken: all below is of these
+	TotalNs       uint64
+	MinNs, MaxNs  uint64
+	bars          sparse
+
+	readings int32 // that belong to it
+	waits    bool  // for the order of Top
+}
+
+// Lines are those of one interval, in no order.
+type Lines []*Line
+
+// Histogram adds the line's durations to a histogram.
+func (l *Line) Histogram(into *histogram.Histogram) { l.bars.dense(into) }
+
+// clear makes it the line of an interval in which nothing has happened yet.
+func (l *Line) clear() { *l = Line{Key: l.Key, bars: l.bars[:0], readings: l.readings} }
+
+// extend widens the extremes. A row that was read between its count and its
+// extremes may have none yet.
+func (l *Line) extend(minNs, maxNs uint64) {
+	if maxNs == 0 {
+		return
+	}
+	if l.MaxNs == 0 || minNs < l.MinNs {
+		l.MinNs = minNs
+	}
+	l.MaxNs = max(l.MaxNs, maxNs)
+}
+
+// Extremes are the shortest and longest call in ns, held inside the outermost
+// buckets of the line's histogram h: a row that was read while it was written
+// may have a call in the one and not in the other.
+func (l *Line) Extremes(h *histogram.Histogram) (minNs, maxNs uint64) {
+	first, last := -1, -1
+	for slot, n := range h {
+		if n != 0 && first < 0 {
+			first = slot
+		}
+		if n != 0 {
+			last = slot
+		}
+	}
+	if first < 0 {
+		return l.MinNs, l.MaxNs
+	}
+	return clamp(l.MinNs, first), clamp(l.MaxNs, last)
+}
+
+func clamp(ns uint64, slot int) uint64 {
+	lo, hi := histogram.Bounds(slot)
+	switch {
+	case float64(ns) < lo:
+		return uint64(lo) + 1
+	case float64(ns) > hi:
+		return uint64(hi)
+	}
+	return ns
+}
