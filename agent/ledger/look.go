@@ -22,7 +22,7 @@ func (l *Look) Post(group string, key bpf.RowKey, row bpf.Row) {
 	if last := l.ledger.last[key]; last != nil {
 		was = *last
 	}
-	if row.Count == was.count {
+	if row.Count == was.count && row.Timed == was.timed {
 		return
 	}
 	line := l.byKey[Key{group, key.Syscall}]
