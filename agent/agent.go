@@ -70,8 +70,11 @@ type Agent struct {
 	session   *session // nil: stopped
 	limit     *limit.Limiter
 	totals    *totals
-	nextEnd   time.Time // of the running interval
-	starts    time.Time // of the running interval
+	stuck     stuckCalls
+	incidents incidents
+	nextSweep time.Duration // on CLOCK_MONOTONIC
+	nextEnd   time.Time     // of the running interval
+	starts    time.Time     // of the running interval
 }
 
 // New makes an agent that has the policy but does nothing before Run.

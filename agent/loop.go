@@ -22,10 +22,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	beat := newTicker(a.env.Beat)
 	defer beat.Stop()
 	for {
-		interval := time.NewTimer(a.nextEnd.Sub(a.env.Now()))
+		due := time.NewTimer(a.untilDue())
 		select {
 		case <-ctx.Done():
-			interval.Stop()
+			due.Stop()
 			return a.halt(nil)
 		case fn := <-a.doors:
 			fn()
@@ -35,10 +35,34 @@ func (a *Agent) Run(ctx context.Context) error {
 			if err := a.receive(got); err != nil {
 				return errors.Join(err, a.halt(nil))
 			}
-		case <-interval.C:
-			a.endInterval(false)
+		case <-due.C:
+			a.doDue()
 		}
-		interval.Stop()
+		due.Stop()
+	}
+}
+
+// untilDue is how long nothing is to be done but what comes from outside.
+func (a *Agent) untilDue() time.Duration {
+	until := a.nextEnd.Sub(a.env.Now())
+	if sweep, ok := a.untilSweep(); ok {
+		until = min(until, sweep)
+	}
+	if incident, ok := a.untilIncident(); ok {
+		until = min(until, incident)
+	}
+	return until
+}
+
+// doDue does what the time has come for.
+func (a *Agent) doDue() {
+	if sweep, ok := a.untilSweep(); ok && sweep <= 0 {
+		a.nextSweep = a.mono() + a.effective.Stuck.Sweep
+		a.sweep()
+	}
+	a.tell(a.incidents.book.Tick(a.mono()))
+	if !a.env.Now().Before(a.nextEnd) {
+		a.endInterval(false)
 	}
 }
 
@@ -113,9 +137,10 @@ func (a *Agent) retire(final bool) error {
 	s := a.session
 	err := s.kernel.DetachCalls()
 	a.drainSlow()
+	a.tell(a.incidents.book.Flush(a.mono()))
 	a.endInterval(final)
 	a.totals.retire(s.kernel)
-	a.session = nil
+	a.session, a.stuck = nil, stuckCalls{}
 	if err = errors.Join(err, s.close()); err != nil {
 		return refuse(ErrKernel, "detach: %v", err)
 	}

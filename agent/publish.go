@@ -16,6 +16,8 @@ func (a *Agent) publish() {
 	counters["died"], counters["exit_without_enter"] = c.Died, c.ExitWithoutEnter
 	counters["restarted"], counters["interrupted"], counters["abandoned"] = c.Suspended, c.Interrupted, c.Abandoned
 	counters["slow"], counters["slow_records"], counters["not_slow"] = c.Slow, a.totals.slow, a.totals.notSlow
+	counters["stuck_records"], counters["folded"] = a.totals.stuck, a.totals.folded
+	counters["stuck"], counters["incidents"] = uint64(a.stuck.tracker.Len()), uint64(a.incidents.book.Open())
 	s := &Status{
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
 		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files),

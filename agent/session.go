@@ -114,7 +114,9 @@ func settingsOf(p *policy.Policy, only []string) func(bpf.Syscall) bpf.Setting {
 		if len(observed) == 0 || observed[name] {
 			traits |= bpf.TraitObserved
 		}
-		return bpf.Setting{ThresholdNs: thresholdNs(p, sc), Traits: traits}
+		look := lookOf(sc)
+		look.Exempt = p.Exempt(sc)
+		return bpf.Setting{ThresholdNs: thresholdNs(p, sc), Traits: traits, Look: look}
 	}
 }
 

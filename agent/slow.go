@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/syscountd/syscountd/agent/kstack"
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/procinfo"
 	"github.com/syscountd/syscountd/agent/record"
@@ -14,40 +15,93 @@ import (
 	"github.com/syscountd/syscountd/bpf"
 )
 
-// judge decides about a call that reached the kernel's threshold, and writes
-// its record.
-func (a *Agent) judge(call *bpf.SlowCall) {
+// place is where a call was made.
+type place struct {
+	procinfo.Placement
+	cgroup string // path
+}
+
+func (a *Agent) placeOf(call *bpf.SlowCall) place {
 	cgroup := a.session.names.cgroup(call.Cgroup)
-	where := procinfo.Unit(cgroup)
-	duration := time.Duration(call.DurationNs())
-	verdict, slow := a.effective.Judge(policy.Call{
-		Syscall: syscalls.Name(call.Syscall), Unit: where.Unit, Comm: call.Comm, FDKind: call.FDKind.String(),
-		Duration: duration,
-	})
-	if !slow {
-		a.totals.notSlow++
+	return place{procinfo.Unit(cgroup), cgroup}
+}
+
+// judge decides about a call that reached the kernel's threshold, and writes
+// its record, or counts it in an incident.
+func (a *Agent) judge(call *bpf.SlowCall) {
+	at := a.placeOf(call)
+	verdict, slow := a.verdict(call, at)
+	if call.Stuck {
+		if slow {
+			a.stuck.saw(call, at, verdict)
+		}
 		return
 	}
-	if !a.limit.Allow(time.Duration(a.env.MonoNs()), verdict.Rule, duration) {
+	wasStuck := a.stuck.closes(call)
+	if !slow {
+		a.totals.notSlow++
+		a.incidents.ended(a.mono(), call.TID)
+		return
+	}
+	stack := a.stackOf(call)
+	if a.fold(call, at, verdict, stack) {
+		return
+	}
+	if !a.limit.Allow(a.mono(), verdict.Rule, time.Duration(call.DurationNs())) {
 		a.totals.suppressed++
 		return
 	}
 	a.totals.slow++
-	r := slowRecord(call, verdict, kernelStack{})
-	r.Cgroup = cgroup
-	r.Systemd = record.Systemd{Unit: where.Unit, UserUnit: where.UserUnit, Slice: where.Slice}
-	r.Container = record.Container{ID: where.ContainerID, Runtime: where.Runtime}
-	a.describeProcess(&r.Process, call)
+	r := slowRecord(call, verdict, stack)
+	r.WasStuck = wasStuck
+	r.Timing = a.timing(call)
+	a.describe(&r.Scene, call, at)
 	a.write(r, a.wall(call.EndNs))
+}
+
+func (a *Agent) verdict(call *bpf.SlowCall, at place) (policy.Verdict, bool) {
+	return a.effective.Judge(policy.Call{
+		Syscall: syscalls.Name(call.Syscall), Unit: at.Unit, Comm: call.Comm, FDKind: call.FDKind.String(),
+		Duration: time.Duration(call.DurationNs()),
+	})
+}
+
+// mono is the time on CLOCK_MONOTONIC.
+func (a *Agent) mono() time.Duration { return time.Duration(a.env.MonoNs()) }
+
+// stackOf is the stack of the call's longest wait in words.
+func (a *Agent) stackOf(call *bpf.SlowCall) kernelStack {
+	if call.Wait == nil || len(call.Wait.Stack) == 0 {
+		return kernelStack{}
+	}
+	return kernelStack(kstack.Read(a.session.kernel.Symbols(call.Wait.Stack)))
+}
+
+// describe adds what user space knows of a call's surroundings.
+func (a *Agent) describe(s *record.Scene, call *bpf.SlowCall, at place) {
+	s.Cgroup = at.cgroup
+	s.Systemd = at.systemd()
+	s.Container = at.container()
+	s.Pressure = a.pressure(at.cgroup)
+	a.describeProcess(&s.Process, call)
+}
+
+func (p place) systemd() record.Systemd {
+	return record.Systemd{Unit: p.Unit, UserUnit: p.UserUnit, Slice: p.Slice}
+}
+
+func (p place) container() record.Container {
+	return record.Container{ID: p.ContainerID, Runtime: p.Runtime}
 }
 
 // slowRecord is what the call itself tells, with its stack in words.
 func slowRecord(call *bpf.SlowCall, v policy.Verdict, stack kernelStack) *record.Slow {
+	request := recordRequest(call)
 	return &record.Slow{
 		Severity: int(v.Severity), Rule: v.Rule, Start: recordStart(call),
 		DurationNs: call.DurationNs(), ThresholdNs: uint64(v.Threshold),
 		Monotonic: record.Monotonic{StartNs: call.StartNs, EndNs: call.EndNs},
-		Syscall:   record.Call{Request: recordRequest(call), Ret: call.Ret, Errno: errnoName(call.Ret)},
+		Syscall:   record.Call{Request: request, Ret: call.Ret, Errno: errnoName(call.Ret)},
 		Scene:     recordScene(call, stack),
 	}
 }
@@ -79,7 +133,7 @@ func errnoName(ret int64) string {
 func (a *Agent) describeProcess(p *record.Process, call *bpf.SlowCall) {
 	p.StartTime = record.FormatTime(a.env.Boot().Add(time.Duration(call.ProcessStartNs)))
 	info := a.procs.Lookup(int(call.PID), startTicks(call.ProcessStartNs))
-	if info.Executable != "" {
+	if p.Executable.Path == "" && info.Executable != "" {
 		p.Executable = record.Executable{Name: info.ExecutableName(), Path: info.Executable}
 	}
 	p.CommandLine = info.CommandLine // read only if the policy wants it

@@ -26,7 +26,7 @@ func recordStart(call *bpf.SlowCall) string {
 
 // recordRequest is what the call was given.
 func recordRequest(call *bpf.SlowCall) record.Request {
-	return record.Request{Syscall: recordSyscall(call.Syscall), Args: hexArgs(call.Args), Paths: call.Paths}
+	return record.Request{Syscall: recordSyscall(call.Syscall), Args: hexArgs(call.Args), Paths: call.Paths, Details: details(call)}
 }
 
 // recordScene is what the kernel side tells of a call's surroundings.

@@ -15,6 +15,8 @@ type totals struct {
 	slow       uint64 // slow records written
 	notSlow    uint64 // handed over by the kernel, but under the threshold of the rule that decided
 	suppressed uint64 // slow records held back by [limits]
+	folded     uint64 // slow calls that an incident counts
+	stuck      uint64 // stuck records written
 
 	ended    bpf.Counters      // of the sessions that have ended
 	reported map[string]uint64 // losses when the last interval ended
@@ -56,6 +58,7 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"ring_full": c.RingFull, "recursion_misses": c.RecursionMisses, "negative": c.Negative,
 		"overwritten": c.Overwritten, "refiltered": c.Refiltered, "cgroup_names_failed": c.CgroupNamesFailed,
 		"process_names_failed": c.ProcessNamesFailed, "suppressed": a.totals.suppressed,
+		"stuck_untracked": a.stuck.tracker.Overflow(), "incidents_evicted": a.incidents.book.Evicted(),
 	}
 	for name, n := range a.env.Sink.Counters() {
 		if strings.Contains(name, "dropped") {

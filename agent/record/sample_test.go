@@ -127,7 +127,7 @@ func stuck() *record.Stuck {
 
 func incident(change string) *record.Incident {
 	i := &record.Incident{
-		Severity: 4, ID: "84904118205-1", Change: change, DurationNs: 4100221070, Victims: 500, Calls: 500,
+		Severity: 4, ID: "84904118205-1", Change: change, DurationNs: 4100221070, Victims: 500, Calls: 500, Folded: 495,
 		WorstNs: 4100221070, TotalNs: 1811000000000,
 		Syscall: record.Syscall{Name: "fsync", Nr: 74, ABI: "x86_64"}, Site: "blkdev_issue_flush", Class: "block flush",
 		KernelStack: []string{"submit_bio_wait", "blkdev_issue_flush", "ext4_sync_file", "do_fsync", "__x64_sys_fsync"},
@@ -135,7 +135,7 @@ func incident(change string) *record.Incident {
 		PIDs: []uint32{812, 813, 814, 820, 833}, Files: []string{"/srv/a/journal.0", "/srv/a/journal.1"},
 	}
 	if change == record.IncidentClosed {
-		i.DurationNs, i.Victims, i.Calls, i.TotalNs = 62000000000, 512, 1204, 2911000000000
+		i.DurationNs, i.Victims, i.Calls, i.Folded, i.TotalNs = 62000000000, 512, 1204, 1199, 2911000000000
 	}
 	return i
 }
