@@ -120,7 +120,7 @@ func defaults() *Policy {
 	return &Policy{
 		Collect: Collect{Mode: "account", Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20},
 		Slow:    Slow{Threshold: time.Second},
-		Stuck:   Stuck{After: 10 * time.Second, Sweep: time.Second},
+		Stuck:   Stuck{After: 10 * time.Second, Sweep: 2 * time.Second},
 		Rules:   defaultRules(),
 		Limits:  Limits{RecordsPerSecond: 50, Burst: 200, Groups: 8192},
 		Output:  Output{Journal: "auto", CommandLine: true},

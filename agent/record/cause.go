@@ -85,7 +85,7 @@ func (s *Scene) whyNow() string {
 func (s *Scene) reason(c cause) string {
 	longest := s.Wait.LongestNs
 	switch {
-	case !c.asleep || longest > c.ns:
+	case !c.asleep || longest > c.ns+s.Wait.RunqueueNs: // the longest one was of another kind
 		return c.what
 	case longest != 0 && longest < c.ns/2: // many waits, of which this is but one
 		return fmt.Sprintf("%s, the longest %s%s%s", c.what, Human(longest, 3), s.in(), s.counterpart())
