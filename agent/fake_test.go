@@ -155,6 +155,9 @@ func (k *fakeKernel) EachCgroup(fn func(uint64, string)) error {
 }
 func (k *fakeKernel) DeleteCgroup(id uint64) error { delete(k.cgroups, id); return nil }
 
+func (k *fakeKernel) Misses() (map[string]uint64, error) {
+	return map[string]uint64{"sys_enter": 0}, nil
+}
 func (k *fakeKernel) Counters() (bpf.Counters, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

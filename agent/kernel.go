@@ -28,6 +28,7 @@ type Kernel interface {
 	EachCgroup(func(id uint64, path string)) error
 	DeleteCgroup(id uint64) error
 	Counters() (bpf.Counters, error)
+	Misses() (map[string]uint64, error)
 	OpenCalls() (uint64, error)
 	Sweep(age time.Duration) error
 	Symbols(addresses []uint64) []string

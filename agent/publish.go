@@ -24,6 +24,9 @@ func (a *Agent) publish() {
 		Interval: a.effective.Collect.Interval, Counters: counters,
 	}
 	if a.session != nil {
+		for program, n := range a.misses() {
+			counters["recursion_misses."+program] = n
+		}
 		s.State, s.Attachment = "running", a.session.kernel.Attachment()
 	}
 	s.Sentence = sentence(s)
@@ -86,12 +89,21 @@ func (a *Agent) interval(lines ledger.Lines, intervalNs uint64, final bool) *rec
 	usage := a.env.Usage()
 	r := &record.Interval{
 		IntervalNs: intervalNs, Final: final, Groups: uint64(lines.Groups()), Rows: uint64(len(lines)),
-		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), Balance: a.balance(),
+		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), Balance: a.balance(), RecursionMisses: a.misses(),
 		Cost: record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
 	}
 	r.Count, r.Errors, r.TotalNs = lines.Total()
 	a.totals.slowThen, a.totals.usage = a.totals.slow, usage
 	return r
+}
+
+// misses are those of the running session's programs.
+func (a *Agent) misses() map[string]uint64 {
+	misses, err := a.session.kernel.Misses()
+	if err != nil {
+		a.env.Log.Error("read the recursion misses", "error", err)
+	}
+	return misses
 }
 
 // suppressed tells what [limits] held back, a record for each rule.

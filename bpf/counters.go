@@ -69,16 +69,26 @@ func countersOf(c syscountCounters) Counters {
 	}
 }
 
-func (t *Tracer) recursionMisses() (uint64, error) {
-	var sum uint64
+// Misses are the runs that the kernel skipped, of each program that is or was
+// attached, by its name.
+func (t *Tracer) Misses() (map[string]uint64, error) {
+	misses := map[string]uint64{}
 	for _, prog := range t.programs() {
 		stats, err := prog.Stats()
 		if err != nil {
-			return 0, fmt.Errorf("read the recursion misses: %w", err)
+			return nil, fmt.Errorf("read the recursion misses of %s: %w", prog.name, err)
 		}
-		sum += stats.RecursionMisses
+		misses[prog.name] = stats.RecursionMisses
 	}
-	return sum, nil
+	return misses, nil
+}
+
+func (t *Tracer) recursionMisses() (sum uint64, err error) {
+	misses, err := t.Misses()
+	for _, n := range misses {
+		sum += n
+	}
+	return sum, err
 }
 
 // leftOut is LEFT_OUT in syscount.bpf.c.

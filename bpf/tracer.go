@@ -124,14 +124,24 @@ func (t *Tracer) markSelf() error {
 	return nil
 }
 
+// program is one of the kernel side.
+type program struct {
+	name string // of its tracepoint
+	*ebpf.Program
+}
+
 // programs are those of the mode, in the order of their attachment: the end of
 // calls first and their beginning last, so that no call is seen to begin whose
 // end is missed.
-func (t *Tracer) programs() []*ebpf.Program {
-	if t.mode == ModeCount {
-		return []*ebpf.Program{t.objs.SchedSwitch, t.objs.SchedWaking, t.objs.ProcessExit, t.objs.ProcessExec, t.objs.SignalDeliver, t.objs.SysExitCount}
+func (t *Tracer) programs() []program {
+	threads := []program{
+		{"sched_switch", t.objs.SchedSwitch}, {"sched_waking", t.objs.SchedWaking}, {"sched_process_exit", t.objs.ProcessExit},
 	}
-	return []*ebpf.Program{t.objs.SchedSwitch, t.objs.SchedWaking, t.objs.ProcessExit, t.objs.SignalDeliver, t.objs.SysExit, t.objs.SysEnter}
+	if t.mode == ModeCount {
+		return append(threads, program{"sched_process_exec", t.objs.ProcessExec}, program{"signal_deliver", t.objs.SignalDeliver},
+			program{"sys_exit", t.objs.SysExitCount})
+	}
+	return append(threads, program{"signal_deliver", t.objs.SignalDeliver}, program{"sys_exit", t.objs.SysExit}, program{"sys_enter", t.objs.SysEnter})
 }
 
 // Attach starts the counting. What was open when an earlier attachment ended is
@@ -141,9 +151,9 @@ func (t *Tracer) Attach() error {
 		return err
 	}
 	for _, prog := range t.programs() {
-		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+		l, err := link.AttachTracing(link.TracingOptions{Program: prog.Program})
 		if err != nil {
-			return errors.Join(explainLoad("attach "+prog.String(), err), t.Detach())
+			return errors.Join(explainLoad("attach to tp_btf/"+prog.name, err), t.Detach())
 		}
 		t.links = append(t.links, l)
 	}

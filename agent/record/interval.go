@@ -24,7 +24,10 @@ type Interval struct {
 	// tell "nothing lost" from "not counted".
 	Drops   map[string]uint64 `json:"drops"`
 	Balance Balance           `json:"balance"`
-	Cost    Cost              `json:"cost"`
+	// RecursionMisses are the runs of each program that the kernel skipped since they
+	// were loaded, by tracepoint: the equations may be off by so much.
+	RecursionMisses map[string]uint64 `json:"recursion_misses"`
+	Cost            Cost              `json:"cost"`
 }
 
 // Balance accounts for every event of the kernel side since the programs were

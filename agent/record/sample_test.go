@@ -154,9 +154,10 @@ func interval() *record.Interval {
 	return &record.Interval{
 		IntervalNs: 60e9, Count: 1203911, Errors: 12, TotalNs: 88100311000,
 		Groups: 41, Rows: 812, Slow: 3,
-		Drops:   map[string]uint64{"ring_full": 0, "rows_overflow": 2, "output_dropped_queue": 0},
-		Balance: record.Balance{Enter: 1203950, Exit: 1203930, Matched: 1203911, Died: 7, InFlight: 32, ExitWithoutEnter: 19},
-		Cost:    record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20},
+		Drops:           map[string]uint64{"ring_full": 0, "rows_overflow": 2, "output_dropped_queue": 0},
+		Balance:         record.Balance{Enter: 1203950, Exit: 1203930, Matched: 1203911, Died: 7, InFlight: 32, ExitWithoutEnter: 19},
+		RecursionMisses: map[string]uint64{"sched_switch": 0, "sys_enter": 0, "sys_exit": 0},
+		Cost:            record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20},
 	}
 }
 
