@@ -95,7 +95,7 @@ func optionsOf(p *policy.Policy) bpf.Options {
 	mode := map[string]bpf.Mode{"account": bpf.ModeAccount, "count": bpf.ModeCount}
 	return bpf.Options{
 		Mode: mode[p.Collect.Mode], Sample: p.Collect.Sample,
-		GroupBy: groupBy[p.Collect.GroupBy], Rows: p.Limits.Groups * rowsPerGroup,
+		GroupBy: groupBy[p.Collect.GroupBy], Rows: p.Limits.Groups * rowsPerGroup, NoWaits: !p.Collect.Waits,
 	}
 }
 

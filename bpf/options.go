@@ -26,7 +26,8 @@ type Options struct {
 	Mode    Mode
 	Sample  int // ModeAccount: the clock is read in one of so many calls; 0 and 1: in all
 	GroupBy GroupBy
-	Rows    int // rows (group, syscall, CPU), of about 700 bytes each
+	NoWaits bool // do not measure where the time of slow calls went, nor find slow calls of which no time is taken
+	Rows    int  // rows (group, syscall, CPU), of about 700 bytes each
 }
 
 // Setting is what the kernel side has to know about a syscall.

@@ -24,6 +24,7 @@
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile __u32 sample = 1; /* the clock is read in one of so many calls */
 const volatile bool counting = false; /* mode count */
+const volatile bool waits = true; /* where the time of slow calls went is measured */
 const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
 const volatile bool has_rdonly_cast = false; /* the kernel has bpf_rdonly_cast */
@@ -287,15 +288,15 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 	struct thread *t;
 
 	/* It has made calls since it came, and is in none. */
-	if (cpu->running.task && !cpu->running.start_ns && !cpu->running.suspended && !counting) {
+	if (cpu->running.task && !cpu->running.start_ns && !(waits && (cpu->running.suspended || counting))) {
 		give_back(cpu, NULL);
 		return;
 	}
-	if (prev->flags & PF_KTHREAD)
+	if (prev->flags & PF_KTHREAD || (!waits && !cpu->running.task))
 		return;
 	t = bpf_task_storage_get(&threads, prev, NULL, 0);
 	give_back(cpu, t);
-	if (t)
+	if (waits && t)
 		leave(t, prev, class, now);
 }
 
@@ -321,7 +322,8 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	if (!cpu)
 		return 0;
 	switch_out(cpu, prev, class_of_state(preempt, state), &now);
-	switch_in(next, &now);
+	if (waits)
+		switch_in(next, &now);
 	return 0;
 }
 

@@ -374,6 +374,7 @@ const (
 	syscountVarUnusedSlots         = "unused_slots"
 	syscountVarUnusedTrait         = "unused_trait"
 	syscountVarUnusedWaitClass     = "unused_wait_class"
+	syscountVarWaits               = "waits"
 )
 
 // loadSyscount returns the embedded CollectionSpec for syscount.
@@ -488,6 +489,7 @@ type syscountVariableSpecs struct {
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.VariableSpec `ebpf:"unused_wait_class"`
+	Waits               *ebpf.VariableSpec `ebpf:"waits"`
 }
 
 // syscountObjects contains all objects after they have been loaded into the kernel.
@@ -582,6 +584,7 @@ type syscountVariables struct {
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.Variable `ebpf:"unused_wait_class"`
+	Waits               *ebpf.Variable `ebpf:"waits"`
 }
 
 // syscountPrograms contains all programs after they have been loaded into the kernel.

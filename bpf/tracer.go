@@ -20,6 +20,7 @@ type Tracer struct {
 	mode     Mode
 	slow     *ringbuf.Reader
 	near     nearRows
+	waits    bool
 	symbols  symbols
 	interval uint32
 	filter   uint32 // generation in force
@@ -36,7 +37,7 @@ func Load(opts Options) (_ *Tracer, err error) {
 	if err := specialise(spec, opts); err != nil {
 		return nil, err
 	}
-	t := &Tracer{mode: opts.Mode, interval: 1, filter: 1}
+	t := &Tracer{mode: opts.Mode, waits: !opts.NoWaits, interval: 1, filter: 1}
 	if err := spec.LoadAndAssign(&t.objs, nil); err != nil {
 		return nil, explainLoad("load the programs", err)
 	}
@@ -88,6 +89,7 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
 	if err := errors.Join(spec.Variables["row_group"].Set(uint32(opts.GroupBy)),
 		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1))),
+		spec.Variables["waits"].Set(bit(!opts.NoWaits)),
 		spec.Variables["near_shift"].Set(shift),
 		spec.Variables["has_prev_state"].Set(bit(tracepointArguments("sched_switch") >= 4)),
 		spec.Variables["has_rdonly_cast"].Set(bit(hasKernelFunction("bpf_rdonly_cast"))),
@@ -130,19 +132,27 @@ type program struct {
 	*ebpf.Program
 }
 
-// programs are those of the mode, in the order of their attachment: the end of
-// calls first and their beginning last, so that no call is seen to begin whose
-// end is missed.
-func (t *Tracer) programs() []program {
-	threads := []program{
-		{"sched_switch", t.objs.SchedSwitch}, {"sched_waking", t.objs.SchedWaking}, {"sched_process_exit", t.objs.ProcessExit},
+// threadPrograms notice that a thread leaves the CPU, comes to it, or ends.
+func (t *Tracer) threadPrograms() []program {
+	programs := []program{{"sched_switch", t.objs.SchedSwitch}, {"sched_process_exit", t.objs.ProcessExit}}
+	if t.waits {
+		programs = append(programs, program{"sched_waking", t.objs.SchedWaking})
 	}
-	if t.mode == ModeCount {
-		return append(threads, program{"sched_process_exec", t.objs.ProcessExec}, program{"signal_deliver", t.objs.SignalDeliver},
-			program{"sys_exit", t.objs.SysExitCount})
-	}
-	return append(threads, program{"signal_deliver", t.objs.SignalDeliver}, program{"sys_exit", t.objs.SysExit}, program{"sys_enter", t.objs.SysEnter})
+	return programs
 }
+
+// callPrograms are those of the mode.
+func (t *Tracer) callPrograms() []program {
+	if t.mode == ModeCount {
+		return []program{{"sched_process_exec", t.objs.ProcessExec}, {"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExitCount}}
+	}
+	return []program{{"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExit}, {"sys_enter", t.objs.SysEnter}}
+}
+
+// programs are all, in the order of their attachment: those of threads first,
+// then the end of calls and their beginning last, so that no call is seen to
+// begin whose end is missed.
+func (t *Tracer) programs() []program { return append(t.threadPrograms(), t.callPrograms()...) }
 
 // Attach starts the counting. What was open when an earlier attachment ended is
 // forgotten.
@@ -186,10 +196,7 @@ func (t *Tracer) Detach() error { return t.detachTo(0) }
 // DetachCalls ends the counting of calls, but not what notices that a thread
 // leaves the CPU or ends: so the calls that are still open stay known, until
 // Detach or Close.
-func (t *Tracer) DetachCalls() error { return t.detachTo(min(len(t.links), threadPrograms)) }
-
-// threadPrograms are the first of programs(): about threads, not about calls.
-const threadPrograms = 3
+func (t *Tracer) DetachCalls() error { return t.detachTo(min(len(t.links), len(t.threadPrograms()))) }
 
 func (t *Tracer) detachTo(kept int) error {
 	var errs []error
@@ -203,7 +210,7 @@ func (t *Tracer) detachTo(kept int) error {
 // Attachment says what the programs are attached to.
 func (t *Tracer) Attachment() string {
 	switch {
-	case len(t.links) <= threadPrograms:
+	case len(t.links) <= len(t.threadPrograms()):
 		return ""
 	case t.mode == ModeCount:
 		return "tp_btf/sys_exit"

@@ -57,6 +57,10 @@ func (p *Policy) counting() string {
 
 func (p *Policy) collecting() string {
 	switch {
+	case p.Collect.Mode == "count" && !p.Collect.Waits:
+		return "every call is counted and none is timed, so that no slow call is found"
+	case p.Collect.Sample > 1 && !p.Collect.Waits:
+		return fmt.Sprintf("every call is counted and one in %d is timed, so that one in %d slow calls is found", p.Collect.Sample, p.Collect.Sample)
 	case p.Collect.Mode == "count":
 		return "every call is counted and none is timed; one that leaves the CPU is slow from that moment on"
 	case p.Collect.Sample > 1:

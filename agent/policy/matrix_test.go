@@ -17,6 +17,7 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"collect.group_by":          {"string", `"unit"`},
 	"collect.sample":            {"integer", `7`},
 	"collect.top":               {"integer", `7`},
+	"collect.waits":             {"boolean", `false`},
 	"filter.pids":               {"integers", `[7]`},
 	"filter.units":              {"strings", `["a.service"]`},
 	"filter.cgroups":            {"strings", `["/a"]`},

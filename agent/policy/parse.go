@@ -42,6 +42,7 @@ func (s *section) collect(c *Collect) {
 	t.duration("interval", &c.Interval, MinInterval, MaxInterval, false)
 	t.word("group_by", &c.GroupBy, "none", "process", "unit", "cgroup", "comm")
 	t.integer("top", &c.Top, MinTop, MaxTop)
+	t.flag("waits", &c.Waits)
 	t.finish()
 }
 

@@ -51,6 +51,7 @@ mode = "account"
 interval = "1m30s"
 group_by = "process"
 top = 1000
+waits = false
 [filter]
 pids = [1, 4194304]
 units = ["nginx.service", "postgresql@15-main.service", 'dev-disk\x2d1.swap', "-.slice"]
@@ -69,7 +70,7 @@ groups = 64
 journal = "off"
 cmdline = false
 `)
-	if want := (Collect{"account", 1, 90 * time.Second, "process", 1000}); p.Collect != want {
+	if want := (Collect{"account", 1, 90 * time.Second, "process", 1000, false}); p.Collect != want {
 		t.Errorf("collect is %+v", p.Collect)
 	}
 	filter := Filter{
@@ -154,7 +155,7 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[output]\ncmdline = \"yes\"", `p.toml:2: output.cmdline = "yes": must be true or false`},
 		{"[output]\ncmdline = 1979-05-27", `p.toml:2: output.cmdline = a date: must be true or false`},
 		// unknown keys
-		{"[collect]\nintervall = \"5s\"", `p.toml:2: collect.intervall: unknown key; did you mean interval? allowed are mode, sample, interval, group_by, top`},
+		{"[collect]\nintervall = \"5s\"", `p.toml:2: collect.intervall: unknown key; did you mean interval? allowed are mode, sample, interval, group_by, top, waits`},
 		{"[slow]\nxyz = 1", `p.toml:2: slow.xyz: unknown key; allowed are threshold`},
 		{"[[rules]]\nname = \"x\"", `p.toml:1: rules: unknown table; did you mean rule? allowed are collect, filter, slow, rule, stuck, limits, output`},
 		{"\n[stick]\nafter = \"1s\"", `p.toml:2: stick: unknown table; did you mean stuck? allowed are collect, filter, slow, rule, stuck, limits, output`},

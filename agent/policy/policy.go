@@ -62,6 +62,7 @@ type Collect struct {
 	Interval time.Duration // one summary per interval
 	GroupBy  string        // "none", "process", "unit", "cgroup" or "comm"
 	Top      int           // rows per summary; the rest is folded into one
+	Waits    bool          // whether slow calls say where their time went
 }
 
 // Filter is what is observed at start; empty lists observe the whole host.
@@ -118,7 +119,7 @@ func Default() *Policy {
 // defaults is Default before it is compiled.
 func defaults() *Policy {
 	return &Policy{
-		Collect: Collect{Mode: "account", Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20},
+		Collect: Collect{Mode: "account", Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20, Waits: true},
 		Slow:    Slow{Threshold: time.Second},
 		Stuck:   Stuck{After: 10 * time.Second, Sweep: 2 * time.Second},
 		Rules:   defaultRules(),

@@ -21,6 +21,7 @@ func (p *Policy) TOML() string {
 	w.text("interval", FormatDuration(p.Collect.Interval))
 	w.text("group_by", p.Collect.GroupBy)
 	w.number("top", p.Collect.Top)
+	w.line("waits", strconv.FormatBool(p.Collect.Waits))
 	w.table("[filter]")
 	w.numbers("pids", p.Filter.PIDs)
 	w.texts("units", p.Filter.Units)
