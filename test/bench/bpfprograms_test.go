@@ -146,7 +146,7 @@ func TestFurnishedLabHasAResultForEverySubject(t *testing.T) {
 	if err := l.furnish(t.TempDir(), options{syscountd: "bin/syscountd", only: []string{keyStrace}}); err != nil {
 		t.Fatal(err)
 	}
-	if len(l.subjects) != 2 || len(l.result.Subjects) != 2 || l.result.Subjects[1].Key != keyStrace || len(l.workloads) != 3 {
+	if len(l.subjects) != 2 || len(l.result.Subjects) != 2 || l.result.Subjects[1].Key != keyStrace || len(l.workloads) != 4 {
 		t.Errorf("%d subjects, %d results, %d programs", len(l.subjects), len(l.result.Subjects), len(l.workloads))
 	}
 	if err := (&lab{result: &result{}}).furnish(t.TempDir(), options{only: []string{"x"}}); err == nil {

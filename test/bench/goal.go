@@ -80,6 +80,9 @@ func (r *result) goals() []goal {
 		own, peer := r.subject(g.own).AddedNs["getppid"], r.subject(g.peer).AddedNs["getppid"]
 		goals = append(goals, goal{Text: "getppid, added: " + g.text, Limit: g.limit, Got: own.over(peer).spread()})
 	}
+	if pipe := r.subject(keyProcess).Slowdown[pipeKey].over(r.subject(keyNoWaits).Slowdown[pipeKey]).spread(); pipe.Rounds > 0 {
+		goals = append(goals, goal{Text: "pipe, whole time: account by process, of the same without waits", Limit: 1.06, Got: pipe})
+	}
 	for _, program := range r.Programs {
 		for _, g := range programGoals {
 			goals = append(goals, goal{

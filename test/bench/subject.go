@@ -16,6 +16,7 @@ const (
 	keyNothing   = "nothing"
 	keyEmpty     = "empty"
 	keyProcess   = "account-process"
+	keyNoWaits   = "account-nowaits"
 	keyFiltered  = "account-filtered"
 	keySample16  = "account-sample16"
 	keyCount     = "count"
@@ -70,6 +71,7 @@ var modes = []mode{
 	{key: "account-none", name: "syscountd account, whole host", policy: "[collect]\nmode = \"account\"\ngroup_by = \"none\"\n"},
 	{key: "account-unit", name: "syscountd account, by unit", policy: "[collect]\nmode = \"account\"\ngroup_by = \"unit\"\n"},
 	{key: keyProcess, name: "syscountd account, by process", policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\n"},
+	{key: keyNoWaits, name: "syscountd account, by process, waits = false", policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\nwaits = false\n"},
 	{key: keySample16, name: "syscountd account, by process, sample 16", policy: "[collect]\nmode = \"account\"\nsample = 16\ngroup_by = \"process\"\n"},
 	{key: keyCount, name: "syscountd count, by process", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\n"},
 	{key: keyFiltered, name: "syscountd account, filtered to another PID", blind: true,

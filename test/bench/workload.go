@@ -44,7 +44,23 @@ func workloads(dir string) ([]workload, error) {
 		argv: []string{self, serverCommand, strconv.Itoa(serverRequests)}, dir: dir,
 		reset: func() error { return nil },
 	}
-	return []workload{build, database, server}, nil
+	return []workload{build, database, server, pipeWorkload(dir)}, nil
+}
+
+// pipeRounds is how often two threads on one CPU hand a byte to each other: four
+// calls and two context switches each time, and hardly anything else.
+const (
+	pipeKey    = "pipe"
+	pipeRounds = 100_000
+)
+
+func pipeWorkload(dir string) workload {
+	last := strconv.Itoa(numCPU() - 1)
+	return workload{
+		key: pipeKey, name: fmt.Sprintf("perf bench sched pipe on one CPU, %d rounds", pipeRounds),
+		argv: []string{"taskset", "-c", last, "perf", "bench", "sched", "pipe", "-l", strconv.Itoa(pipeRounds)}, dir: dir,
+		reset: func() error { return nil },
+	}
 }
 
 // buildFiles is how many C files the build compiles: processes that live for

@@ -88,7 +88,7 @@ func TestWorkloadsAreThereAndResettable(t *testing.T) {
 			t.Errorf("%s: directory: %v", w.key, err)
 		}
 	}
-	if got := strings.Join(keys, " "); got != "build database server" {
+	if got := strings.Join(keys, " "); got != "build database server pipe" {
 		t.Errorf("workloads: %s", got)
 	}
 }
