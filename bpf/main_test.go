@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 	}
 	before := openFDs()
 	code := m.Run()
+	if err := shared.close(); err != nil {
+		fmt.Fprintf(os.Stderr, "close the tracers: %v\n", err)
+		code = 1
+	}
 	if after := openFDs(); code == 0 && after > before {
 		fmt.Fprintf(os.Stderr, "leaked %d file descriptors\n", after-before)
 		code = 1

@@ -40,7 +40,7 @@ const (
 func TestSampledRowsAreNearTheExactOnes(t *testing.T) {
 	exact, sampled := startSampling(t, 1), startSampling(t, oneIn)
 	misses := map[figure][]float64{}
-	for seed := range uint64(sampleRuns) {
+	for seed := range runs(t) {
 		t.Run(fmt.Sprint("seed ", seed+1), func(t *testing.T) {
 			d := newDraw(seed+1, callsOfRun(t))
 			process := d.start(t, exact.Tracer, sampled.Tracer)
@@ -57,6 +57,14 @@ func TestSampledRowsAreNearTheExactOnes(t *testing.T) {
 	for _, f := range figures {
 		f.check(t, misses[f])
 	}
+}
+
+// runs are fewer where calls are dear: 10 of 50 outside are as many as 5 of 10.
+func runs(t *testing.T) uint64 {
+	if callsOfRun(t) < 10_000 {
+		return sampleRuns / 5
+	}
+	return sampleRuns
 }
 
 // callsOfRun is about how many calls a run makes: with fewer, a syscall has too few
@@ -333,8 +341,12 @@ func (f figure) check(t *testing.T, misses []float64) {
 	}
 	t.Logf("%v: of %d runs %d miss it by over 2 standard errors, the worst by %.1f, all by %.2f (root mean square)",
 		f, len(misses), outside, worst, math.Sqrt(squares/float64(len(misses))))
-	if outside > mostOutside || worst > farOutside {
+	most := mostOutside
+	if len(misses) < sampleRuns {
+		most = mostOutside / 2 // one test in 15,000
+	}
+	if outside > most || worst > farOutside {
 		t.Errorf("%v: of %d runs %d miss it by over 2 standard errors, the worst by %.1f; want at most %d, and %d",
-			f, len(misses), outside, worst, mostOutside, farOutside)
+			f, len(misses), outside, worst, most, farOutside)
 	}
 }

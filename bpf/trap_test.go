@@ -84,20 +84,24 @@ func call(nr uintptr, args ...uintptr) bpftest.Step { return bpftest.Call(nr, ar
 
 func exit() bpftest.Step { return bpftest.Call(unix.SYS_EXIT_GROUP, 0) }
 
-// rig holds the tracers that the tests of traps share, since a load takes longer
-// than most of them: one for each set of options, detached and emptied between.
-type rig struct{ loaded map[Options]*Tracer }
+// rig holds the tracers that the tests share, since a load takes longer than most
+// of them, and seconds on an emulated machine: one for each set of options,
+// detached and emptied between.
+type rig struct {
+	loaded map[Options]*Tracer
+	before map[*Tracer]uint64 // runs that the kernel had skipped when the test began
+}
 
-func newRig(t *testing.T) *rig {
-	r := &rig{map[Options]*Tracer{}}
-	t.Cleanup(func() {
-		for _, tracer := range r.loaded {
-			if err := tracer.Close(); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		}
-	})
-	return r
+// shared is the only one; TestMain closes it.
+var shared = &rig{map[Options]*Tracer{}, map[*Tracer]uint64{}}
+
+func newRig(*testing.T) *rig { return shared }
+
+func (r *rig) close() (err error) {
+	for _, tracer := range r.loaded {
+		err = errors.Join(err, tracer.Close())
+	}
+	return err
 }
 
 // modes are all that count.
@@ -111,10 +115,7 @@ var modes = map[string]Options{
 func timesAll(opts Options) bool { return opts.Mode == ModeAccount && opts.Sample <= 1 }
 
 // watched is a tracer in the hands of one test.
-type watched struct {
-	*Tracer
-	skippedBefore uint64
-}
+type watched struct{ *Tracer }
 
 // skipped is how many runs of programs the kernel skipped meanwhile. Since Linux
 // 7.2 a program may be preempted, and is not run for others on that CPU until it
@@ -125,7 +126,7 @@ func (w *watched) skipped(t *testing.T) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.RecursionMisses - w.skippedBefore
+	return c.RecursionMisses - shared.before[w.Tracer]
 }
 
 // watch observes one process, and watchAll it and all that it forks.
@@ -143,17 +144,31 @@ func (r *rig) watchAll(t *testing.T, opts Options, p *bpftest.Process) *watched 
 
 func (r *rig) watchFilter(t *testing.T, opts Options, f Filter) *watched {
 	t.Helper()
+	tracer := r.borrow(t, opts)
+	if err := errors.Join(tracer.SetSyscalls(settingOfTraps), tracer.SetFilter(f), tracer.Attach()); err != nil {
+		t.Fatal(err)
+	}
+	return &watched{tracer}
+}
+
+// borrow gives a tracer that is as if it had just been loaded, until the test's
+// end.
+func (r *rig) borrow(t *testing.T, opts Options) *Tracer {
+	t.Helper()
 	tracer := r.load(t, opts)
-	t.Cleanup(func() {
+	giveBack := func() {
 		if err := errors.Join(tracer.Detach(), emptied(tracer)); err != nil {
 			t.Error(err)
 		}
-	})
-	before, err := tracer.Counters()
-	if err := errors.Join(err, tracer.SetSyscalls(settingOfTraps), tracer.SetFilter(f), tracer.Attach()); err != nil {
+	}
+	t.Cleanup(giveBack)
+	giveBack() // a test may borrow it a second time
+	c, err := tracer.Counters()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return &watched{tracer, before.RecursionMisses}
+	r.before[tracer] = c.RecursionMisses
+	return tracer
 }
 
 func (r *rig) load(t *testing.T, opts Options) *Tracer {
@@ -178,6 +193,15 @@ func emptied(tracer *Tracer) error {
 	all := map[syscountRowKey]bool{}
 	tracer.near.each(func(key *syscountRowKey, _ *syscountRow) { all[*key] = true })
 	tracer.near.free(all)
+	if err := tracer.FlushSlow(); err != nil {
+		return err
+	}
+	for err == nil {
+		_, err = tracer.NextSlow()
+	}
+	if !errors.Is(err, ErrFlushed) {
+		return err
+	}
 	return errors.Join(
 		empty[syscountRowKey, syscountRow](tracer.objs.Rows),
 		empty[syscountRowKey, syscountRow](tracer.objs.Rest),

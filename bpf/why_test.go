@@ -237,10 +237,12 @@ func TestASweepFindsOpenCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := bpftest.NewProgram()
 			b := p.Words(0)
-			process := p.Start(t, call(unix.SYS_GETPPID).Times(40), call(unix.SYS_READ, 0, b, 1), exit())
+			say := call(unix.SYS_WRITE, 1, b, 1)
+			process := p.Start(t, call(unix.SYS_GETPPID).Times(40), say, call(unix.SYS_READ, 0, b, 1), exit())
 			tracer := running(t, opts, Filter{PIDFDs: []int{pidfdOf(t, process.PID())}})
 			setThreshold(t, tracer, unix.SYS_READ, 1e9)
 			process.Poke()
+			process.Hear() // it is past its release, which is a read too
 			process.AwaitStates("S")
 			if err := tracer.Sweep(0); err != nil {
 				t.Fatal(err)
