@@ -72,6 +72,7 @@ type Agent struct {
 	totals    *totals
 	stuck     stuckCalls
 	incidents incidents
+	recent    recent
 	nextSweep time.Duration // on CLOCK_MONOTONIC
 	nextEnd   time.Time     // of the running interval
 	starts    time.Time     // of the running interval

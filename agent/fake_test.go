@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/syscountd/syscountd/agent/histogram"
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/agent/record/recordtest"
 	"github.com/syscountd/syscountd/bpf"
 )
 
@@ -38,6 +40,11 @@ type fakeKernel struct {
 	refuse   error // what SetFilter returns
 
 	refuseAttach error // what Attach returns
+
+	stuck       []*bpf.SlowCall // those that a sweep finds when they are old enough
+	sweeps      int
+	refuseSweep error // what Sweep returns
+	clock       func() uint64
 }
 
 type fakeRow struct {
@@ -83,8 +90,40 @@ func (k *fakeKernel) Attach() error {
 	k.attached = k.refuseAttach == nil
 	return k.refuseAttach
 }
-func (k *fakeKernel) DetachCalls() error        { return k.Detach() }
-func (k *fakeKernel) Sweep(time.Duration) error { return nil }
+func (k *fakeKernel) DetachCalls() error { return k.Detach() }
+
+// hang makes these the calls that have not returned.
+func (k *fakeKernel) hang(calls ...*bpf.SlowCall) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stuck = calls
+}
+
+func (k *fakeKernel) swept() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sweeps
+}
+
+func (k *fakeKernel) Sweep(age time.Duration) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sweeps++
+	if k.refuseSweep != nil {
+		return k.refuseSweep
+	}
+	now := k.clock()
+	for _, call := range k.stuck {
+		if now-call.StartNs < uint64(age) {
+			continue
+		}
+		seen := *call
+		seen.EndNs, seen.Stuck, seen.Ret = now, true, 0
+		k.slow <- slowOrError{call: &seen}
+	}
+	return nil
+}
+
 func (k *fakeKernel) Symbols(addresses []uint64) []string {
 	names := make([]string, len(addresses))
 	for i, address := range addresses {
@@ -95,7 +134,17 @@ func (k *fakeKernel) Symbols(addresses []uint64) []string {
 func (k *fakeKernel) Detach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = false; return nil }
 func (k *fakeKernel) Close() error       { close(k.closed); return nil }
 func (k *fakeKernel) Attachment() string { return "fake" }
-func (k *fakeKernel) FlushSlow() error   { k.slow <- slowOrError{err: bpf.ErrFlushed}; return nil }
+
+// FlushSlow does not wait for a reader, as the real one.
+func (k *fakeKernel) FlushSlow() error {
+	flushed := slowOrError{err: bpf.ErrFlushed}
+	select {
+	case k.slow <- flushed:
+	default:
+		go func() { k.slow <- flushed }()
+	}
+	return nil
+}
 
 func (k *fakeKernel) SetSyscalls(setting func(bpf.Syscall) bpf.Setting) error {
 	k.mu.Lock()
@@ -221,6 +270,8 @@ type rig struct {
 	kernels []*fakeKernel     // one per session
 	prepare func(*fakeKernel) // what a test does to each new one; may be nil
 	policy  string            // what a reload reads
+	skew    atomic.Int64      // by which the agent's clocks are before the real ones
+	stopped atomic.Uint64     // what CLOCK_MONOTONIC would be without it; 0: it goes
 	stop    func() error
 	breaks  bool // Run is expected to fail
 }
@@ -261,7 +312,7 @@ func runAgent(t *testing.T, text string) *rig {
 	r.Agent = New(Env{
 		Load: func(o bpf.Options) (Kernel, error) {
 			k := newFakeKernel()
-			k.options = o
+			k.options, k.clock = o, r.mono
 			r.kernels = append(r.kernels, k)
 			if r.prepare != nil {
 				r.prepare(k)
@@ -271,7 +322,7 @@ func runAgent(t *testing.T, text string) *rig {
 		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },
 		Sink:   r.out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"),
 		Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Now: time.Now, Boot: time.Now, MonoNs: monoNs, Usage: func() Usage { return Usage{} },
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, Usage: func() Usage { return Usage{} },
 	}, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -288,6 +339,65 @@ func runAgent(t *testing.T, text string) *rig {
 		t.Fatalf("run: %v", err)
 	}
 	return r
+}
+
+// mono is CLOCK_MONOTONIC as the agent has it.
+func (r *rig) mono() uint64 {
+	now := r.stopped.Load()
+	if now == 0 {
+		now = monoNs()
+	}
+	return now + uint64(r.skew.Load())
+}
+
+// stopClock lets time pass with pass only.
+func (r *rig) stopClock() { r.stopped.Store(monoNs()) }
+
+// pass lets time pass, and the agent look at its clock again.
+func (r *rig) pass(d time.Duration) {
+	r.t.Helper()
+	r.skew.Add(int64(d))
+	r.inside(func() {})
+}
+
+// inside runs fn in the agent's loop.
+func (r *rig) inside(fn func()) {
+	r.t.Helper()
+	if err := r.inLoop(r.t.Context(), fn); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// returns lets calls return, and the agent judge them.
+func (r *rig) returns(calls ...*bpf.SlowCall) {
+	r.t.Helper()
+	for _, call := range calls {
+		r.kernel().slow <- slowOrError{call: call}
+	}
+	r.inside(func() { must(r.t, r.drainSlow()) })
+}
+
+// sweepNow makes a sweep that is not due.
+func (r *rig) sweepNow() {
+	r.t.Helper()
+	r.inside(func() { must(r.t, r.sweep()) })
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// written returns the records so far, all of them right, and forgets them.
+func (r *rig) written() []record.Record {
+	r.t.Helper()
+	records := r.out.take()
+	for _, rec := range records {
+		recordtest.Validate(r.t, record.Marshal(rec))
+	}
+	return records
 }
 
 func monoNs() uint64 {

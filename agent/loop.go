@@ -36,7 +36,9 @@ func (a *Agent) Run(ctx context.Context) error {
 				return errors.Join(err, a.halt(nil))
 			}
 		case <-due.C:
-			a.doDue()
+			if err := a.doDue(); err != nil {
+				return errors.Join(err, a.halt(nil))
+			}
 		}
 		due.Stop()
 	}
@@ -55,15 +57,21 @@ func (a *Agent) untilDue() time.Duration {
 }
 
 // doDue does what the time has come for.
-func (a *Agent) doDue() {
+func (a *Agent) doDue() error {
 	if sweep, ok := a.untilSweep(); ok && sweep <= 0 {
 		a.nextSweep = a.mono() + a.effective.Stuck.Sweep
-		a.sweep()
+		if err := a.sweep(); err != nil {
+			return err
+		}
 	}
 	a.tell(a.incidents.book.Tick(a.mono()))
 	if !a.env.Now().Before(a.nextEnd) {
 		a.endInterval(false)
 	}
+	if a.pendingChanged() {
+		a.publish()
+	}
+	return nil
 }
 
 // newTicker never ticks when the period is 0.
@@ -96,7 +104,10 @@ func (a *Agent) slowCalls() <-chan slowOrError {
 
 // receive handles what the reader of slow calls sends.
 func (a *Agent) receive(got slowOrError) error {
-	if got.err != nil {
+	switch {
+	case errors.Is(got.err, bpf.ErrFlushed):
+		return nil // its asker has not waited for it
+	case got.err != nil:
 		return got.err
 	}
 	a.judge(got.call)
@@ -135,11 +146,11 @@ func (a *Agent) halt(who *Caller) error {
 // retire ends the session; what it counted is written first.
 func (a *Agent) retire(final bool) error {
 	s := a.session
-	err := s.kernel.DetachCalls()
-	a.drainSlow()
+	err := errors.Join(s.kernel.DetachCalls(), a.drainSlow())
 	a.tell(a.incidents.book.Flush(a.mono()))
 	a.endInterval(final)
 	a.totals.retire(s.kernel)
+	a.totals.untracked += a.stuck.tracker.Overflow()
 	a.session, a.stuck = nil, stuckCalls{}
 	if err = errors.Join(err, s.close()); err != nil {
 		return refuse(ErrKernel, "detach: %v", err)
@@ -147,12 +158,8 @@ func (a *Agent) retire(final bool) error {
 	return nil
 }
 
-// drainSlow judges what the reader has already taken out of the ring.
-func (a *Agent) drainSlow() {
-	for call := range a.session.pending {
-		a.judge(call)
-	}
-}
+// drainSlow judges what the kernel side has handed over until now.
+func (a *Agent) drainSlow() error { return a.session.pending(a.judge) }
 
 func (a *Agent) beginInterval() {
 	a.starts = a.env.Now()

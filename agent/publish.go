@@ -17,7 +17,9 @@ func (a *Agent) publish() {
 	counters["restarted"], counters["interrupted"], counters["abandoned"] = c.Suspended, c.Interrupted, c.Abandoned
 	counters["slow"], counters["slow_records"], counters["not_slow"] = c.Slow, a.totals.slow, a.totals.notSlow
 	counters["stuck_records"], counters["folded"] = a.totals.stuck, a.totals.folded
-	counters["stuck"], counters["incidents"] = uint64(a.stuck.tracker.Len()), uint64(a.incidents.book.Open())
+	for name, n := range a.pending() {
+		counters[name] = n
+	}
 	s := &Status{
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
 		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files),
@@ -40,6 +42,27 @@ func (a *Agent) publish() {
 	}
 }
 
+// pending is what goes on now: open incidents, and calls that are stuck. These have
+// no number while nobody looks for them: it would say that there are none.
+func (a *Agent) pending() map[string]uint64 {
+	pending := map[string]uint64{"incidents": uint64(a.incidents.book.Open())}
+	if a.sweeps() {
+		pending["stuck"] = uint64(a.stuck.tracker.Len())
+	}
+	return pending
+}
+
+// pendingChanged: the published picture says something else. It must not be as old
+// as an interval to those who ask what is wrong now.
+func (a *Agent) pendingChanged() bool {
+	for name, n := range a.pending() {
+		if a.Status().Counters[name] != n {
+			return true
+		}
+	}
+	return false
+}
+
 func cloneFilter(f Filter) Filter {
 	return Filter{
 		PIDs: slices.Clone(f.PIDs), Units: slices.Clone(f.Units),
@@ -57,10 +80,30 @@ func sentence(s *Status) string {
 		what = f.Label()
 	}
 	msg := fmt.Sprintf("Observing %s in mode %s; %d slow calls recorded", what, s.Mode, s.Counters["slow_records"])
+	msg += pendingNames(s.Counters)
 	if lost := lossNames(s.Counters); lost != "" {
 		msg += "; lost: " + lost
 	}
 	return msg + "."
+}
+
+// pendingNames says what goes on now; nothing where nothing does.
+func pendingNames(counters map[string]uint64) string {
+	text := ""
+	if n := counters["stuck"]; n != 0 {
+		text += "; " + counted(n, "call has not returned", "calls have not returned")
+	}
+	if n := counters["incidents"]; n != 0 {
+		text += "; " + counted(n, "incident goes on", "incidents go on")
+	}
+	return text
+}
+
+func counted(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // trueLosses are the counters that mean that something is missing from the

@@ -67,16 +67,22 @@ func (s *session) read() {
 	}
 }
 
-// pending yields the slow calls that have been handed over until now.
-func (s *session) pending(yield func(*bpf.SlowCall) bool) {
+// pending hands on the slow calls that have come until now. After an error of the
+// reader it is of no use any more.
+func (s *session) pending(each func(*bpf.SlowCall)) error {
 	if err := s.kernel.FlushSlow(); err != nil {
-		return
+		return err
 	}
 	for got := range s.slow {
-		if got.err != nil || !yield(got.call) {
-			return
+		switch {
+		case errors.Is(got.err, bpf.ErrFlushed):
+			return nil
+		case got.err != nil:
+			return got.err
 		}
+		each(got.call)
 	}
+	return nil
 }
 
 func (s *session) close() error {

@@ -57,6 +57,7 @@ func (a *Agent) judge(call *bpf.SlowCall) {
 	r.Timing = a.timing(call)
 	a.describe(&r.Scene, call, at)
 	a.write(r, a.wall(call.EndNs))
+	a.recent.add(r)
 }
 
 func (a *Agent) verdict(call *bpf.SlowCall, at place) (policy.Verdict, bool) {
@@ -74,7 +75,26 @@ func (a *Agent) stackOf(call *bpf.SlowCall) kernelStack {
 	if call.Wait == nil || len(call.Wait.Stack) == 0 {
 		return kernelStack{}
 	}
-	return kernelStack(kstack.Read(a.session.kernel.Symbols(call.Wait.Stack)))
+	stack := kernelStack(kstack.Read(a.session.kernel.Symbols(call.Wait.Stack)))
+	stack.Class = classOf(call.Wait.LongestFor, stack.Class)
+	return stack
+}
+
+// classOf adds to a class by the stack what the scheduler knows: that a thread was
+// only without a CPU there is in no stack, and neither are the functions of locks
+// and of I/O that it called.
+func classOf(what bpf.For, class string) string {
+	switch {
+	case what == bpf.ForCPU:
+		return "CPU"
+	case class != "":
+		return class
+	case what == bpf.ForBlockIO:
+		return "block I/O"
+	case what == bpf.ForKernelLock:
+		return "kernel lock"
+	}
+	return ""
 }
 
 // describe adds what user space knows of a call's surroundings.

@@ -17,6 +17,7 @@ type totals struct {
 	suppressed uint64 // slow records held back by [limits]
 	folded     uint64 // slow calls that an incident counts
 	stuck      uint64 // stuck records written
+	untracked  uint64 // calls too many to be kept as stuck, in the sessions that have ended
 
 	ended    bpf.Counters      // of the sessions that have ended
 	reported map[string]uint64 // losses when the last interval ended
@@ -57,8 +58,8 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"storage_failed": c.StorageFailed, "rows_overflowed": c.RowsOverflowed, "rows_failed": c.RowsFailed,
 		"ring_full": c.RingFull, "recursion_misses": c.RecursionMisses, "negative": c.Negative,
 		"overwritten": c.Overwritten, "refiltered": c.Refiltered, "cgroup_names_failed": c.CgroupNamesFailed,
-		"process_names_failed": c.ProcessNamesFailed, "suppressed": a.totals.suppressed,
-		"stuck_untracked": a.stuck.tracker.Overflow(), "incidents_evicted": a.incidents.book.Evicted(),
+		"suppressed":      a.totals.suppressed,
+		"stuck_untracked": a.totals.untracked + a.stuck.tracker.Overflow(), "incidents_evicted": a.incidents.book.Evicted(),
 	}
 	for name, n := range a.env.Sink.Counters() {
 		if strings.Contains(name, "dropped") {

@@ -225,6 +225,8 @@ struct task_struct {
 	unsigned long nvcsw;
 	unsigned long nivcsw;
 	unsigned long maj_flt;
+	unsigned int in_iowait : 1; /* it waits for a block device */
+	unsigned int frozen : 1; /* its cgroup is frozen; it may be stopped instead, or wait for a vfork child */
 	unsigned long blocker; /* the kernel lock that it waits for, and its kind; since Linux 6.16 */
 	struct sched_info sched_info;
 	struct task_group *sched_task_group;

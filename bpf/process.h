@@ -69,7 +69,7 @@ static __always_inline bool is_marked(struct task_struct *task, struct task_stru
  * wins. False: there is no room. Then there must be no row either: without a
  * name nobody would learn that the process has ended, and free it.
  */
-static __noinline bool keep_process_name(struct counters *c, const struct row_key *row)
+static __noinline bool keep_process_name(const struct row_key *row)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_key key = { .start_ns = row->group, .pid = row->pid };
@@ -81,10 +81,7 @@ static __noinline bool keep_process_name(struct counters *c, const struct row_ke
 	name.cgroup = BPF_CORE_READ(named, cgroups, dfl_cgrp, kn, id);
 	name.uid = BPF_CORE_READ(named, cred, uid.val);
 	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), named->comm);
-	if (!bpf_map_update_elem(&process_names, &key, &name, BPF_ANY))
-		return true;
-	c->process_names_failed++;
-	return false;
+	return !bpf_map_update_elem(&process_names, &key, &name, BPF_ANY);
 }
 
 /* The last thread has ended: the process makes no call any more. */

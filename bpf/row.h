@@ -68,11 +68,11 @@ static __noinline struct row *take_place(struct row_key *key)
 }
 
 /* A group's first call of a syscall on this CPU. */
-static __noinline struct row *first_row(struct cpu *cpu, struct row_key *key)
+static __noinline struct row *first_row(struct row_key *key)
 {
 	struct row *row;
 
-	if (!keep_process_name(&cpu->counters, key))
+	if (!keep_process_name(key))
 		return NULL;
 	row = take_place(key);
 	return row ?: new_row(&rows, key);
@@ -89,7 +89,7 @@ static __noinline struct row *far_row(struct cpu *cpu, struct row_key *key)
 		return row ?: rest_row(key);
 	}
 	row = bpf_map_lookup_elem(&rows, key);
-	row = row ?: first_row(cpu, key);
+	row = row ?: first_row(key);
 	if (row)
 		return row;
 	cpu->counters.rows_overflowed++;
@@ -132,8 +132,13 @@ static __always_inline bool is_error(long ret)
 
 static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
 {
-	struct extremes *e = &row->extremes[interval & 1];
+	__u64 parity = interval;
+	struct extremes *e;
 	__u32 slot;
+
+	/* Else the compiler makes shifts of it, in which the verifier of Linux 6.1 loses the bound. */
+	asm volatile("%0 &= 1" : "+r"(parity));
+	e = &row->extremes[parity];
 
 	/*
 	 * By way of memory, so that the verifier forgets on which of 64 ways the

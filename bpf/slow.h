@@ -10,11 +10,12 @@ static __always_inline __u64 threshold_of(__u32 slot)
 	return threshold_ns[table_index(slot)];
 }
 
-/* An argument by its number from 1 on, as struct look has it. */
-static __always_inline __u64 argument(const struct slow_call *call, __u32 number)
+/* An argument by its number from 1 on, as struct look has it. In assembly: see bounded_slot(). */
+static __always_inline __u64 argument(const struct slow_call *call, __u64 number)
 {
-	barrier_var(number);
-	return call->args[number < 6 ? number - 1 : 5];
+	number--;
+	asm volatile("if %0 <= 5 goto +1\n%0 = 5" : "+r"(number));
+	return call->args[number];
 }
 
 static __always_inline void describe_task(struct slow_call *call, struct task_struct *task)
@@ -37,8 +38,13 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 	struct wait *w;
 
-	if (!t || (t->wait.call != call->start_ns && !call->first_block))
+	if (!t)
 		return;
+	if (t->wait.call != call->start_ns && !call->first_block) {
+		call->wait.longest_class = WAIT_CLASSES;
+		call->has_wait = true; /* it never left the CPU */
+		return;
+	}
 	w = &t->wait;
 	if (!w->off_ns)
 		settle(w, task);
@@ -61,6 +67,8 @@ static __always_inline void describe_open_wait(struct slow_call *call, struct ta
 	w->total_ns[class] += waited;
 	bytes = bpf_get_task_stack(task, w->stack, sizeof(w->stack), 0);
 	w->frames = bytes > 0 ? bytes / 8 : 0;
+	w->longest_class = class;
+	w->longest_iowait = bpf_core_field_exists(task->in_iowait) && BPF_CORE_READ_BITFIELD(task, in_iowait);
 	w->longest_waker.pid = 0;
 	w->longest_waking_stack = -1;
 	if (waited > w->longest_ns)

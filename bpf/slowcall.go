@@ -34,7 +34,7 @@ type SlowCall struct {
 	Args           []uint64
 	FDKind         FDKind // of the descriptor that its traits name
 
-	Wait       *Wait    // nil: it never left the CPU
+	Wait       *Wait    // nil: it is not known
 	File       *File    // what the descriptor that its traits name is
 	To         *File    // the other end of copy_file_range, splice, sendfile, ...
 	Paths      []string // its path arguments, as the caller wrote them
@@ -60,6 +60,8 @@ type Wait struct {
 	LongestNs              uint64   // the longest wait, runqueue included
 	Stack                  []uint64 // kernel addresses of the longest wait, innermost first; nil when it was too short to look
 
+	LongestFor For // what the longest wait was for, as far as the scheduler knows
+
 	Waker       Task   // who ended the longest wait; the zero Task: not known
 	Blocker     Task   // who held the kernel lock that it waited for
 	ThrottledNs uint64 // its cgroup had used up its CPU quota
@@ -67,6 +69,18 @@ type Wait struct {
 	TracedNs    uint64 // stopped by a tracer (ptrace)
 	FrozenNs    uint64 // in the freezer
 }
+
+// For is what a thread waited for, as far as the scheduler knows. A stack does not
+// tell it: the kernel leaves the functions out of it in which threads wait.
+type For uint8
+
+// What a thread waited for.
+const (
+	ForOthers     For = iota // the stack has to tell
+	ForCPU                   // it could have run
+	ForBlockIO               // a block device
+	ForKernelLock            // the one that Blocker had
+)
 
 // Task is a thread by name.
 type Task struct {

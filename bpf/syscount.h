@@ -165,12 +165,12 @@ struct counters {
 	__u64 refiltered; /* the filter changed during the call and leaves its thread out */
 	__u64 negative; /* the clock went backwards: counted with 0 ns */
 	__u64 storage_failed; /* no memory for a thread's record: its call is not seen */
-	__u64 rows_overflowed; /* calls that went to the row of the rest: no room for one of their own */
+	__u64 rows_overflowed; /* calls that went to the row of the rest: no room for one of their own, or for its
+				  name */
 	__u64 rows_failed; /* calls that found no row at all: no memory */
 	__u64 slow; /* calls at or over their threshold, but for those on exempt kinds of descriptors */
 	__u64 ring_full; /* of these, not handed over */
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
-	__u64 process_names_failed; /* a process whose name could not be kept */
 };
 
 /*
@@ -239,6 +239,8 @@ struct wait {
 	__u32 voluntary; /* context switches */
 	__u32 involuntary;
 	__u32 class; /* enum wait_class of the last wait */
+	__u32 longest_class; /* the same of the longest */
+	__u32 longest_iowait; /* that one was for a block device */
 	__s32 waking_stack; /* id of the waker's kernel stack; < 0: none */
 	__s32 longest_waking_stack;
 	__u32 frames; /* of stack in use */

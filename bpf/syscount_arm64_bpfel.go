@@ -34,26 +34,25 @@ const (
 )
 
 type syscountCounters struct {
-	_                  structs.HostLayout
-	Enter              uint64
-	Exit               uint64
-	Matched            uint64
-	Suspended          uint64
-	Resumed            uint64
-	Interrupted        uint64
-	Abandoned          uint64
-	Died               uint64
-	Overwritten        uint64
-	ExitWithoutEnter   uint64
-	Refiltered         uint64
-	Negative           uint64
-	StorageFailed      uint64
-	RowsOverflowed     uint64
-	RowsFailed         uint64
-	Slow               uint64
-	RingFull           uint64
-	CgroupNamesFailed  uint64
-	ProcessNamesFailed uint64
+	_                 structs.HostLayout
+	Enter             uint64
+	Exit              uint64
+	Matched           uint64
+	Suspended         uint64
+	Resumed           uint64
+	Interrupted       uint64
+	Abandoned         uint64
+	Died              uint64
+	Overwritten       uint64
+	ExitWithoutEnter  uint64
+	Refiltered        uint64
+	Negative          uint64
+	StorageFailed     uint64
+	RowsOverflowed    uint64
+	RowsFailed        uint64
+	Slow              uint64
+	RingFull          uint64
+	CgroupNamesFailed uint64
 }
 
 type syscountCpu struct {
@@ -291,6 +290,8 @@ type syscountWait struct {
 	Voluntary          uint32
 	Involuntary        uint32
 	Class              uint32
+	LongestClass       uint32
+	LongestIowait      uint32
 	WakingStack        int32
 	LongestWakingStack int32
 	Frames             uint32

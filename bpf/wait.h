@@ -39,6 +39,15 @@ static __always_inline __u32 class_of_state(bool preempted, __u32 state)
 	return WAIT_SLEEP;
 }
 
+/*
+ * The freezer of cgroup v2 has no state of its own: its tasks sleep where they
+ * could be interrupted (do_freezer_trap() in kernel/signal.c).
+ */
+static __always_inline bool is_frozen(struct task_struct *task, __u32 class)
+{
+	return class == WAIT_SLEEP && bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen);
+}
+
 /* CPU quotas of the thread's task group and the groups above it: the time for which they were used up. */
 static __always_inline __u64 throttled_ns(struct task_struct *task)
 {
@@ -116,6 +125,8 @@ static __noinline void begin_waits(struct wait *w, struct task_struct *task, __u
 	w->voluntary = 0;
 	w->involuntary = 0;
 	w->frames = 0;
+	w->longest_class = WAIT_CLASSES;
+	w->longest_iowait = 0;
 	w->waker.pid = 0;
 	w->waker.tid = 0;
 	w->longest_waker.pid = 0;
@@ -160,7 +171,7 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 		w->involuntary++;
 	else
 		w->voluntary++;
-	w->class = class;
+	w->class = is_frozen(task, class) ? WAIT_FROZEN : class;
 	w->run_delay = run_delay_of(task);
 	w->off_jiffies = bpf_jiffies64();
 	w->off_ns = now;
@@ -177,6 +188,8 @@ static __noinline void look(struct wait *w, struct task_struct *task)
 	long bytes = bpf_get_task_stack(task, w->stack, sizeof(w->stack), 0);
 
 	w->frames = bytes > 0 ? bytes / 8 : 0;
+	w->longest_class = w->class;
+	w->longest_iowait = bpf_core_field_exists(task->in_iowait) && BPF_CORE_READ_BITFIELD(task, in_iowait);
 	w->longest_waker = w->waker;
 	w->longest_waking_stack = w->waking_stack;
 }
@@ -208,7 +221,7 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
 	if (!t || !t->wait.off_ns || t->wait.off_jiffies == bpf_jiffies64())
 		return;
 	w = &t->wait;
-	w->waking_stack = bpf_get_stackid(ctx, &waking_stacks, 0);
+	w->waking_stack = bpf_get_stackid(ctx, &waking_stacks, BPF_F_REUSE_STACKID);
 	name_thread(&w->waker, bpf_get_current_task_btf());
 }
 

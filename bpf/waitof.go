@@ -15,6 +15,17 @@ func (t *Tracer) waitOf(raw *syscountWait, durationNs uint64) *Wait {
 	}
 	w.SleepNs = total(syscountWaitClassWAIT_SLEEP) + w.StoppedNs + w.TracedNs + w.FrozenNs
 	w.CPUNs = durationNs - min(durationNs, w.RunqueueNs+w.IONs+w.SleepNs)
+	// The cgroup's time is that of all CPUs, and is added up at the end of each
+	// period: more of it than the call was off the CPU was not the call's.
+	w.ThrottledNs = min(w.ThrottledNs, durationNs-w.CPUNs)
+	switch class := syscountWaitClass(raw.LongestClass); {
+	case class == syscountWaitClassWAIT_RUNQUEUE:
+		w.LongestFor = ForCPU
+	case class == syscountWaitClassWAIT_IO && raw.LongestIowait != 0:
+		w.LongestFor = ForBlockIO
+	case class == syscountWaitClassWAIT_IO && w.Blocker.TID != 0:
+		w.LongestFor = ForKernelLock
+	}
 	if w.Waker.PID != 0 && t.isInterrupt(raw.LongestWakingStack) {
 		w.Waker = Task{}
 	}

@@ -18,6 +18,12 @@ type Agent interface {
 	// Summary returns at most top rows, all when top is 0, of the interval that
 	// runs now.
 	Summary(ctx context.Context, top int) ([]agent.Row, error)
+	// SlowCalls returns the newest slow records as lines of JSON, newest first; all
+	// that are kept when newest is 0.
+	SlowCalls(ctx context.Context, newest int) ([]string, error)
+	// StuckCalls returns the records of the calls that have not returned as lines of
+	// JSON, the oldest call first.
+	StuckCalls(ctx context.Context) ([]string, error)
 	// Changed gets a token after the status has changed; several changes may
 	// make one token.
 	Changed() <-chan struct{}

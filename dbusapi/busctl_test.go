@@ -17,6 +17,7 @@ var busctlArgs = map[string][]string{
 	"SetFilter":    {"a{sv}", "2", "pids", "au", "1", "812", "syscalls", "as", "2", "read", "@sync"},
 	"SetThreshold": {"st", "fsync", "20000"},
 	"Summary":      {"u", "5"},
+	"SlowCalls":    {"u", "1"},
 }
 
 // busctlFunc runs busctl and gives what it printed on both outputs.
@@ -52,15 +53,18 @@ func manager(verb string, args ...string) []string {
 func TestBusctlCallsEveryMethod(t *testing.T) {
 	r := newRig(t)
 	r.agent.SetRows(agent.Row{Group: "a.service", ABI: "x86_64", Syscall: "read", Count: 1, Errors: 2, TotalNs: 3, MaxNs: 4, P99Ns: 5})
+	r.agent.SetSlow(`{"seq":2}`, `{"seq":1}`)
+	r.agent.SetStuck(`{"msg":"a \\n"}`)
 	run := busctl(t, r)
+	want := map[string]string{
+		"Summary":    "a(sssttttt) 1 \"a.service\" \"x86_64\" \"read\" 1 2 3 4 5\n",
+		"SlowCalls":  `as 1 "{\"seq\":2}"` + "\n",
+		"StuckCalls": `as 1 "{\"msg\":\"a \\\\n\"}"` + "\n",
+	}
 	for _, m := range contract(t)[Interface].Methods {
-		want := ""
-		if m.Name == "Summary" {
-			want = "a(sssttttt) 1 \"a.service\" \"x86_64\" \"read\" 1 2 3 4 5\n"
-		}
 		out, err := run(manager("call", append([]string{m.Name}, busctlArgs[m.Name]...)...)...)
-		if err != nil || out != want {
-			t.Errorf("%s: %v: %q, want %q", m.Name, err, out, want)
+		if err != nil || out != want[m.Name] {
+			t.Errorf("%s: %v: %q, want %q", m.Name, err, out, want[m.Name])
 		}
 	}
 }
@@ -107,7 +111,7 @@ func TestBusctlReadsPropertiesAndFindsTheObject(t *testing.T) {
 	if err != nil {
 		t.Errorf("introspect: %v: %s", err, out)
 	}
-	for _, line := range []string{".FilterPID method u -", ".Summary method u a(sssttttt)", ".State property s \"running\" emits-change",
+	for _, line := range []string{".FilterPID method u -", ".Summary method u a(sssttttt)", ".SlowCalls method u as", ".StuckCalls method - as", ".State property s \"running\" emits-change",
 		".Version property s \"1.2.3\" const", ".PropertiesChanged signal sa{sv}as -"} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), line) {
 			t.Errorf("introspect does not show %q:\n%s", line, out)

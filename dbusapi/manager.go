@@ -27,6 +27,17 @@ func managerMethods() methods {
 			root: true,
 			run:  summary,
 		},
+		"SlowCalls": {
+			in:   []arg{{"newest", "u"}},
+			out:  []arg{{"records", "as"}},
+			root: true,
+			run:  slowCalls,
+		},
+		"StuckCalls": {
+			out:  []arg{{"records", "as"}},
+			root: true,
+			run:  stuckCalls,
+		},
 	}
 }
 

@@ -25,6 +25,8 @@ var rightCalls = map[string][]any{
 	"SetFilter":    {dict{"pids": dbus.MakeVariant([]uint32{812})}},
 	"SetThreshold": {"fsync", uint64(20000)},
 	"Summary":      {uint32(5)},
+	"SlowCalls":    {uint32(5)},
+	"StuckCalls":   nil,
 }
 
 func TestEveryMethodOfTheContractIsCallableWithExactlyItsSignature(t *testing.T) {

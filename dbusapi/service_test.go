@@ -312,7 +312,7 @@ func TestErrorsOfTheAgentReachTheCaller(t *testing.T) {
 		refuse(agent.ErrStopping, "the service is stopping"):                 ownError + "Stopping",
 	} {
 		r.agent.Refuse(err)
-		for _, method := range []string{"FilterPID", "Reload", "Summary"} {
+		for _, method := range []string{"FilterPID", "Reload", "Summary", "SlowCalls", "StuckCalls"} {
 			got := r.call(method, rightCalls[method]...).Err
 			if errorName(got) != name || got.Error() != err.Error() {
 				t.Errorf("%s: %s: %v, want %s: %v", method, errorName(got), got, name, err)

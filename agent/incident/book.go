@@ -152,6 +152,10 @@ func (b *Book) Flush(now time.Duration) []Event {
 // Open is the number of open incidents.
 func (b *Book) Open() int { return len(b.open) }
 
+// Counts says whether a thread is stuck in an open incident: then its events tell
+// of it, whether the call was an example or not.
+func (b *Book) Counts(tid uint32) bool { return b.stuck[tid] != nil }
+
 // Evicted is how many incidents were closed because there were too many.
 func (b *Book) Evicted() uint64 { return b.evicted }
 

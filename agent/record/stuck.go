@@ -1,6 +1,9 @@
 package record
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Stuck is a call that has not returned yet. It is reported again at growing
 // intervals, and closed by a Slow record with WasStuck or by an Ended one.
@@ -16,6 +19,16 @@ type Stuck struct {
 	Timing
 	Syscall Request `json:"syscall"`
 	Scene           // its KernelStack is the one at this moment
+}
+
+// Later is the call as a later look found it. It has the number of the record that
+// was written last: this one is not.
+func (s *Stuck) Later(at time.Time, endNs uint64, wait *Wait, stack []string) *Stuck {
+	later := *s
+	later.AgeNs, later.Monotonic.EndNs = endNs-s.Monotonic.StartNs, endNs
+	later.Wait, later.KernelStack = wait, stack
+	later.Time, later.Msg = FormatTime(at), clip(later.Sentence())
+	return &later
 }
 
 // Event is EventStuck.

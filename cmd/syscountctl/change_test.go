@@ -66,6 +66,9 @@ func TestWrongCommandLinesAreExplainedAndAskNothing(t *testing.T) {
 		"threshold fsync 1.5us":    "a threshold of 1.5us is too fine; give whole microseconds",
 		"threshold -- fsync -1s":   "a threshold of -1s is too short; give 1us or more",
 		"threshold fsync 9999999h": `"9999999h" is no duration; give for example 500us, 20ms or 1.5s`,
+		"slow 5":                   `unknown command "5" for "syscountctl slow"`,
+		"stuck all":                `unknown command "all" for "syscountctl stuck"`,
+		"slow -n -1":               `invalid argument "-1" for "-n, --newest" flag: strconv.ParseUint: parsing "-1": invalid syntax`,
 		"summary -n -1":            `invalid argument "-1" for "-n, --top" flag: strconv.ParseUint: parsing "-1": invalid syntax`,
 		"summary -n 4294967296":    `invalid argument "4294967296" for "-n, --top" flag: strconv.ParseUint: parsing "4294967296": value out of range`,
 	} {

@@ -13,7 +13,7 @@ const (
 	exitOK            = 0
 	exitFailure       = 1 // refused or failed
 	exitUsage         = 2 // the command line is wrong; nothing was asked of the service
-	exitStatusDead    = 3 // status: not on the bus, or stopped
+	exitStatusDead    = 3 // status: not on the bus, or stopped; stuck: stopped
 	exitStatusUnknown = 4 // status: cannot be told
 	exitNoPermission  = 4 // others: root only
 	exitNotRunning    = 7 // others: not on the bus
@@ -23,7 +23,7 @@ const exitCodesHelp = `Exit codes:
   0  done; status: running
   1  refused or failed
   2  the command line is wrong
-  3  status: not running, or stopped
+  3  status: not running, or stopped; stuck: stopped
   4  no permission; status: cannot be told
   7  the service is not running`
 
@@ -33,7 +33,7 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// errStopped makes the exit code of status where nothing failed.
+// errStopped makes the exit code where nothing failed, and nothing is observed.
 var errStopped = errors.New("syscountd is stopped: nothing is observed")
 
 // exitCode is the one table from errors to exit codes; command is its last name.

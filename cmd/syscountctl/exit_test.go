@@ -23,7 +23,7 @@ func lines(stderr string) (sentence, hint string) {
 
 // everyCommand has one right command line of each kind.
 var everyCommand = []string{"status", "start", "stop", "filter show", "filter pid 1", "filter unit a.service",
-	"filter syscalls read", "filter clear", "threshold read 1s", "threshold --reset", "reload", "flush", "summary"}
+	"filter syscalls read", "filter clear", "threshold read 1s", "threshold --reset", "reload", "flush", "summary", "slow", "stuck"}
 
 func TestServiceThatIsNotRunning(t *testing.T) {
 	r := &rig{t, dbustest.Start(t), nil}
@@ -164,7 +164,7 @@ func TestOutputThatFailsIsAFailure(t *testing.T) {
 	r.agent.SetStatus(runningStatus())
 	var stderr strings.Builder
 	dial := func(ctx context.Context) (*dbusapi.Client, error) { return dbusapi.DialAddress(ctx, r.bus.Address) }
-	for _, line := range []string{"filter show", "summary", "summary --json"} {
+	for _, line := range []string{"filter show", "summary", "summary --json", "slow", "stuck --json"} {
 		stderr.Reset()
 		if code := run(t.Context(), env{full{}, &stderr, dial}, words(line)); code != 1 ||
 			stderr.String() != "syscountctl: print: no space left on device\n" {

@@ -46,6 +46,8 @@ func TestStatusOfAFreshServiceThatIsStopped(t *testing.T) {
 func TestReadingCommandsPrintJSON(t *testing.T) {
 	r := newRig(t, os.Getuid())
 	r.agent.SetStatus(runningStatus())
+	r.agent.SetSlow(`{"seq":2,"msg":"a<b>"}`, `{"seq":1}`)
+	r.agent.SetStuck(`{"seq":3,"age_ns":18446744073709551615}`)
 	r.agent.SetRows(agent.Row{Group: "a<b>.service", Syscall: "read", ABI: "x86_64", Count: 1, Errors: 2, TotalNs: 3, MaxNs: 4, P99Ns: 18446744073709551615})
 	for line, want := range map[string]string{
 		"status --json": `{"version":"1.2.3","state":"running","mode":"account","attachment":"tp_btf/sys_enter tp_btf/sys_exit",` +
@@ -53,6 +55,9 @@ func TestReadingCommandsPrintJSON(t *testing.T) {
 			`"policy_files":["/etc/syscountd/syscountd.toml"],"interval_usec":60000000,"counters":{"died":12,"ring_full":0,"slow":3},"status_text":"watching 2 processes"}`,
 		"filter show --json":  `{"pids":[7,8],"units":["nginx.service"],"cgroups":[],"syscalls":[]}`,
 		"--json filter show":  `{"pids":[7,8],"units":["nginx.service"],"cgroups":[],"syscalls":[]}`,
+		"slow --json":         `[{"seq":2,"msg":"a<b>"},{"seq":1}]`,
+		"slow --json -n 1":    `[{"seq":2,"msg":"a<b>"}]`,
+		"stuck --json":        `[{"seq":3,"age_ns":18446744073709551615}]`,
 		"summary --json -n 1": `[{"group":"a<b>.service","syscall":"read","abi":"x86_64","count":1,"errors":2,"total_ns":3,"max_ns":4,"p99_ns":18446744073709551615}]`,
 	} {
 		if got := r.run(words(line)...); got != (result{0, want + "\n", ""}) {
@@ -63,7 +68,8 @@ func TestReadingCommandsPrintJSON(t *testing.T) {
 
 func TestJSONOfNothingHasNoNulls(t *testing.T) {
 	r := newRig(t, os.Getuid())
-	for _, line := range []string{"status --json", "filter show --json", "summary --json"} {
+	r.agent.SetStatus(agent.Status{State: "running"})
+	for _, line := range []string{"status --json", "filter show --json", "summary --json", "slow --json", "stuck --json"} {
 		got := r.run(words(line)...)
 		if !json.Valid([]byte(got.stdout)) || strings.Contains(got.stdout, "null") {
 			t.Errorf("%s: %s", line, got.stdout)
@@ -123,8 +129,10 @@ func TestHostileNamesCannotReachTheTerminal(t *testing.T) {
 	st.Sentence, st.Attachment, st.Mode, st.Policy = evil, evil, evil, []string{evil}
 	st.Filter.Units, st.Counters = []string{evil}, map[string]uint64{evil: 1}
 	r.agent.SetStatus(st)
+	r.agent.SetSlow(`{"time":"2026-11-22T03:12:07Z","msg":"\u001b[2J\u0007\nroot\u202e"}`) // the service never writes these
+	r.agent.SetStuck(`{"time":"2026-11-22T03:12:07Z","msg":"\u001b[2J\u0007\nroot\u202e"}`)
 	r.agent.Asked()
-	for _, line := range []string{"summary", "summary --json", "status", "status --json", "filter show"} {
+	for _, line := range []string{"slow", "stuck", "summary", "summary --json", "status", "status --json", "filter show"} {
 		got := r.run(words(line)...)
 		if got.code != 0 || strings.ContainsAny(got.stdout, "\x1b\x07\u202e") || strings.Contains(got.stdout, "\nroot") {
 			t.Errorf("%s: %+q", line, got.stdout)
@@ -153,6 +161,9 @@ func TestHelpVersionAndCompletionNeedNoBus(t *testing.T) {
 		"--version":       "syscountctl version devel",
 		"--help":          "Exit codes:",
 		"help threshold":  "syscountctl threshold fdatasync 20ms",
+		"slow --help":     "The service keeps the last 256",
+		"stuck --help":    "A call is stuck when it is older than",
+		"__complete s":    "stuck",
 		"filter --help":   "Each change replaces the whole filter",
 		"completion bash": "bash completion",
 		"completion fish": "fish completion",

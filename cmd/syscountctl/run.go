@@ -57,6 +57,6 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for the commands that read")
 	root.AddCommand(a.statusCommand(), a.startCommand(), a.stopCommand(), a.filterCommand(),
-		a.thresholdCommand(), a.reloadCommand(), a.flushCommand(), a.summaryCommand())
+		a.thresholdCommand(), a.reloadCommand(), a.flushCommand(), a.summaryCommand(), a.slowCommand(), a.stuckCommand())
 	return root
 }

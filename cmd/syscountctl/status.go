@@ -80,6 +80,8 @@ func printStatus(w io.Writer, st dbusapi.Status) {
 	line("Thresholds", describeThresholds(st.Thresholds))
 	line("Policy", describePolicy(st.Policy))
 	line("Interval", st.Interval.String())
+	line("Stuck", describePending(st.Counters, "stuck", "calls have not returned; see syscountctl stuck"))
+	line("Incidents", describePending(st.Counters, "incidents", "open; see journalctl SYSCOUNT_EVENT=incident"))
 	line("Counters", describeCounters(st.Counters))
 	tab.Flush()
 }
@@ -100,6 +102,19 @@ func describePolicy(files []string) string {
 		return "built-in"
 	}
 	return strings.Join(files, ", ")
+}
+
+// describePending says how much of something there is now; nothing when the service
+// does not know.
+func describePending(counters map[string]uint64, name, what string) string {
+	n, known := counters[name]
+	switch {
+	case !known:
+		return ""
+	case n == 0:
+		return "none"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // describeCounters lists those that are not zero, by name.

@@ -16,6 +16,9 @@ type Agent struct {
 	status  *agent.Status
 	rows    []agent.Row
 	top     int
+	slow    []string
+	stuck   []string
+	newest  int
 	changed chan struct{}
 	hold    chan struct{}
 	held    chan struct{}
@@ -63,6 +66,24 @@ func (a *Agent) Summary(_ context.Context, top int) ([]agent.Row, error) {
 	return a.rows[:top], a.refusal
 }
 
+// SlowCalls returns the first of SetSlow's lines, all when newest is 0.
+func (a *Agent) SlowCalls(_ context.Context, newest int) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.newest = newest
+	if newest == 0 || newest > len(a.slow) {
+		newest = len(a.slow)
+	}
+	return a.slow[:newest], a.refusal
+}
+
+// StuckCalls returns SetStuck's lines.
+func (a *Agent) StuckCalls(context.Context) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stuck, a.refusal
+}
+
 // Changed gets a token from SetStatus.
 func (a *Agent) Changed() <-chan struct{} { return a.tokens() }
 
@@ -93,7 +114,21 @@ func (a *Agent) SetRows(rows ...agent.Row) {
 	a.rows = rows
 }
 
-// Refuse makes every Do and Summary fail with err; nil ends it.
+// SetSlow sets what SlowCalls returns.
+func (a *Agent) SetSlow(lines ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.slow = lines
+}
+
+// SetStuck sets what StuckCalls returns.
+func (a *Agent) SetStuck(lines ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stuck = lines
+}
+
+// Refuse makes every method but Status and Changed fail with err; nil ends it.
 func (a *Agent) Refuse(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -117,6 +152,13 @@ func (a *Agent) Asked() []Asked {
 	asked := a.asked
 	a.asked = nil
 	return asked
+}
+
+// Newest returns the argument of the last SlowCalls.
+func (a *Agent) Newest() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.newest
 }
 
 // Top returns the argument of the last Summary.

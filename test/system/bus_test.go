@@ -1,8 +1,11 @@
 package system
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/syscountd/syscountd/agent/record/recordtest"
 )
 
 const (
@@ -20,6 +23,24 @@ func busctl(method string, args ...string) []string {
 func (m *machine) call(t *testing.T, method string, args ...string) string {
 	t.Helper()
 	return m.run(t, busctl(method, args...)...)
+}
+
+// records calls a method that answers with records, and gives their lines.
+func (m *machine) records(t *testing.T, method string, args ...string) []string {
+	t.Helper()
+	command := busctl(method, args...)
+	out := m.run(t, append([]string{command[0], "--json=short"}, command[1:]...)...)
+	var answer struct {
+		Type string
+		Data [1][]string
+	}
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || answer.Type != "as" {
+		t.Fatalf("%s answered %s: %v", method, out, err)
+	}
+	for _, line := range answer.Data[0] {
+		recordtest.Validate(t, []byte(line))
+	}
+	return answer.Data[0]
 }
 
 // busProperty is a property of the service on the bus, as busctl prints it.

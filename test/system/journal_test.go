@@ -33,6 +33,8 @@ type record struct {
 	Count      uint64
 	Errors     uint64
 	DurationNs uint64 `json:"duration_ns"`
+	AgeNs      uint64 `json:"age_ns"`
+	WasStuck   bool   `json:"was_stuck"`
 	Monotonic  struct {
 		StartNs uint64 `json:"start_ns"`
 		EndNs   uint64 `json:"end_ns"`

@@ -110,6 +110,7 @@ func TestOthersMayOnlyLook(t *testing.T) {
 	}
 	for _, change := range [][]string{
 		busctl("Stop"), busctl("FilterPID", "u", "1"), busctl("Reload"), busctl("Summary", "u", "1"),
+		busctl("SlowCalls", "u", "1"), busctl("StuckCalls"),
 	} {
 		if r := as(change...); r.code == 0 || !strings.Contains(r.stderr, "denied") {
 			t.Errorf("nobody: %q: exit status %d, %s", change, r.code, r.stderr)

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,17 @@ func TestASlowReadIsInTheJournal(t *testing.T) {
 			if found := m.run(t, "journalctl", "--output=cat", "--no-pager", search); !strings.Contains(found, e.line) {
 				t.Errorf("journalctl %s does not show %s; it shows\n%s", search, e.line, found)
 			}
+		}
+	})
+	t.Run("the bus has the same line", func(t *testing.T) {
+		if got := m.records(t, "SlowCalls", "u", "0"); !slices.Contains(got, e.line) {
+			t.Errorf("SlowCalls does not have %s; it has\n%s", e.line, strings.Join(got, "\n"))
+		}
+		if got := m.records(t, "SlowCalls", "u", "1"); len(got) != 1 {
+			t.Errorf("of one slow call: %q", got)
+		}
+		if got := m.run(t, "syscountctl", "slow"); !strings.Contains(got, e.Msg) {
+			t.Errorf("syscountctl slow does not show %q; it shows\n%s", e.Msg, got)
 		}
 	})
 	t.Run("jq accepts every line", func(t *testing.T) {

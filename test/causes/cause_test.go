@@ -1,0 +1,201 @@
+package causes
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/syscountd/syscountd/agent/record"
+)
+
+const causesPolicy = `[stuck]
+after = "never"
+[[rule]]
+name = "disk"
+syscalls = ["fsync"]
+comms = ["caller"]
+threshold = "10ms"
+[[rule]]
+name = "caller"
+syscalls = ["read", "flock", "futex", "lseek", "clock_nanosleep", "preadv", "getrandom"]
+comms = ["caller"]
+threshold = "5ms"
+`
+
+// Each call has one cause that we know, and how long it lasted: the record has to
+// name it, with at least 95 % of that time.
+func TestCauses(t *testing.T) {
+	needRoot(t)
+	n := numberOf(t, causesVariable, causesDefault)
+	longest := 200 * time.Millisecond
+	if n > 20 {
+		longest = 2 * time.Second
+	}
+	fuse, h := build(t, "test/fusedelay"), newHost(t)
+	s := start(t, build(t, "cmd/syscountd"), policyFor(h, causesPolicy))
+	t.Run("of", func(t *testing.T) {
+		for i, c := range causes {
+			t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+				t.Parallel()
+				scene := &scene{T: t, host: h, dir: tempDir(t), fuse: fuse, random: rand.New(rand.NewPCG(4, uint64(i)))}
+				if c.io {
+					loadDisk(t, scene.dir)
+				}
+				c.run(scene, s, n, longest)
+			})
+		}
+	})
+	if got := s.stop(); len(got.incidents) > 0 {
+		t.Errorf("%d incidents; each caller makes too few calls for one", len(got.incidents))
+	}
+}
+
+// run makes n calls, of random durations: short ones as often as long ones.
+func (c cause) run(s *scene, service *service, n int, longest time.Duration) {
+	const shortest = 20 * time.Millisecond
+	if c.most != 0 {
+		longest = min(longest, c.most)
+	}
+	tally := tally{least: math.Inf(1)}
+	for i := range n {
+		factor := math.Pow(float64(longest)/float64(shortest), s.random.Float64())
+		in := c.inject(s, i, time.Duration(float64(shortest)*factor))
+		if in.skip {
+			tally.skipped++
+			continue
+		}
+		r := service.slowCall(in.call.TID, c.syscall, in.call.Before, in.call.After)
+		if r == nil {
+			s.Errorf("call %d: no record of %s by %d, which took up to %v", i, c.syscall, in.call.TID, time.Duration(in.call.ns()))
+			continue
+		}
+		c.judge(s, i, in, r, &tally)
+	}
+	s.Logf("%d calls, %d skipped: the cause has at least %.3f of the injected time; durations %v to %v; up to %v of run queue from others; sites %v",
+		tally.calls, tally.skipped, tally.least, tally.shortest, tally.longest, tally.runqueue, tally.sites)
+	if tally.odd != "" {
+		s.Logf("without a site: %s", tally.odd)
+	}
+	if tally.skipped > n/2 {
+		s.Errorf("%d of %d calls could not be made as they should", tally.skipped, n)
+	}
+}
+
+// tally is what the records of one cause have shown.
+type tally struct {
+	calls, skipped    int
+	least             float64
+	shortest, longest time.Duration
+	runqueue          time.Duration
+	sites             map[string]int
+	odd               string
+}
+
+// judge holds a record against what was injected.
+func (c cause) judge(s *scene, i int, in injection, r *record.Slow, tally *tally) {
+	w := r.Wait
+	complain := func(format string, args ...any) {
+		s.Helper()
+		s.Errorf("call %d: "+format+": %s %+v %v", append(append([]any{i}, args...), r.Msg, w, r.KernelStack)...)
+	}
+	if r.Start != record.StartEntry || r.Monotonic.StartNs < in.call.Before || r.Monotonic.EndNs > in.call.After ||
+		r.DurationNs != r.Monotonic.EndNs-r.Monotonic.StartNs {
+		complain("from %d to %d; the caller's bracket is %d to %d", r.Monotonic.StartNs, r.Monotonic.EndNs, in.call.Before, in.call.After)
+	}
+	if r.Systemd.Unit != s.unit || r.Process.Comm != "caller" || r.Syscall.Ret != in.call.Ret {
+		complain("unit %s, comm %s, result %d; want %s, caller, %d", r.Systemd.Unit, r.Process.Comm, r.Syscall.Ret, s.unit, in.call.Ret)
+	}
+	if w == nil {
+		complain("no waits")
+		return
+	}
+	if sum := w.CPUNs + w.RunqueueNs + w.IOWaitNs + w.SleepNs; sum != r.DurationNs {
+		complain("the times add up to %d; it took %d", sum, r.DurationNs)
+	}
+	share := c.share(w)
+	if in.until != nil {
+		in.ns = in.until(r.Monotonic.EndNs)
+		if in.ns < int64(5*time.Millisecond) { // the scheduler gave the injector's CPU to others at once
+			tally.skipped++
+			return
+		}
+	}
+	want := float64(in.ns)
+	if c.io {
+		want = float64(r.DurationNs-w.RunqueueNs) - float64(in.call.CPUNs) // as the caller has measured it
+	}
+	if ratio := float64(share) / want; ratio < 0.95 {
+		complain("the cause has %d ns, %.3f of the injected %.0f", share, ratio, want)
+	}
+	if c.io && share < max(w.CPUNs, w.SleepNs) {
+		complain("the cause has %d ns: it is not the largest", share)
+	}
+	if c.classes != nil && !slices.Contains(c.classes, w.Class) {
+		complain("class %q; want one of %q", w.Class, c.classes)
+	}
+	if c.sites != nil && !slices.ContainsFunc(c.sites, func(part string) bool { return strings.Contains(w.Site, part) }) {
+		complain("site %q; want one of %q", w.Site, c.sites)
+	}
+	if in.waker != 0 && int(w.Waker.PID) != in.waker {
+		complain("waker %+v; want process %d", w.Waker, in.waker)
+	}
+	if in.blocker != 0 && int(w.Blocker.TID) != in.blocker {
+		complain("blocker %+v; want thread %d", w.Blocker, in.blocker)
+	}
+	if in.more != nil {
+		in.more(w)
+	}
+	tally.add(r, float64(share)/want, w)
+}
+
+func (t *tally) add(r *record.Slow, ratio float64, w *record.Wait) {
+	if t.sites == nil {
+		t.sites = map[string]int{}
+	}
+	t.calls++
+	t.least = min(t.least, ratio)
+	took := time.Duration(r.DurationNs)
+	if t.shortest == 0 || took < t.shortest {
+		t.shortest = took
+	}
+	t.longest = max(t.longest, took)
+	t.runqueue = max(t.runqueue, time.Duration(w.RunqueueNs))
+	t.sites[w.Site+" ("+w.Class+")"]++
+	if w.Site == "" {
+		t.odd = r.Msg + fmt.Sprintf(" %+v %v", w, r.KernelStack)
+	}
+}
+
+// loadDisk writes until the test ends.
+func loadDisk(t *testing.T, dir string) {
+	quit := make(chan struct{})
+	var writers sync.WaitGroup
+	for _, flag := range []string{"conv=fsync", "oflag=direct"} {
+		writers.Go(func() {
+			for {
+				select {
+				case <-quit:
+					return
+				default:
+				}
+				cmd := exec.Command("dd", "if=/dev/zero", "of="+dir+"/load-"+flag, "bs=1M", "count=64", flag)
+				cmd.Env = append(os.Environ(), "LC_ALL=C")
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("dd: %v: %s", err, out)
+					return
+				}
+			}
+		})
+	}
+	t.Cleanup(func() {
+		close(quit)
+		writers.Wait()
+	})
+}

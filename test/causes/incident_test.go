@@ -1,0 +1,89 @@
+package causes
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/agent/record"
+)
+
+const victims = 500
+
+// When one file system hangs, its 500 victims are one incident for each unit, of
+// at most ten records.
+func TestIncident(t *testing.T) {
+	needRoot(t)
+	fusedelay, binary := build(t, "test/fusedelay"), build(t, "cmd/syscountd")
+	for _, units := range [][]string{{"a.service"}, {"a.service", "b.service", "c.service"}} {
+		t.Run(fmt.Sprintf("of %d units", len(units)), func(t *testing.T) {
+			stall(t, fusedelay, binary, units)
+		})
+	}
+}
+
+func stall(t *testing.T, fusedelay, binary string, units []string) {
+	h := newHost(t)
+	s := start(t, binary, policyFor(h, stuckPolicy))
+	f := mountFuse(t, fusedelay, 0, "read")
+	var readers []*child
+	for _, unit := range units {
+		c := startChild(t, "reader", h.unit(unit))
+		c.do(job{Op: "open many", Path: f.file, N: victims})
+		readers = append(readers, c)
+	}
+	f.suspend(t)
+	for _, c := range readers {
+		c.tell(job{Op: "read all", N: victims})
+	}
+	await(t, "stall of all threads", func() bool {
+		return !slices.ContainsFunc(readers, func(c *child) bool { return c.threadsIn(unix.SYS_READ) < victims })
+	})
+	// They are stuck, and then they return.
+	s.await("incident of each unit", func(r *records) bool { return len(lastOf(r.incidents)) == len(units) })
+	time.Sleep(3 * time.Second)
+	f.resume()
+	for _, c := range readers {
+		c.hear()
+	}
+	time.Sleep(time.Second)
+	got := s.stop()
+	if n := got.aboutCalls(); n > 10*len(units) {
+		t.Errorf("%d records; want at most %d", n, 10*len(units))
+	}
+	t.Logf("%d slow, %d stuck, %d ended, %d incident records", len(got.slow), len(got.stuck), len(got.ended), len(got.incidents))
+	last := lastOf(got.incidents)
+	if len(last) != len(units) {
+		t.Errorf("%d incidents; want %d", len(last), len(units))
+	}
+	for _, unit := range units {
+		i := last[unit]
+		if i == nil {
+			t.Errorf("no incident of %s", unit)
+			continue
+		}
+		t.Logf("%s", i.Msg)
+		if i.Change != record.IncidentClosed || i.Victims != victims || i.VictimsAtLeast || i.Stuck != 0 || i.Calls != victims ||
+			i.Syscall.Name != "read" || i.Class != "fuse" || !slices.Equal(i.Files, []string{f.file}) {
+			t.Errorf("%+v; want the end of one of %d threads", i, victims)
+		}
+	}
+}
+
+// lastOf is the last record of each incident, by its unit. Two of one unit are as
+// many.
+func lastOf(incidents []*record.Incident) map[string]*record.Incident {
+	last, ids := map[string]*record.Incident{}, map[string]string{}
+	for _, i := range incidents {
+		unit := i.Systemd.Unit
+		if id, ok := ids[unit]; ok && id != i.ID {
+			unit += " once more"
+		}
+		ids[unit] = i.ID
+		last[unit] = i
+	}
+	return last
+}

@@ -1,0 +1,66 @@
+package system
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hang is how long the file system takes for a read that is stuck meanwhile: long
+// enough to look at it while it is.
+const hang = 6 * time.Second
+
+// Reads of files alone: the file system's own server waits in a read of /dev/fuse.
+const stuckReads = slowReads + `fd = ["file"]
+[stuck]
+after = "1s"
+sweep = "100ms"
+`
+
+func TestAReadThatDoesNotReturnIsToldWhileItLasts(t *testing.T) {
+	m := bootRunning(t, stuckReads)
+	if got := m.records(t, "StuckCalls"); len(got) != 0 {
+		t.Errorf("stuck on an idle host: %q", got)
+	}
+	m.run(t, "mkdir", "/srv/slow")
+	disk := m.start(t, "fusedelay", "-mount", "/srv/slow", "-delay", hang.String(), "-ops", "read")
+	if line := disk.line(t); line != "ready" {
+		t.Fatalf("fusedelay said %q", line)
+	}
+	victim := m.start(t, "systemd-run", "--quiet", "--pipe", "--wait", "--unit=victim",
+		"/usr/local/bin/workload", "slow", "-linger", "-op", "read", "-path", "/srv/slow/slow")
+	stuck := m.await(t, "stuck record", func(e entry) bool { return e.Event == "stuck" && e.Process.Comm == "workload" })
+
+	now := m.records(t, "StuckCalls")
+	if len(now) != 1 {
+		t.Fatalf("StuckCalls: %q", now)
+	}
+	var told record
+	if err := json.Unmarshal([]byte(now[0]), &told); err != nil {
+		t.Fatal(err)
+	}
+	if told.Process != stuck.Process || told.Monotonic.StartNs != stuck.Monotonic.StartNs || told.AgeNs < stuck.AgeNs ||
+		told.Systemd.Unit != "victim.service" || !strings.Contains(told.Msg, "has not returned for") {
+		t.Errorf("StuckCalls tells %s of the call of %s", now[0], stuck.line)
+	}
+	if got := m.run(t, "syscountctl", "stuck"); !strings.Contains(got, "read by workload") {
+		t.Errorf("syscountctl stuck shows\n%s", got)
+	}
+	eventually(t, "status counts it", func() bool {
+		return strings.Contains(m.run(t, "syscountctl", "status"), "Stuck: 1 calls have not returned")
+	})
+
+	var call slowCall
+	victim.decode(t, &call)
+	slow := m.await(t, "slow record", func(e entry) bool { return e.Event == "slow" && e.Process.PID == call.PID })
+	victim.release(t)
+	victim.wait(t)
+	if !slow.WasStuck || slow.Monotonic.StartNs != stuck.Monotonic.StartNs || slow.DurationNs < uint64(hang) {
+		t.Errorf("%s does not close %s", slow.line, stuck.line)
+	}
+	if got := m.records(t, "StuckCalls"); len(got) != 0 {
+		t.Errorf("stuck after its return: %q", got)
+	}
+	eventually(t, "nothing is stuck", func() bool { return m.run(t, "syscountctl", "stuck") == "No call is stuck." })
+}
