@@ -141,7 +141,7 @@ struct {
 /* Kernel stacks of those who woke somebody up after a long wait: what of them was an interrupt, user space tells. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 8192); /* a newer stack takes the place of one with the same hash: few should have */
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, 16 * sizeof(__u64));
 } waking_stacks SEC(".maps");

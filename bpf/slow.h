@@ -46,9 +46,9 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 		return;
 	}
 	w = &t->wait;
+	call->wait = *w; /* settled here: the thread itself may be at it on another CPU */
 	if (!w->off_ns)
-		settle(w, task);
-	call->wait = *w;
+		settle(&call->wait, task);
 	call->wait.throttled_ns = throttled_ns(task) - w->throttled_ns;
 	call->wait.major_faults = task->maj_flt - w->major_faults;
 	call->has_wait = true;
