@@ -47,6 +47,11 @@ func (t *Tracer) Counters() (Counters, error) {
 	for _, cpu := range cpus {
 		sum = sum.Plus(countersOf(cpu.Counters))
 	}
+	var unswept uint64
+	if err := t.objs.SweepRingFull.Get(&unswept); err != nil {
+		return Counters{}, fmt.Errorf("read the sweep's counter: %w", err)
+	}
+	sum.RingFull += unswept
 	sum.RecursionMisses, err = t.recursionMisses()
 	return sum, err
 }

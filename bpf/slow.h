@@ -70,6 +70,7 @@ static __always_inline void describe_open_wait(struct slow_call *call, struct ta
 	w->longest_class = class;
 	w->longest_iowait = bpf_core_field_exists(task->in_iowait) && BPF_CORE_READ_BITFIELD(task, in_iowait);
 	w->longest_waker.pid = 0;
+	w->longest_waker.tid = 0;
 	w->longest_waking_stack = -1;
 	if (waited > w->longest_ns)
 		w->longest_ns = waited;

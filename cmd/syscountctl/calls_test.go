@@ -90,7 +90,7 @@ func TestStatusShowsWhatGoesOn(t *testing.T) {
 	st.Counters["stuck"], st.Counters["incidents"] = 2, 0
 	r.agent.SetStatus(st)
 	got := r.run("status").stdout
-	for _, want := range []string{"      Stuck: 2 calls have not returned; see syscountctl stuck\n", "  Incidents: none\n"} {
+	for _, want := range []string{"      Stuck: 2 not returned; see syscountctl stuck\n", "  Incidents: none\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

@@ -80,7 +80,7 @@ func printStatus(w io.Writer, st dbusapi.Status) {
 	line("Thresholds", describeThresholds(st.Thresholds))
 	line("Policy", describePolicy(st.Policy))
 	line("Interval", st.Interval.String())
-	line("Stuck", describePending(st.Counters, "stuck", "calls have not returned; see syscountctl stuck"))
+	line("Stuck", describePending(st.Counters, "stuck", "not returned; see syscountctl stuck"))
 	line("Incidents", describePending(st.Counters, "incidents", "open; see journalctl SYSCOUNT_EVENT=incident"))
 	line("Counters", describeCounters(st.Counters))
 	tab.Flush()

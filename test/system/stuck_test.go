@@ -48,7 +48,7 @@ func TestAReadThatDoesNotReturnIsToldWhileItLasts(t *testing.T) {
 		t.Errorf("syscountctl stuck shows\n%s", got)
 	}
 	eventually(t, "status counts it", func() bool {
-		return strings.Contains(m.run(t, "syscountctl", "status"), "Stuck: 1 calls have not returned")
+		return strings.Contains(m.run(t, "syscountctl", "status"), "Stuck: 1 not returned")
 	})
 
 	var call slowCall
