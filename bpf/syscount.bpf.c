@@ -183,6 +183,7 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 {
 	struct ended ended = { .start_ns = UNTIMED, .end_ns = UNTIMED, .ret = ret };
 	struct cpu *cpu = this_cpu();
+	__u8 its_traits;
 	__u32 slot;
 
 	if (!cpu || !is_observed(cpu))
@@ -192,14 +193,15 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 	slot = slot_at_exit(running_task(cpu), regs);
 	if (cpu->running.suspended)
 		resume(cpu, &slot);
-	if (!has_trait(slot, TRAIT_OBSERVED))
+	its_traits = traits[table_index(slot)];
+	if (!(its_traits & TRAIT_OBSERVED))
 		return;
 	cpu->counters.exit++;
-	if (has_trait(slot, TRAIT_FORK) && ret == 0) {
+	if (its_traits & TRAIT_FORK && ret == 0) {
 		cpu->counters.exit_without_enter++; /* the child's end; the parent's gives a PID */
 		return;
 	}
-	if (has_trait(slot, TRAIT_SIGRETURN))
+	if (its_traits & TRAIT_SIGRETURN)
 		ret = ended.ret = 0;
 	cpu->running.syscall = slot;
 	if (is_restart(ret)) {
