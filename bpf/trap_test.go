@@ -129,6 +129,17 @@ func (w *watched) skipped(t *testing.T) uint64 {
 	return c.RecursionMisses - shared.before[w.Tracer]
 }
 
+// gaps says that the kernel skipped runs in this test, so that a call may be
+// missing: see skipped.
+func gaps(t *testing.T, tracer *Tracer) bool {
+	t.Helper()
+	skipped := (&watched{Tracer: tracer}).skipped(t)
+	if skipped > 0 {
+		t.Logf("the kernel skipped %d runs", skipped)
+	}
+	return skipped > 0
+}
+
 // watch observes one process, and watchAll it and all that it forks.
 func (r *rig) watch(t *testing.T, opts Options, p *bpftest.Process) *watched {
 	t.Helper()

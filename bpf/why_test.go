@@ -91,6 +91,9 @@ func TestWhatACallWasOn(t *testing.T) {
 		{0, File{Kind: 6}},
 		{77, File{}},
 	}
+	if len(calls) != len(want) && gaps(t, tracer) {
+		return
+	}
 	if len(calls) != len(want) {
 		t.Fatalf("%d slow calls; want %d", len(calls), len(want))
 	}
@@ -134,6 +137,9 @@ func TestArgumentsOfACall(t *testing.T) {
 	process.Poke()
 	process.Finish()
 	calls := slowCalls(t, tracer)
+	if len(calls) != 1 && gaps(t, tracer) {
+		return
+	}
 	if len(calls) != 1 || calls[0].File == nil || calls[0].To == nil || calls[0].File.Path != "/dev/zero" || calls[0].To.Path != "/dev/null" {
 		t.Errorf("%+v; want one call from /dev/zero to /dev/null", calls)
 	}
@@ -144,6 +150,9 @@ func TestArgumentsOfACall(t *testing.T) {
 	process.Poke()
 	process.Finish()
 	calls = slowCalls(t, tracer)
+	if len(calls) != 1 && gaps(t, tracer) {
+		return
+	}
 	if len(calls) != 1 || !slices.Equal(calls[0].Paths, []string{"/no/\x1b[31msuch", strings.Repeat("/long", 200)[:511]}) {
 		t.Errorf("%+v; want one call with both paths, the second cut", calls)
 	}
@@ -182,7 +191,9 @@ func TestWhyAPipesReaderWaited(t *testing.T) {
 		}
 		return
 	}
-	t.Fatal("the slow read was not handed over")
+	if !gaps(t, tracer) {
+		t.Fatal("the slow read was not handed over")
+	}
 }
 
 // A time-out is nobody's doing.
@@ -191,6 +202,9 @@ func TestNobodyWakesASleeper(t *testing.T) {
 	tracer := slowFrom(t, child, unix.SYS_CLOCK_NANOSLEEP, 20e6)
 	child.Run()
 	calls := slowCalls(t, tracer)
+	if len(calls) != 1 && gaps(t, tracer) {
+		return
+	}
 	if len(calls) != 1 {
 		t.Fatalf("%d slow calls; want 1", len(calls))
 	}
@@ -224,7 +238,7 @@ func TestSlowFromTheFirstBlock(t *testing.T) {
 					t.Errorf("%+v on %+v; want 50 ms of sleep on a pipe", w, c.File)
 				}
 			}
-			if found != 1 {
+			if found != 1 && !gaps(t, tracer) {
 				t.Errorf("%d slow reads; want 1", found)
 			}
 		})
@@ -248,6 +262,9 @@ func TestASweepFindsOpenCalls(t *testing.T) {
 				t.Fatal(err)
 			}
 			calls := slowCalls(t, tracer)
+			if len(calls) != 1 && gaps(t, tracer) {
+				return
+			}
 			if len(calls) != 1 {
 				t.Fatalf("%d open calls; want the read", len(calls))
 			}
