@@ -1,7 +1,7 @@
 // Package decode says in words what the arguments and the result of a system
 // call mean, where their numbers do not tell it: flags, commands, signals. It
 // knows raw registers only: what a pointer points to is the kernel side's to
-// read, and this package says where (time-outs, paths, descriptors). It is a set
+// read, and this package says where (time-outs, paths). It is a set
 // of tables and pure functions.
 package decode
 

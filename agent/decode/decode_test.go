@@ -158,12 +158,6 @@ func TestNamesAreSyscalls(t *testing.T) {
 	for name := range pathArgs {
 		check("pathArgs", name)
 	}
-	for name := range fdArgs {
-		check("fdArgs", name)
-	}
-	for _, name := range firstOnly {
-		check("firstOnly", name)
-	}
 	for _, list := range [][]string{addressResults, waits, reads, writes} {
 		for _, name := range list {
 			check("results", name)
