@@ -67,10 +67,7 @@ func (i *Incident) Sentence() string {
 }
 
 func (i *Incident) label() string {
-	msg := fmt.Sprintf("%d threads", i.Victims)
-	if i.Victims == 1 {
-		msg = "1 thread"
-	}
+	msg := counted(i.Victims, "thread")
 	if place := i.place(); place != "" {
 		msg += " of " + place
 	}

@@ -66,12 +66,20 @@ func (*Interval) Priority() int { return 6 }
 // Sentence reads like "60 s: 1203911 calls (12 failed) in 812 rows of 41
 // groups, 3 slow, nothing lost".
 func (i *Interval) Sentence() string {
-	msg := fmt.Sprintf("%s: %d calls (%d failed) in %d rows of %d groups, %d slow, %s",
-		Human(i.IntervalNs, 3), i.Count, i.Errors, i.Rows, i.Groups, i.Slow, lost(i.Drops))
+	msg := fmt.Sprintf("%s: %s (%d failed) in %s of %s, %d slow, %s", Human(i.IntervalNs, 3),
+		counted(i.Count, "call"), i.Errors, counted(i.Rows, "row"), counted(i.Groups, "group"), i.Slow, lost(i.Drops))
 	if i.Balance.Residual != 0 {
 		msg += fmt.Sprintf(", balance off by %d", i.Balance.Residual)
 	}
 	return msg
+}
+
+// counted is "1 row", "2 rows".
+func counted(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // lost names the drop counters that are not zero, in the order of their names.
