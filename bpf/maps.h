@@ -138,6 +138,16 @@ struct {
 	__type(value, struct scratch);
 } scratch SEC(".maps");
 
+#define SLEEPERS 2048
+
+/* See sleeper_like(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLEEPERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} sleepers SEC(".maps");
+
 /* Kernel stacks of those who woke somebody up after a long wait: what of them was an interrupt, user space tells. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);

@@ -119,6 +119,7 @@ static __noinline bool interrupt(struct cpu *cpu, struct k_sigaction *action, st
 	ended->first_block = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
 	t->suspended_ret = 0;
 	t->wait.call = t->wait.call == UNTIMED ? 0 : t->wait.call;
+	cpu->running.first_ns = 0;
 	return true;
 }
 

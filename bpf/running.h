@@ -2,9 +2,10 @@
 /*
  * The record of the running thread is kept with the CPU: a look at task-local
  * storage is a call into the kernel, which costs more than all else that a call
- * needs but the clock. It is taken from the thread's storage with its first
- * call after it came to the CPU, and given back when it leaves (sched_switch).
- * So a call that does not leave the CPU costs no look at the storage at all.
+ * needs but the clock. It is taken from the thread's storage when the thread
+ * comes to the CPU in a call, else with its first call after that, and given back
+ * when it leaves (sched_switch). So a call that does not leave the CPU costs no
+ * look at the storage at all.
  *
  * It cannot be another thread's: whoever leaves the CPU, dead ones too, passes
  * sched_switch, which is attached first and detached last. Hence nobody asks
@@ -35,10 +36,29 @@ static __always_inline void give_back(struct cpu *cpu, struct thread *t)
 		t->start_ns = r->start_ns;
 		t->syscall = r->syscall;
 	}
+	if (t && r->task && r->stale)
+		t->wait.call = 0;
 	r->task = 0;
 	r->generation = 0;
 	r->start_ns = 0;
-	r->left = false;
+	r->first_ns = 0;
+	r->stale = false;
+}
+
+/* The thread's storage comes to the CPU. */
+static __always_inline void hold(struct running *r, struct task_struct *task, struct thread *t)
+{
+	r->start_ns = t->start_ns;
+	t->start_ns = 0;
+	r->syscall = t->syscall;
+	r->group = t->group;
+	r->pid = t->pid;
+	r->cgroup = t->cgroup;
+	r->generation = t->generation;
+	r->observed = t->observed;
+	r->suspended = t->suspended_ret != 0;
+	r->first_ns = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
+	r->task = (__u64)task;
 }
 
 /* What was open when an earlier attachment ended has no end in this one. */
@@ -74,17 +94,7 @@ static __noinline bool take(struct cpu *cpu)
 	forget_earlier(cpu, t);
 	if (!is_decided(task, t->generation, t->cgroup))
 		decide(task, t);
-	r->start_ns = t->start_ns;
-	t->start_ns = 0;
-	r->syscall = t->syscall;
-	r->group = t->group;
-	r->pid = t->pid;
-	r->cgroup = t->cgroup;
-	r->generation = t->generation;
-	r->observed = t->observed;
-	r->suspended = t->suspended_ret != 0;
-	r->left = t->wait.call == UNTIMED;
-	r->task = (__u64)task;
+	hold(r, task, t);
 	return t->observed;
 }
 

@@ -154,8 +154,7 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 		return;
 	ended.start_ns = cpu->running.start_ns;
 	cpu->running.start_ns = 0;
-	if (cpu->running.left)
-		ended.first_block = first_block(cpu, ended.ret);
+	ended.first_block = first_block(&cpu->running, ended.ret);
 	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(regs)))
 		return;
 	cpu->counters.exit++;
@@ -188,8 +187,7 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 
 	if (!cpu || !is_observed(cpu))
 		return;
-	if (cpu->running.left)
-		ended.first_block = first_block(cpu, ret);
+	ended.first_block = first_block(&cpu->running, ret);
 	slot = slot_at_exit(running_task(cpu), regs);
 	if (cpu->running.suspended)
 		resume(cpu, &slot);
@@ -284,17 +282,30 @@ int BPF_PROG(signal_deliver, int sig, void *info, struct k_sigaction *action)
 	return 0;
 }
 
+/*
+ * The thread has made calls since it came, is in none that anybody waits for,
+ * and its storage has nothing to learn. Mode count cannot say so of one that blocks.
+ */
+static __always_inline bool is_idle(const struct running *r, __u32 class)
+{
+	if (!r->task || r->start_ns || r->first_ns || r->stale)
+		return false;
+	if (!waits || !r->observed)
+		return true;
+	return !r->suspended && !(counting && class != WAIT_RUNQUEUE);
+}
+
 /* The thread leaves the CPU, and takes its record along. */
 static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev, __u32 class, __u64 *now)
 {
+	struct running *r = &cpu->running;
 	struct thread *t;
 
-	/* It has made calls since it came, and is in none. */
-	if (cpu->running.task && !cpu->running.start_ns && !(waits && (cpu->running.suspended || counting))) {
+	if (is_idle(r, class)) {
 		give_back(cpu, NULL);
 		return;
 	}
-	if (prev->flags & PF_KTHREAD || (!waits && !cpu->running.task))
+	if (prev->flags & PF_KTHREAD || (!waits && !r->task))
 		return;
 	t = bpf_task_storage_get(&threads, prev, NULL, 0);
 	give_back(cpu, t);
@@ -302,15 +313,19 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 		leave(t, prev, class, now);
 }
 
-static __always_inline void switch_in(struct task_struct *next, __u64 *now)
+static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next, __u64 *now)
 {
+	__u64 *sleeper = sleeper_like(next);
 	struct thread *t;
 
-	if (next->flags & PF_KTHREAD)
+	if (!sleeper || !*sleeper || next->flags & PF_KTHREAD)
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
-	if (t && t->wait.off_ns)
-		come(&t->wait, next, now);
+	if (!t || !t->wait.off_ns)
+		return;
+	come(&t->wait, next, now);
+	if (t->attachment == attachment && !cpu->running.task)
+		hold(&cpu->running, next, t);
 }
 
 /* The state is an argument since Linux 5.18; before, and while a waker is at it, the task has it. */
@@ -325,7 +340,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 		return 0;
 	switch_out(cpu, prev, class_of_state(preempt, state), &now);
 	if (waits)
-		switch_in(next, &now);
+		switch_in(cpu, next, &now);
 	return 0;
 }
 
@@ -370,10 +385,10 @@ volatile __u64 sweep_ns = 0; /* CLOCK_MONOTONIC, now */
 volatile __u64 sweep_age_ns = 0;
 __u64 sweep_ring_full = 0;
 
-static __always_inline __u64 start_of_open(const struct thread *t)
+static __always_inline __u64 start_of_open(const struct thread *t, struct pt_regs *regs)
 {
-	if (t->wait.call == UNTIMED)
-		return t->wait.first_ns;
+	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs)))
+		return t->wait.first_ns; /* of a running thread the waits may be stale */
 	if (t->suspended_ret)
 		return t->suspended_start_ns;
 	return is_open(t->start_ns) && t->start_ns != UNTIMED ? t->start_ns : 0;
@@ -396,10 +411,10 @@ int sweep(struct bpf_iter__task *ctx)
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!t || t->attachment != attachment || !t->observed)
 		return 0;
-	start_ns = start_of_open(t);
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	start_ns = start_of_open(t, regs);
 	if (!start_ns || sweep_ns - start_ns < sweep_age_ns || sweep_ns < start_ns)
 		return 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	slot = counting ? syscall_slot(task, number_at_exit(regs)) : t->suspended_ret ? t->suspended : t->syscall;
 	if (threshold_of(slot) == NEVER)
 		return 0;

@@ -182,6 +182,7 @@ struct running {
 	__u64 start_ns; /* of the open call, CLOCK_MONOTONIC; 0: none */
 	__u64 group; /* first part of the row's key */
 	__u64 cgroup; /* for which the verdict was made */
+	__u64 first_ns; /* when the thread first left the CPU in the open UNTIMED call; 0: it did not */
 	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict; 0: nobody's record */
 	__u16 syscall; /* slot of the open call */
@@ -189,7 +190,7 @@ struct running {
 	__u8 suspended; /* the thread has a suspended call: see restart.h */
 	__u32 skip; /* sampling: calls of the CPU until the next that is timed */
 	__u32 random; /* sampling: state of the generator */
-	__u32 left; /* the thread left the CPU in an UNTIMED call */
+	__u32 stale; /* the waits in the thread's storage are of an UNTIMED call that has ended */
 };
 
 /* Everything that belongs to a CPU, found with one look. */

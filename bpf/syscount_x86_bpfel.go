@@ -164,6 +164,7 @@ type syscountRunning struct {
 	StartNs    uint64
 	Group      uint64
 	Cgroup     uint64
+	FirstNs    uint64
 	Pid        uint32
 	Generation uint32
 	Syscall    uint16
@@ -171,7 +172,7 @@ type syscountRunning struct {
 	Suspended  uint8
 	Skip       uint32
 	Random     uint32
-	Left       uint32
+	Stale      uint32
 }
 
 type syscountScratch struct {
@@ -327,6 +328,7 @@ const (
 	syscountMapRest                = "rest"
 	syscountMapRows                = "rows"
 	syscountMapScratch             = "scratch"
+	syscountMapSleepers            = "sleepers"
 	syscountMapSlowCalls           = "slow_calls"
 	syscountMapTargetCgroups       = "target_cgroups"
 	syscountMapTargetNames         = "target_names"
@@ -448,6 +450,7 @@ type syscountMapSpecs struct {
 	Rest          *ebpf.MapSpec `ebpf:"rest"`
 	Rows          *ebpf.MapSpec `ebpf:"rows"`
 	Scratch       *ebpf.MapSpec `ebpf:"scratch"`
+	Sleepers      *ebpf.MapSpec `ebpf:"sleepers"`
 	SlowCalls     *ebpf.MapSpec `ebpf:"slow_calls"`
 	TargetCgroups *ebpf.MapSpec `ebpf:"target_cgroups"`
 	TargetNames   *ebpf.MapSpec `ebpf:"target_names"`
@@ -523,6 +526,7 @@ type syscountMaps struct {
 	Rest          *ebpf.Map `ebpf:"rest"`
 	Rows          *ebpf.Map `ebpf:"rows"`
 	Scratch       *ebpf.Map `ebpf:"scratch"`
+	Sleepers      *ebpf.Map `ebpf:"sleepers"`
 	SlowCalls     *ebpf.Map `ebpf:"slow_calls"`
 	TargetCgroups *ebpf.Map `ebpf:"target_cgroups"`
 	TargetNames   *ebpf.Map `ebpf:"target_names"`
@@ -542,6 +546,7 @@ func (m *syscountMaps) Close() error {
 		m.Rest,
 		m.Rows,
 		m.Scratch,
+		m.Sleepers,
 		m.SlowCalls,
 		m.TargetCgroups,
 		m.TargetNames,

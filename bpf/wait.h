@@ -153,6 +153,30 @@ static __always_inline __u64 call_of(struct thread *t, struct task_struct *task,
 	return is_in_call((struct pt_regs *)bpf_task_pt_regs(task)) ? UNTIMED : 0;
 }
 
+/*
+ * Who slept last, of the threads whose number ends alike, and since which tick: 0 is nobody.
+ * Spares those who do not wait in an observed call, and short waits, the look at their storage.
+ */
+static __always_inline __u64 *sleeper_like(struct task_struct *task)
+{
+	__u32 index = task->pid & (SLEEPERS - 1);
+
+	return bpf_map_lookup_elem(&sleepers, &index);
+}
+
+static __always_inline __u64 since_this_tick(struct task_struct *task)
+{
+	return (__u64)task->pid << 32 | (__u32)bpf_jiffies64();
+}
+
+static __always_inline void note_sleeper(struct task_struct *task)
+{
+	__u64 *sleeper = sleeper_like(task);
+
+	if (sleeper)
+		*sleeper = since_this_tick(task);
+}
+
 /* The thread leaves the CPU. */
 static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
 {
@@ -178,6 +202,7 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 	w->waking_stack = -1;
 	w->waker.pid = 0;
 	w->waker.tid = 0;
+	note_sleeper(task);
 	if (bpf_core_field_exists(task->blocker) && task->blocker)
 		name_blocker(w, task->blocker);
 }
@@ -215,9 +240,13 @@ static __always_inline void come(struct wait *w, struct task_struct *task, __u64
 /* Somebody wakes the thread up. Who does so after less than a tick does not matter. */
 static __always_inline void wake(void *ctx, struct task_struct *task)
 {
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	__u64 *sleeper = sleeper_like(task);
+	struct thread *t;
 	struct wait *w;
 
+	if (!sleeper || !*sleeper || *sleeper == since_this_tick(task))
+		return;
+	t = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!t || !t->wait.off_ns || t->wait.off_jiffies == bpf_jiffies64())
 		return;
 	w = &t->wait;
@@ -229,17 +258,15 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
  * The start of a call of which no time was taken, if it left the CPU; and the
  * next call's waits are its own.
  */
-static __noinline __u64 first_block(struct cpu *cpu, long ret)
+static __always_inline __u64 first_block(struct running *r, long ret)
 {
-	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	__u64 first_ns = r->first_ns;
 
-	if (is_restart(ret))
+	if (!first_ns || is_restart(ret))
 		return 0;
-	cpu->running.left = false;
-	if (!t || t->wait.call != UNTIMED)
-		return 0;
-	t->wait.call = 0;
-	return t->wait.first_ns;
+	r->first_ns = 0;
+	r->stale = true;
+	return first_ns;
 }
 
 #endif
