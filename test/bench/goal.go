@@ -69,7 +69,8 @@ var programGoals = []struct {
 	peers     []string
 }{
 	{keyProcess, "account by process, of the fastest that times all calls", []string{keyLatency, keyLatencyP, keyBpftrace, keyPerfTrace, keyStrace}},
-	{keyCount, "count by process, of `syscount`", []string{keyPlain}},
+	{keyCountOnly, "count by process, no slow calls, of `syscount`", []string{keyPlain}},
+	{keyCount, "count by process, which finds slow calls too, of `syscount`", []string{keyPlain}},
 	{keyFiltered, "account filtered to another PID, of `syscount -L -p`", []string{keyLatency1}},
 }
 

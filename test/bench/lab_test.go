@@ -101,10 +101,11 @@ func TestLabMeasuresEverySubjectInEveryRound(t *testing.T) {
 			t.Errorf("%s: the program took %v", r.Key, r.Seconds["script"])
 		}
 	}
-	for name, f := range map[string]*fakeSubject{"system": &system, "process": &process} {
-		if f.attached != 4 || f.detached != 4 {
-			t.Errorf("%s: attached %d times, detached %d times", name, f.attached, f.detached)
-		}
+	if system.attached != 4 || system.detached != 4 {
+		t.Errorf("a tracer of all: attached %d times, detached %d times", system.attached, system.detached)
+	}
+	if want := 2 + 2*programRuns; process.attached != want || process.detached != want {
+		t.Errorf("a tracer of one: attached %d times, detached %d times; want %d", process.attached, process.detached, want)
 	}
 	// In the programs' rounds: none for a tracer of all, the program for the other.
 	if system.pids[2] != 0 || process.pids[2] == 0 || process.pids[2] == process.pids[3] {

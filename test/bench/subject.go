@@ -20,6 +20,7 @@ const (
 	keyFiltered  = "account-filtered"
 	keySample16  = "account-sample16"
 	keyCount     = "count"
+	keyCountOnly = "count-nowaits"
 	keyPlain     = "syscount"
 	keyLatency   = "syscount-L"
 	keyLatencyP  = "syscount-L-P"
@@ -74,6 +75,7 @@ var modes = []mode{
 	{key: keyNoWaits, name: "syscountd account, by process, waits = false", policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\nwaits = false\n"},
 	{key: keySample16, name: "syscountd account, by process, sample 16", policy: "[collect]\nmode = \"account\"\nsample = 16\ngroup_by = \"process\"\n"},
 	{key: keyCount, name: "syscountd count, by process", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\n"},
+	{key: keyCountOnly, name: "syscountd count, by process, waits = false", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\nwaits = false\n"},
 	{key: keyFiltered, name: "syscountd account, filtered to another PID", blind: true,
 		policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\n\n[filter]\npids = [1]\n"},
 }

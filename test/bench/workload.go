@@ -24,8 +24,8 @@ type workload struct {
 	reset func() error
 }
 
-// workloads makes the real programs below dir. Each of them works in the page
-// cache alone: a disk would add its own, far larger, noise.
+// workloads makes the real programs below dir. Each of them works in memory
+// alone: a disk would add its own, far larger, noise.
 func workloads(dir string) ([]workload, error) {
 	self, err := os.Executable()
 	if err != nil {
