@@ -122,6 +122,7 @@ func settingsOf(p *policy.Policy, only []string) func(bpf.Syscall) bpf.Setting {
 		}
 		look := lookOf(sc)
 		look.Exempt = p.Exempt(sc)
+		look.UserStack = p.UserStack(sc)
 		return bpf.Setting{ThresholdNs: thresholdNs(p, sc), Traits: traits, Look: look}
 	}
 }

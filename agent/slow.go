@@ -54,6 +54,9 @@ func (a *Agent) judge(call *bpf.SlowCall) {
 	a.totals.slow++
 	r := slowRecord(call, verdict, stack)
 	r.WasStuck = wasStuck
+	if verdict.Stack {
+		r.UserStack = call.UserStack
+	}
 	r.Timing = a.timing(call)
 	a.describe(&r.Scene, call, at)
 	a.write(r, a.wall(call.EndNs))
@@ -87,6 +90,8 @@ func classOf(what bpf.For, class string) string {
 	switch {
 	case what == bpf.ForCPU:
 		return "CPU"
+	case what == bpf.ForThaw: // its function is inlined, or lies in one that does other things too
+		return "freezer"
 	case class != "":
 		return class
 	case what == bpf.ForBlockIO:

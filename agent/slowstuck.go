@@ -17,3 +17,13 @@ func stuckRecord(call *bpf.SlowCall, v policy.Verdict, stack kernelStack, report
 		Scene:     recordScene(call, stack),
 	}
 }
+
+// nameLockHolder says who has the lock on a file that a call waits for. The kernel
+// side tells the process alone.
+func (a *Agent) nameLockHolder(s *record.Scene, call *bpf.SlowCall) {
+	if call.LockHolder == 0 || s.Wait == nil || s.Wait.Blocker != (record.Task{}) {
+		return
+	}
+	holder := a.procs.Lookup(int(call.LockHolder), 0)
+	s.Wait.Blocker = record.Task{PID: call.LockHolder, TID: call.LockHolder, Comm: holder.Comm}
+}

@@ -141,6 +141,7 @@ func (a *Agent) reportStuck(open openCall, report stuck.Report) {
 	r.Timing = a.timing(call)
 	r.OvershootNs = 0 // it has not come back to say so
 	a.describe(&r.Scene, call, open.at)
+	a.nameLockHolder(&r.Scene, call)
 	a.stuck.written[report.Key] = &reported{r, call}
 	a.totals.stuck++
 	a.write(r, a.wall(call.EndNs))

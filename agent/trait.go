@@ -12,8 +12,8 @@ import (
 var fdCalls = []string{
 	"_llseek", "accept", "accept4", "bind", "close", "connect", "copy_file_range", "dup", "dup2", "dup3",
 	"epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "fadvise64", "fadvise64_64", "fallocate",
-	"fchdir", "fchmod", "fchown", "fchown32", "fcntl", "fcntl64", "fdatasync", "fgetxattr", "finit_module",
-	"flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat", "fstat64", "fstatfs", "fstatfs64", "fsync",
+	"fchdir", "fchmod", "fchown", "fchown32", "fdatasync", "fgetxattr", "finit_module",
+	"flistxattr", "fremovexattr", "fsetxattr", "fstat", "fstat64", "fstatfs", "fstatfs64", "fsync",
 	"ftruncate", "ftruncate64", "getdents", "getdents64", "getpeername", "getsockname", "getsockopt",
 	"io_uring_enter", "ioctl", "listen", "lseek", "mq_getsetattr", "mq_notify", "mq_timedreceive",
 	"mq_timedsend", "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "read", "readahead",
@@ -24,6 +24,10 @@ var fdCalls = []string{
 
 // traits of the calls that have others than TraitFDFirst.
 var traits = map[string]bpf.Trait{
+	"fcntl":   bpf.TraitFDFirst | bpf.TraitFileLock,
+	"fcntl64": bpf.TraitFDFirst | bpf.TraitFileLock,
+	"flock":   bpf.TraitFDFirst | bpf.TraitFileLock,
+
 	"creat":   bpf.TraitFDResult,
 	"open":    bpf.TraitFDResult,
 	"openat":  bpf.TraitFDResult,
@@ -44,8 +48,11 @@ var traits = map[string]bpf.Trait{
 
 // traitsOf is what the kernel side has to know of a call by its name.
 func traitsOf(name string) bpf.Trait {
+	if trait, found := traits[name]; found {
+		return trait
+	}
 	if _, found := slices.BinarySearch(fdCalls, name); found {
 		return bpf.TraitFDFirst
 	}
-	return traits[name]
+	return 0
 }

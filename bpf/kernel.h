@@ -16,6 +16,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct thread_info {
+	__u32 cpu; /* since Linux 5.16 */
 	unsigned long flags;
 	__u32 status; /* x86 only */
 };
@@ -96,7 +97,28 @@ struct super_block {
 	__u32 s_dev;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct file_lock_context {
+	struct list_head flc_flock;
+	struct list_head flc_posix;
+};
+
+/* include/linux/filelock.h: since Linux 6.9 */
+struct file_lock_core {
+	struct list_head flc_list;
+	int flc_pid;
+};
+
+struct file_lock___until_6_8 {
+	struct list_head fl_list;
+	unsigned int fl_pid;
+};
+
 struct inode {
+	struct file_lock_context *i_flctx;
 	unsigned short i_mode;
 	__u32 i_rdev;
 	unsigned long i_ino;
@@ -216,6 +238,10 @@ struct fdtable {
 
 struct files_struct {
 	struct fdtable *fdt;
+};
+
+struct task_struct___until_5_15 {
+	unsigned int cpu;
 };
 
 struct task_struct {

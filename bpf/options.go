@@ -44,6 +44,8 @@ type Look struct {
 	Text    [2]uint8 // path names
 	Timeout uint8    // a pointer to struct timespec or timeval
 	Exempt  uint16   // kinds of descriptors on which it is never slow, as bits 1 << FDKind
+
+	UserStack bool // the caller's own stack
 }
 
 // Trait is a set of what the kernel side knows of a syscall by its name.
@@ -58,6 +60,7 @@ const (
 	TraitSigreturn    = Trait(syscountTraitTRAIT_SIGRETURN)
 	TraitRestart      = Trait(syscountTraitTRAIT_RESTART)
 	TraitFork         = Trait(syscountTraitTRAIT_FORK)
+	TraitFileLock     = Trait(syscountTraitTRAIT_FILE_LOCK)
 )
 
 // Never is a threshold that no call reaches.

@@ -136,12 +136,24 @@ static __always_inline void describe_program(struct slow_call *call, struct task
 		call->executable_bytes = append_path(call, (__u64)program, &unused);
 }
 
+/* Of the running thread, by frame pointers; a build id instead of an address, which would mean nothing later. */
+static __always_inline void describe_user_stack(struct slow_call *call, struct task_struct *task)
+{
+	long bytes;
+
+	if (!looks[table_index(call->syscall)].user_stack)
+		return;
+	bytes = bpf_get_task_stack(task, call->user_stack, sizeof(call->user_stack),
+				   BPF_F_USER_STACK | BPF_F_USER_BUILD_ID);
+	call->user_frames = bytes > 0 ? bytes / sizeof(struct user_frame) : 0;
+}
+
 static __always_inline struct slow_call *new_draft(__u32 which)
 {
 	struct slow_call *call = bpf_map_lookup_elem(&drafts, &which);
 
 	if (call)
-		__builtin_memset(call, 0, __builtin_offsetof(struct slow_call, names));
+		__builtin_memset(call, 0, __builtin_offsetof(struct slow_call, user_stack));
 	return call;
 }
 
@@ -172,6 +184,7 @@ __noinline int complete(struct slow_call *call)
 	describe_files(call, task, file);
 	describe_texts(call);
 	describe_program(call, task);
+	describe_user_stack(call, task);
 	return send(call) ? SENT : RING_FULL;
 }
 

@@ -39,6 +39,8 @@ type SlowCall struct {
 	To         *File    // the other end of copy_file_range, splice, sendfile, ...
 	Paths      []string // its path arguments, as the caller wrote them
 	Executable string   // path of the program
+	UserStack  []string // of the caller, if it was asked for, innermost first: "<build id>+0x<offset in the file>", "?" for what is no file
+	LockHolder uint32   // Stuck: the process that has the lock on a file which it waits for; 0: not known
 	Timeout    []uint64 // the two words of the struct that a time-out argument points to; nil: there is none
 
 	PID, TID, Parent uint32 // in our own PID namespace; Parent 0: outside of it
@@ -80,6 +82,7 @@ const (
 	ForCPU                   // it could have run
 	ForBlockIO               // a block device
 	ForKernelLock            // the one that Blocker had
+	ForThaw                  // its cgroup is frozen
 )
 
 // Task is a thread by name.
@@ -147,6 +150,7 @@ func (t *Tracer) slowCallOf(sample []byte) (*SlowCall, error) {
 		Ret: raw.Ret, FDKind: FDKind(raw.File.Kind),
 		PID: raw.Pid, TID: raw.Tid, Parent: raw.Parent, UID: raw.Uid, Comm: cString(raw.Comm[:]),
 		ProcessStartNs: raw.ProcessStartNs, Cgroup: raw.Cgroup,
+		LockHolder: raw.LockHolder,
 	}
 	if raw.HasArgs != 0 {
 		call.Args = append([]uint64(nil), raw.Args[:]...)
@@ -166,7 +170,20 @@ func (t *Tracer) slowCallOf(sample []byte) (*SlowCall, error) {
 		}
 	}
 	call.Executable = pathOf(names.next(raw.ExecutableBytes))
+	for _, frame := range raw.UserStack[:min(int(raw.UserFrames), len(raw.UserStack))] {
+		call.UserStack = append(call.UserStack, userFrame(frame))
+	}
 	return call, nil
+}
+
+// userFrame is what addr2line and debuginfod can make a function of. The build id is as in
+// the ELF note; most are 20 bytes, shorter ones are filled up with zeros (lib/buildid.c).
+func userFrame(frame syscountUserFrame) string {
+	const valid = 1 // BPF_STACK_BUILD_ID_VALID
+	if frame.Status != valid {
+		return "?"
+	}
+	return fmt.Sprintf("%x+%#x", frame.BuildId, frame.Offset)
 }
 
 // nameReader gives out the names of a slow call, one after the other.

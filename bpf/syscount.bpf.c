@@ -96,6 +96,7 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 /* --- the slow path --- */
 
 #include "file.h"
+#include "lock.h"
 #include "slow.h"
 
 /* --- programs --- */
@@ -385,13 +386,61 @@ volatile __u64 sweep_ns = 0; /* CLOCK_MONOTONIC, now */
 volatile __u64 sweep_age_ns = 0;
 __u64 sweep_ring_full = 0;
 
-static __always_inline __u64 start_of_open(const struct thread *t, struct pt_regs *regs)
+/* The CPU that a thread is on or was on last. */
+static __always_inline __u32 cpu_of(struct task_struct *task)
 {
-	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs)))
-		return t->wait.first_ns; /* of a running thread the waits may be stale */
+	if (bpf_core_field_exists(task->thread_info.cpu))
+		return BPF_CORE_READ(task, thread_info.cpu);
+	return BPF_CORE_READ((struct task_struct___until_5_15 *)task, cpu);
+}
+
+/* What is open, and since when; start_ns 0: nothing. */
+struct open_call {
+	__u64 start_ns;
+	__u32 syscall;
+};
+
+/*
+ * A thread that runs has its open call with its CPU, which goes on meanwhile: what
+ * is the same before and after belongs together. Linux 5.15 cannot look there.
+ */
+static __always_inline void running_call(struct open_call *open, struct task_struct *task)
+{
+	volatile struct running *r;
+	struct cpu *cpu;
+	__u32 zero = 0;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_map_lookup_percpu_elem))
+		return;
+	cpu = bpf_map_lookup_percpu_elem(&cpus, &zero, cpu_of(task));
+	if (!cpu)
+		return;
+	r = &cpu->running;
+	open->start_ns = r->start_ns;
+	open->syscall = r->syscall;
+	if (r->task != (__u64)task || r->start_ns != open->start_ns || !is_open(open->start_ns) ||
+	    open->start_ns == UNTIMED)
+		open->start_ns = 0;
+}
+
+static __always_inline struct open_call open_call_of(const struct thread *t, struct task_struct *task,
+						     struct pt_regs *regs)
+{
+	struct open_call open = { .syscall = t->syscall };
+
 	if (t->suspended_ret)
-		return t->suspended_start_ns;
-	return is_open(t->start_ns) && t->start_ns != UNTIMED ? t->start_ns : 0;
+		open.syscall = t->suspended;
+	if (counting)
+		open.syscall = syscall_slot(task, number_at_exit(regs));
+	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs)))
+		open.start_ns = t->wait.first_ns; /* of a running thread the waits may be stale */
+	else if (t->suspended_ret)
+		open.start_ns = t->suspended_start_ns;
+	else if (is_open(t->start_ns) && t->start_ns != UNTIMED)
+		open.start_ns = t->start_ns;
+	else if (!t->start_ns && !counting)
+		running_call(&open, task);
+	return open;
 }
 
 /* Hands over every call that has been open for so long: the agent reads the iterator now and then. */
@@ -400,11 +449,10 @@ int sweep(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct slow_call *call;
+	struct open_call open;
 	struct pt_regs *regs;
 	struct file *file;
 	struct thread *t;
-	__u64 start_ns;
-	__u32 slot;
 
 	if (!task)
 		return 0;
@@ -412,22 +460,21 @@ int sweep(struct bpf_iter__task *ctx)
 	if (!t || t->attachment != attachment || !t->observed)
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	start_ns = start_of_open(t, regs);
-	if (!start_ns || sweep_ns - start_ns < sweep_age_ns || sweep_ns < start_ns)
+	open = open_call_of(t, task, regs);
+	if (!open.start_ns || sweep_ns - open.start_ns < sweep_age_ns || sweep_ns < open.start_ns)
 		return 0;
-	slot = counting ? syscall_slot(task, number_at_exit(regs)) : t->suspended_ret ? t->suspended : t->syscall;
-	if (threshold_of(slot) == NEVER)
+	if (threshold_of(open.syscall) == NEVER)
 		return 0;
 	call = new_draft(DRAFT_OF_ITERATOR);
 	if (!call)
 		return 0;
-	call->start_ns = start_ns;
+	call->start_ns = open.start_ns;
 	call->end_ns = sweep_ns;
 	call->open = true;
-	call->syscall = slot;
-	call->first_block = t->wait.call == UNTIMED;
+	call->syscall = open.syscall;
+	call->first_block = t->wait.call == UNTIMED && open.start_ns == t->wait.first_ns;
 	call->has_args = true;
-	read_args(regs, slot, call->args);
+	read_args(regs, open.syscall, call->args);
 	file = file_of_call(call, task);
 	if (is_exempt(call, file))
 		return 0;
@@ -436,6 +483,8 @@ int sweep(struct bpf_iter__task *ctx)
 	describe_open_wait(call, task);
 	describe_files(call, task, file);
 	describe_program(call, task);
+	if (has_trait(open.syscall, TRAIT_FILE_LOCK))
+		call->lock_holder = lock_holder(call, task, file);
 	if (!send(call))
 		sweep_ring_full++;
 	return 0;

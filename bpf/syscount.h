@@ -51,6 +51,7 @@ enum trait {
 	TRAIT_NEW_REGISTERS = 8, /* if it succeeds no arguments are left at its end: execve, rt_sigreturn */
 	TRAIT_SIGRETURN = 16, /* ends a signal handler */
 	TRAIT_RESTART = 32, /* restart_syscall: goes on with the call that was interrupted */
+	TRAIT_FILE_LOCK = 128, /* waits for a lock on the file of its first argument: flock, fcntl */
 	TRAIT_FORK = 64, /* ends twice: in the parent, and in the child, where it did not begin */
 };
 
@@ -60,6 +61,8 @@ struct look {
 	__u8 text[2]; /* path names */
 	__u8 timeout; /* a struct timespec or timeval */
 	__u16 exempt; /* kinds of descriptors on which the call is never slow, as bits 1 << enum fd_kind */
+	__u8 user_stack; /* whether the caller's own stack is wanted */
+	__u8 _pad;
 };
 
 /*
@@ -292,6 +295,17 @@ struct file_report {
 	struct socket_report socket;
 };
 
+enum user_stack_size {
+	USER_FRAMES = 12,
+};
+
+/* Laid out as struct bpf_stack_build_id of include/uapi/linux/bpf.h. */
+struct user_frame {
+	__s32 status; /* enum bpf_stack_build_id_status */
+	__u8 build_id[20]; /* of the program or library */
+	__u64 offset; /* in its file; or an address, if the status says so */
+};
+
 /* Names stand one behind the other; none begins after NAMES_BYTES. */
 enum names_size {
 	NAMES_BYTES = 3072,
@@ -319,7 +333,7 @@ struct slow_call {
 	__u8 has_wait;
 	__u16 text_bytes[2]; /* of its path arguments, in names */
 	__u16 executable_bytes; /* of the program's path, in names */
-	__u32 _pad;
+	__u32 lock_holder; /* thread group that has the lock which an open call waits for; 0: not known */
 	__u8 comm[16]; /* of the thread */
 	struct wait wait;
 	struct file_report file; /* of the descriptor that its traits name */
@@ -327,6 +341,8 @@ struct slow_call {
 	__u64 timeout[2]; /* seconds and the rest, as the caller gave them by pointer */
 	__u32 has_timeout;
 	__u32 names_bytes; /* used; the order is file, to, texts, executable */
+	__u64 user_frames; /* of user_stack in use */
+	struct user_frame user_stack[USER_FRAMES];
 	__u8 names[NAMES_BYTES + TEXT_BYTES]; /* only those used are handed over */
 };
 

@@ -105,11 +105,13 @@ const (
 )
 
 type syscountLook struct {
-	_       structs.HostLayout
-	Fd      uint8
-	Text    [2]uint8
-	Timeout uint8
-	Exempt  uint16
+	_         structs.HostLayout
+	Fd        uint8
+	Text      [2]uint8
+	Timeout   uint8
+	Exempt    uint16
+	UserStack uint8
+	Pad       uint8
 }
 
 type syscountNearRow struct {
@@ -210,7 +212,7 @@ type syscountSlowCall struct {
 	HasWait         uint8
 	TextBytes       [2]uint16
 	ExecutableBytes uint16
-	Pad             uint32
+	LockHolder      uint32
 	Comm            [16]uint8
 	Wait            syscountWait
 	File            syscountFileReport
@@ -218,6 +220,8 @@ type syscountSlowCall struct {
 	Timeout         [2]uint64
 	HasTimeout      uint32
 	NamesBytes      uint32
+	UserFrames      uint64
+	UserStack       [12]syscountUserFrame
 	Names           [3584]uint8
 }
 
@@ -273,8 +277,16 @@ const (
 	syscountTraitTRAIT_NEW_REGISTERS syscountTrait = 8
 	syscountTraitTRAIT_SIGRETURN     syscountTrait = 16
 	syscountTraitTRAIT_RESTART       syscountTrait = 32
+	syscountTraitTRAIT_FILE_LOCK     syscountTrait = 128
 	syscountTraitTRAIT_FORK          syscountTrait = 64
 )
+
+type syscountUserFrame struct {
+	_       structs.HostLayout
+	Status  int32
+	BuildId [20]uint8
+	Offset  uint64
+}
 
 type syscountWait struct {
 	_                  structs.HostLayout

@@ -236,7 +236,9 @@ func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
 		if sc, ok := syscallOf(slot); ok {
 			s := setting(sc)
 			thresholds[slot], traits[slot] = s.ThresholdNs, s.Traits
-			looks[slot] = syscountLook{Fd: s.Look.FD, Text: s.Look.Text, Timeout: s.Look.Timeout, Exempt: s.Look.Exempt}
+			looks[slot] = syscountLook{
+				Fd: s.Look.FD, Text: s.Look.Text, Timeout: s.Look.Timeout, Exempt: s.Look.Exempt, UserStack: bit(s.Look.UserStack),
+			}
 		}
 	}
 	return errors.Join(t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits), t.objs.Looks.Set(looks))

@@ -25,6 +25,8 @@ func (t *Tracer) waitOf(raw *syscountWait, durationNs uint64) *Wait {
 		w.LongestFor = ForBlockIO
 	case class == syscountWaitClassWAIT_IO && w.Blocker.TID != 0:
 		w.LongestFor = ForKernelLock
+	case class == syscountWaitClassWAIT_FROZEN:
+		w.LongestFor = ForThaw
 	}
 	if w.Waker.PID != 0 && t.isInterrupt(raw.LongestWakingStack) {
 		w.Waker = Task{}

@@ -112,7 +112,11 @@ func (r *Rule) describe() string {
 	if r.Threshold == Never {
 		b.WriteString(": never reported.")
 	} else {
-		fmt.Fprintf(&b, ": %s or longer is reported as %s.", FormatDuration(r.Threshold), r.Severity)
+		fmt.Fprintf(&b, ": %s or longer is reported as %s", FormatDuration(r.Threshold), r.Severity)
+		if r.Stack {
+			b.WriteString(", with the caller's stack")
+		}
+		b.WriteString(".")
 	}
 	return b.String()
 }

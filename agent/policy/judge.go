@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/syscountd/syscountd/agent/syscalls"
@@ -27,6 +28,7 @@ type Verdict struct {
 	Rule      string        // the rule's name, "default" or "override"
 	Threshold time.Duration // Never: not slow, however long
 	Severity  Severity
+	Stack     bool // the caller's own stack is wanted
 }
 
 // judge is a policy compiled for quick decisions: for each syscall's name the few
@@ -87,7 +89,7 @@ func (p *Policy) Judge(c Call) (v Verdict, slow bool) {
 func (p *Policy) verdict(c Call) Verdict {
 	j := p.judge
 	if d, ok := j.overrides[c.Syscall]; ok {
-		return Verdict{overrideVerdict, d, Warning}
+		return Verdict{Rule: overrideVerdict, Threshold: d, Severity: Warning}
 	}
 	docket := j.docket(c.Syscall)
 	c.FDKind = docket.kind(c.FDKind)
@@ -95,13 +97,13 @@ func (p *Policy) verdict(c Call) Verdict {
 	for _, i := range docket.rules {
 		if j.rules[i].matches(c, waits) {
 			r := &p.Rules[i]
-			return Verdict{r.Name, r.Threshold, r.Severity}
+			return Verdict{r.Name, r.Threshold, r.Severity, r.Stack}
 		}
 	}
 	if waits {
-		return Verdict{defaultVerdict, Never, Warning}
+		return Verdict{Rule: defaultVerdict, Threshold: Never, Severity: Warning}
 	}
-	return Verdict{defaultVerdict, p.Slow.Threshold, Warning}
+	return Verdict{Rule: defaultVerdict, Threshold: p.Slow.Threshold, Severity: Warning}
 }
 
 // Floor is the lowest threshold that could apply to any call of this syscall; no
@@ -128,6 +130,11 @@ func (p *Policy) Exempt(sc bpf.Syscall) (kinds uint16) {
 		}
 	}
 	return kinds
+}
+
+// UserStack says whether a rule that may decide about this syscall wants the caller's stack.
+func (p *Policy) UserStack(sc bpf.Syscall) bool {
+	return slices.ContainsFunc(p.judge.docket(syscalls.Name(sc)).rules, func(i int32) bool { return p.Rules[i].Stack })
 }
 
 // floorOn is floor for calls on one kind of descriptor.

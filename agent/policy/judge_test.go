@@ -134,27 +134,27 @@ severity = "notice"
 		want Verdict
 		slow bool
 	}{
-		{"at the threshold", Call{"fsync", "postgresql@15.service", "postgres", FDFile, 20 * ms}, Verdict{"pg-sync", 20 * ms, Crit}, true},
-		{"just below", Call{"fsync", "postgresql@15.service", "postgres", FDFile, 20*ms - 1}, Verdict{"pg-sync", 20 * ms, Crit}, false},
-		{"second command", Call{"sync", "postgresql.service", "walwriter", FDNone, hours}, Verdict{"pg-sync", 20 * ms, Crit}, true},
-		{"other command", Call{"fsync", "postgresql.service", "psql", FDFile, hours}, Verdict{"default", time.Second, Warning}, true},
-		{"other unit", Call{"fsync", "mysql.service", "postgres", FDFile, hours}, Verdict{"default", time.Second, Warning}, true},
-		{"no unit", Call{"fsync", "", "", FDFile, 999 * ms}, Verdict{"default", time.Second, Warning}, false},
-		{"never", Call{"fsync", "backup.service", "postgres", FDFile, Never}, Verdict{"ignore-backup", Never, Warning}, false},
-		{"a rule that names a wait applies to it", Call{"nanosleep", "", "", FDNone, hours}, Verdict{"timers", time.Minute, Info}, true},
-		{"a wait that no rule names", Call{"futex", "", "", FDNone, hours}, Verdict{"default", Never, Warning}, false},
-		{"fd matches", Call{"read", "", "", FDFile, 50 * ms}, Verdict{"files", 50 * ms, Warning}, true},
-		{"none matches an open that failed", Call{"openat", "", "", FDNone, 50 * ms}, Verdict{"files", 50 * ms, Warning}, true},
-		{"a read without fd is one whose fd was closed", Call{"read", "", "", FDNone, hours}, Verdict{"default", Never, Warning}, false},
-		{"fd does not match, and waits", Call{"read", "", "", FDSocket, hours}, Verdict{"default", Never, Warning}, false},
-		{"fd does not match, and does not wait", Call{"read", "", "", FDBlock, hours}, Verdict{"default", time.Second, Warning}, true},
-		{"a rule for all calls", Call{"getpid", "nginx.service", "", FDNone, 5 * ms}, Verdict{"web", 5 * ms, Notice}, true},
-		{"a rule for all calls, on storage", Call{"write", "nginx.service", "", FDFile, 5 * ms}, Verdict{"web", 5 * ms, Notice}, true},
-		{"a rule for all calls leaves waits alone", Call{"epoll_wait", "nginx.service", "", FDNone, hours}, Verdict{"default", Never, Warning}, false},
-		{"and waits by their fd", Call{"write", "nginx.service", "", FDSocket, hours}, Verdict{"default", Never, Warning}, false},
-		{"the first rule wins", Call{"read", "nginx.service", "", FDFile, 10 * ms}, Verdict{"files", 50 * ms, Warning}, false},
-		{"a call that nobody knows", Call{"no such\x1b", "a\nb", "\xff", "zzz", time.Second}, Verdict{"default", time.Second, Warning}, true},
-		{"a clock that went back", Call{"getpid", "", "", FDNone, -1}, Verdict{"default", time.Second, Warning}, false},
+		{"at the threshold", Call{"fsync", "postgresql@15.service", "postgres", FDFile, 20 * ms}, Verdict{"pg-sync", 20 * ms, Crit, false}, true},
+		{"just below", Call{"fsync", "postgresql@15.service", "postgres", FDFile, 20*ms - 1}, Verdict{"pg-sync", 20 * ms, Crit, false}, false},
+		{"second command", Call{"sync", "postgresql.service", "walwriter", FDNone, hours}, Verdict{"pg-sync", 20 * ms, Crit, false}, true},
+		{"other command", Call{"fsync", "postgresql.service", "psql", FDFile, hours}, Verdict{"default", time.Second, Warning, false}, true},
+		{"other unit", Call{"fsync", "mysql.service", "postgres", FDFile, hours}, Verdict{"default", time.Second, Warning, false}, true},
+		{"no unit", Call{"fsync", "", "", FDFile, 999 * ms}, Verdict{"default", time.Second, Warning, false}, false},
+		{"never", Call{"fsync", "backup.service", "postgres", FDFile, Never}, Verdict{"ignore-backup", Never, Warning, false}, false},
+		{"a rule that names a wait applies to it", Call{"nanosleep", "", "", FDNone, hours}, Verdict{"timers", time.Minute, Info, false}, true},
+		{"a wait that no rule names", Call{"futex", "", "", FDNone, hours}, Verdict{"default", Never, Warning, false}, false},
+		{"fd matches", Call{"read", "", "", FDFile, 50 * ms}, Verdict{"files", 50 * ms, Warning, false}, true},
+		{"none matches an open that failed", Call{"openat", "", "", FDNone, 50 * ms}, Verdict{"files", 50 * ms, Warning, false}, true},
+		{"a read without fd is one whose fd was closed", Call{"read", "", "", FDNone, hours}, Verdict{"default", Never, Warning, false}, false},
+		{"fd does not match, and waits", Call{"read", "", "", FDSocket, hours}, Verdict{"default", Never, Warning, false}, false},
+		{"fd does not match, and does not wait", Call{"read", "", "", FDBlock, hours}, Verdict{"default", time.Second, Warning, false}, true},
+		{"a rule for all calls", Call{"getpid", "nginx.service", "", FDNone, 5 * ms}, Verdict{"web", 5 * ms, Notice, false}, true},
+		{"a rule for all calls, on storage", Call{"write", "nginx.service", "", FDFile, 5 * ms}, Verdict{"web", 5 * ms, Notice, false}, true},
+		{"a rule for all calls leaves waits alone", Call{"epoll_wait", "nginx.service", "", FDNone, hours}, Verdict{"default", Never, Warning, false}, false},
+		{"and waits by their fd", Call{"write", "nginx.service", "", FDSocket, hours}, Verdict{"default", Never, Warning, false}, false},
+		{"the first rule wins", Call{"read", "nginx.service", "", FDFile, 10 * ms}, Verdict{"files", 50 * ms, Warning, false}, false},
+		{"a call that nobody knows", Call{"no such\x1b", "a\nb", "\xff", "zzz", time.Second}, Verdict{"default", time.Second, Warning, false}, true},
+		{"a clock that went back", Call{"getpid", "", "", FDNone, -1}, Verdict{"default", time.Second, Warning, false}, false},
 	} {
 		if v, slow := p.Judge(tt.call); v != tt.want || slow != tt.slow {
 			t.Errorf("%s: %+v, %v; want %+v, %v", tt.name, v, slow, tt.want, tt.slow)
@@ -273,7 +273,7 @@ func TestWithThreshold(t *testing.T) {
 	futex := bpf.Syscall{ABI: bpf.ABIx8664, Nr: 202}
 	q := p.WithThreshold([]string{"fsync", "futex"}, 5*ms)
 
-	if v, slow := q.Judge(Call{Syscall: "fsync", FDKind: FDFile, Duration: 5 * ms}); !slow || v != (Verdict{"override", 5 * ms, Warning}) {
+	if v, slow := q.Judge(Call{Syscall: "fsync", FDKind: FDFile, Duration: 5 * ms}); !slow || v != (Verdict{"override", 5 * ms, Warning, false}) {
 		t.Errorf("fsync: %+v, %v", v, slow)
 	}
 	if _, slow := q.Judge(Call{Syscall: "futex", Duration: 5 * ms}); !slow {

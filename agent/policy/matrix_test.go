@@ -30,6 +30,7 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"rule.fd":                   {"strings", `["file"]`},
 	"rule.threshold":            {"string", `"5s"`},
 	"rule.severity":             {"string", `"info"`},
+	"rule.stack":                {"boolean", `true`},
 	"stuck.after":               {"string", `"5s"`},
 	"stuck.sweep":               {"string", `"5s"`},
 	"limits.records_per_second": {"integer", `7`},

@@ -153,6 +153,7 @@ func (s *section) rule(lines map[string]int) Rule {
 			s.fail(at, "severity", shown(word), severityReason())
 		}
 	}
+	s.flag("stack", &r.Stack)
 	s.finish()
 	return r
 }

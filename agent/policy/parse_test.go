@@ -114,7 +114,7 @@ threshold = "1us"
 severity = "warn"
 `)
 	want := []Rule{
-		{"pg", []string{"fsync"}, []string{"postgresql*.service"}, []string{"postgres"}, []string{"file", "none"}, 20 * time.Millisecond, Warning},
+		{"pg", []string{"fsync"}, []string{"postgresql*.service"}, []string{"postgres"}, []string{"file", "none"}, 20 * time.Millisecond, Warning, false},
 		{Name: "rest", Threshold: time.Microsecond, Severity: Warning},
 	}
 	if !reflect.DeepEqual(p.Rules, want) {
@@ -194,7 +194,7 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[[rule]]\nname = \"a\"\nthreshold = \"-1s\"", `p.toml:3: rule[1] "a": threshold = "-1s": must be between 1us and 24h, or "never"`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = \"bad\"", `p.toml:4: rule[1] "a": severity = "bad": must be one of emerg, alert, crit, err, warning, notice, info, debug`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = 4", `p.toml:4: rule[1] "a": severity = 4: must be one of emerg, alert, crit, err, warning, notice, info, debug`},
-		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nstack = true", `p.toml:4: rule[1] "a": stack: unknown key; allowed are name, syscalls, units, comms, fd, threshold, severity`},
+		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\ncolour = true", `p.toml:4: rule[1] "a": colour: unknown key; allowed are name, syscalls, units, comms, fd, threshold, severity, stack`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nunits = [\"nginx\"]", `p.toml:4: rule[1] "a": units: "nginx" must end in .service, .scope, .slice, .socket, .mount, .swap; did you mean "nginx.service"?`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nunits = [\"a[\"]", `p.toml:4: rule[1] "a": units: "a[" is no glob: * is any text, ? one character, [a-z] one of a set, which must end`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\ncomms = [\"systemd-journald\"]", `p.toml:4: rule[1] "a": comms: "systemd-journald" has 16 bytes and can never match: the kernel keeps the first 15, "systemd-journal"`},

@@ -93,6 +93,7 @@ type Rule struct {
 	FD        []string      // kinds of what the call is on; see FDKinds
 	Threshold time.Duration // or Never: matched calls are ignored
 	Severity  Severity      // of the record
+	Stack     bool          // whether the record holds the caller's own stack
 }
 
 // Limits bound what we use and write; what they hold back is counted.

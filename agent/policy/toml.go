@@ -66,6 +66,7 @@ func (w *tomlWriter) rule(r *Rule) {
 	w.texts("fd", r.FD)
 	w.text("threshold", FormatDuration(r.Threshold))
 	w.text("severity", r.Severity.String())
+	w.line("stack", strconv.FormatBool(r.Stack))
 }
 
 func (w *tomlWriter) table(header string)          { w.WriteString("\n" + header + "\n") }

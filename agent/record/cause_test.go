@@ -52,7 +52,7 @@ func TestTheSentenceNamesTheCause(t *testing.T) {
 }
 
 func TestThePressureStandsBesideItsCause(t *testing.T) {
-	all := &record.Pressure{CPU: 2000, IO: 3000, Memory: 4050}
+	all := &record.Pressure{Stall: record.Stall{CPU: 2000, IO: 3000, Memory: 4050}}
 	tests := map[string]struct {
 		wait     record.Wait
 		pressure *record.Pressure
@@ -63,7 +63,7 @@ func TestThePressureStandsBesideItsCause(t *testing.T) {
 		"quota":  {record.Wait{RunqueueNs: 1e9, ThrottledNs: 1e9}, all, "1 s throttled by its CPU quota, CPU pressure 20 %"},
 		"asleep": {record.Wait{SleepNs: 1e9}, all, "1 s asleep"},
 		"memory": {record.Wait{IOWaitNs: 1e9, MajorFaults: 3}, all, "1 s waiting for I/O, 3 major faults, memory pressure 40.5 %, I/O pressure 30 %"},
-		"low":    {record.Wait{IOWaitNs: 1e9}, &record.Pressure{IO: 999}, "1 s waiting for I/O"},
+		"low":    {record.Wait{IOWaitNs: 1e9}, &record.Pressure{Stall: record.Stall{IO: 999}}, "1 s waiting for I/O"},
 	}
 	for name, tt := range tests {
 		s := bare()

@@ -39,7 +39,7 @@ func hostile(bad string) []record.Record {
 			VoluntarySwitches: math.MaxUint32, InvoluntarySwitches: math.MaxUint32, MajorFaults: math.MaxUint32,
 			ThrottledNs: most, StoppedNs: most, TracedNs: most, FrozenNs: most, Waker: task, Blocker: task,
 		},
-		KernelStack: slices.Repeat([]string{component}, 127), Pressure: &record.Pressure{CPU: 9999, IO: 9999, Memory: 9999},
+		KernelStack: slices.Repeat([]string{component}, 127), Pressure: &record.Pressure{Stall: record.Stall{CPU: 9999, IO: 9999, Memory: 9999}, Host: &record.Stall{CPU: 9999, IO: 9999, Memory: 9999}},
 	}
 	request := record.Request{
 		Syscall: record.Syscall{Name: "rt_tgsigqueueinfo", Nr: math.MaxInt32, ABI: "aarch64"},
@@ -50,6 +50,7 @@ func hostile(bad string) []record.Record {
 	full := &record.Slow{
 		Rule: component, Start: record.StartFirstBlock, DurationNs: most, ThresholdNs: most, WasStuck: true, Monotonic: monotonic, Timing: timing,
 		Syscall: record.Call{Request: request, Ret: math.MinInt64, Errno: "EOVERFLOW"}, Scene: scene,
+		UserStack: slices.Repeat([]string{strings.Repeat("f", 40) + "+0xffffffffffffffff"}, 12),
 	}
 	open := &record.Stuck{
 		Rule: component, Start: record.StartFirstBlock, AgeNs: most, ThresholdNs: most, Reports: math.MaxUint32, Monotonic: monotonic, Timing: timing,

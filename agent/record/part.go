@@ -21,6 +21,7 @@ type part struct {
 var first = []string{
 	"process.command_line", "process.executable.path", "cgroup", "detail",
 	"kernel_stack", // its end is the same for all calls
+	"user_stack",
 	"syscall.paths", "files", "to.path", "file.path",
 }
 

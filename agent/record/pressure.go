@@ -6,10 +6,16 @@ import (
 	"strconv"
 )
 
-// Pressure is the pressure stall information of a cgroup: how much of the last
-// ten seconds at least one of its tasks had to wait for the resource ("some
-// avg10" of cpu.pressure, io.pressure and memory.pressure).
+// Pressure is the pressure stall information of a cgroup, or of the whole host:
+// how much of the last ten seconds at least one of its tasks had to wait for the
+// resource ("some avg10" of cpu.pressure, io.pressure and memory.pressure).
 type Pressure struct {
+	Stall
+	Host *Stall `json:"host,omitzero"` // beside that of a cgroup
+}
+
+// Stall is the pressure of one of them.
+type Stall struct {
 	CPU    Percent `json:"cpu"`
 	IO     Percent `json:"io"`
 	Memory Percent `json:"memory"`

@@ -42,7 +42,8 @@ func slow() *record.Slow {
 		Waker: record.Task{Comm: "swapper/3"},
 	}
 	s.KernelStack = []string{"submit_bio_wait", "blkdev_issue_flush", "ext4_sync_file", "do_fsync", "__x64_sys_fdatasync"}
-	s.Pressure = &record.Pressure{CPU: 112, IO: 4207}
+	s.UserStack = []string{"8aeb1e5d3b5cbb4a2a1c3f2f0ae3a7f8a8d5b0c1+0x10e3d4", "51f3a9c07a6b44a1a8d2f0f2b9e3c4d5e6f70819+0x5c21ab"}
+	s.Pressure = &record.Pressure{Stall: record.Stall{CPU: 112, IO: 4207}, Host: &record.Stall{CPU: 40, IO: 4195}}
 	return s
 }
 
@@ -92,7 +93,7 @@ func slowCopy() *record.Slow {
 				MajorFaults: 1, ThrottledNs: 3500000000, StoppedNs: 5e9, TracedNs: 500000000, FrozenNs: 400000000,
 				Waker: record.Task{PID: 77, TID: 78, Comm: "bash"}, Blocker: record.Task{PID: 79, TID: 79, Comm: "fsfreeze"},
 			},
-			Pressure: &record.Pressure{CPU: 9950, IO: 0, Memory: 5},
+			Pressure: &record.Pressure{Stall: record.Stall{CPU: 9950, IO: 0, Memory: 5}},
 		},
 	}
 }

@@ -23,7 +23,8 @@ type Slow struct {
 	WasStuck    bool      `json:"was_stuck,omitzero"` // Stuck records told of it before
 	Monotonic   Monotonic `json:"monotonic"`
 	Timing
-	Syscall Call `json:"syscall"`
+	Syscall   Call     `json:"syscall"`
+	UserStack []string `json:"user_stack,omitempty"` // of the caller, innermost function first, if the rule asks for it
 	Scene
 }
 

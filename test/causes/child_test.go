@@ -395,7 +395,14 @@ func init() {
 			must1(unix.Pwrite(fd, w.buf[:4096], int64(j.N)*4096))
 			return timed(unix.SYS_FSYNC, uintptr(fd))
 		},
-		"flock": func(w *worker, j job) result {
+		"flock": func(w *worker, j job) result { // and keeps it
+			return timed(unix.SYS_FLOCK, uintptr(w.open(j.Path, unix.O_RDWR)), unix.LOCK_EX)
+		},
+		"fcntl": func(w *worker, j job) result { // likewise
+			lock := &unix.Flock_t{Type: unix.F_WRLCK}
+			return timed(unix.SYS_FCNTL, uintptr(w.open(j.Path, unix.O_RDWR)), unix.F_SETLKW, uintptr(unsafe.Pointer(lock)))
+		},
+		"flock and unlock": func(w *worker, j job) result {
 			fd := w.open(j.Path, unix.O_RDWR)
 			r := timed(unix.SYS_FLOCK, uintptr(fd), unix.LOCK_EX)
 			must(unix.Flock(fd, unix.LOCK_UN))
@@ -429,10 +436,6 @@ func init() {
 			r := sleep(j.Ns)
 			must1(unix.Write(fd, []byte{1}))
 			return r
-		},
-		"lock": func(w *worker, j job) result {
-			must(unix.Flock(w.open(j.Path, unix.O_RDWR), unix.LOCK_EX))
-			return result{}
 		},
 		"sleep and unlock": func(w *worker, j job) result {
 			r := sleep(j.Ns)

@@ -145,8 +145,8 @@ var causes = []cause{
 	{name: "flock", syscall: "flock", share: sleepOf, classes: []string{"file lock"}, sites: []string{"lock"},
 		inject: func(s *scene, _ int, d time.Duration) injection {
 			path, caller := s.file("locked"), s.next()
-			s.helper().do(job{Op: "lock", Path: path})
-			caller.tell(job{Op: "flock", Path: path})
+			s.helper().do(job{Op: "flock", Path: path})
+			caller.tell(job{Op: "flock and unlock", Path: path})
 			caller.awaitCall(unix.SYS_FLOCK)
 			held := s.helper().do(job{Op: "sleep and unlock", Path: path, Ns: int64(d)})
 			return injection{call: caller.hear(), ns: held.ns(), waker: s.helper().pid()}

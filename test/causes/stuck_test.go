@@ -1,6 +1,8 @@
 package causes
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,19 +23,21 @@ after = "2s"
 sweep = "500ms"
 [[rule]]
 name = "reads"
-syscalls = ["read"]
+syscalls = ["read", "flock", "fcntl"]
 comms = ["caller"]
 threshold = "1s"
 `
 
-// stuckCall is a read that does not return.
+// stuckCall is a call that does not return.
 type stuckCall struct {
 	*testing.T
 	service *service
 	caller  *child
+	syscall string
 	unit    string
 	file    string
 	frame   string // part of a function's name in its stack
+	holder  *child // who has the lock that it waits for
 }
 
 // report waits for its so-manieth stuck record, and holds it against what is known.
@@ -60,8 +64,11 @@ func (c *stuckCall) report(reports uint32) *record.Stuck {
 	if w != nil && w.SleepNs < found.AgeNs/100*95 {
 		c.Errorf("asleep for %d ns of %d", w.SleepNs, found.AgeNs)
 	}
-	if found.Systemd.Unit != c.unit || found.File == nil || found.File.Path != c.file || found.Syscall.Name != "read" {
-		c.Errorf("%s of %s on %+v; want read of %s on %s", found.Syscall.Name, found.Systemd.Unit, found.File, c.unit, c.file)
+	if found.Systemd.Unit != c.unit || found.File == nil || found.File.Path != c.file || found.Syscall.Name != c.syscall {
+		c.Errorf("%s of %s on %+v; want %s of %s on %s", found.Syscall.Name, found.Systemd.Unit, found.File, c.syscall, c.unit, c.file)
+	}
+	if c.holder != nil && w != nil && (int(w.Blocker.PID) != c.holder.pid() || w.Blocker.Comm != "holder") {
+		c.Errorf("held up by %+v; want holder (%d)", w.Blocker, c.holder.pid())
 	}
 	if !slices.ContainsFunc(found.KernelStack, func(f string) bool { return strings.Contains(f, c.frame) }) {
 		c.Errorf("stack %v; want %s in it", found.KernelStack, c.frame)
@@ -73,7 +80,7 @@ func (c *stuckCall) report(reports uint32) *record.Stuck {
 // returned waits for the slow record that closes it.
 func (c *stuckCall) returned(stuck *record.Stuck) {
 	c.Helper()
-	r := c.service.slowCall(c.caller.pid(), "read", stuck.Monotonic.StartNs, stuck.Monotonic.StartNs)
+	r := c.service.slowCall(c.caller.pid(), c.syscall, stuck.Monotonic.StartNs, stuck.Monotonic.StartNs)
 	if r == nil {
 		c.Fatalf("no slow record of the call that began at %d", stuck.Monotonic.StartNs)
 	}
@@ -113,7 +120,7 @@ func TestStuck(t *testing.T) {
 	}
 	onFuse := func(t *testing.T, unit string) (*stuckCall, *fuse) {
 		f := mountFuse(t, fusedelay, 0, "read")
-		c := &stuckCall{t, s, startChild(t, "caller", h.unit(unit)), unit, f.file, "request_wait_answer"}
+		c := &stuckCall{t, s, startChild(t, "caller", h.unit(unit)), "read", unit, f.file, "request_wait_answer", nil}
 		c.caller.do(job{Op: "open new", Path: f.file})
 		f.suspend(t)
 		c.caller.tell(job{Op: "read", Path: f.file})
@@ -121,7 +128,7 @@ func TestStuck(t *testing.T) {
 		return c, f
 	}
 	onPipe := func(t *testing.T, unit string) *stuckCall {
-		c := &stuckCall{t, s, startChild(t, "caller", h.unit(unit)), unit, fifo, "pipe_read"}
+		c := &stuckCall{t, s, startChild(t, "caller", h.unit(unit)), "read", unit, fifo, "pipe_read", nil}
 		c.caller.tell(job{Op: "read fifo", Path: fifo})
 		c.caller.awaitCall(unix.SYS_READ)
 		return c
@@ -146,6 +153,23 @@ func TestStuck(t *testing.T) {
 			f.resume()
 			c.caller.kill()
 		})
+		for call, nr := range map[string]int{"flock": unix.SYS_FLOCK, "fcntl": unix.SYS_FCNTL} {
+			t.Run(call+"-held", func(t *testing.T) {
+				t.Parallel()
+				unit, path := call+"-held.service", filepath.Join(tempDir(t), "locked")
+				if err := os.WriteFile(path, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				c := &stuckCall{t, s, startChild(t, "caller", h.unit(unit)), call, unit, path, call, startChild(t, "holder", "")}
+				c.holder.do(job{Op: call, Path: path})
+				c.caller.tell(job{Op: call, Path: path})
+				c.caller.awaitCall(nr)
+				first := c.report(1)
+				c.holder.kill()
+				c.caller.hear()
+				c.returned(first)
+			})
+		}
 		t.Run("pipe-killed", func(t *testing.T) {
 			t.Parallel()
 			c := onPipe(t, "pipe-killed.service")
@@ -164,7 +188,7 @@ func TestStuck(t *testing.T) {
 		})
 	})
 	got := s.stop()
-	if len(got.stuck) != 6 || len(got.slow) != 2 || len(got.ended) != 2 || len(got.incidents) != 0 {
-		t.Errorf("%d stuck, %d slow, %d ended, %d incident records; want 6, 2, 2, 0", len(got.stuck), len(got.slow), len(got.ended), len(got.incidents))
+	if len(got.stuck) != 8 || len(got.slow) != 4 || len(got.ended) != 2 || len(got.incidents) != 0 {
+		t.Errorf("%d stuck, %d slow, %d ended, %d incident records; want 8, 4, 2, 0", len(got.stuck), len(got.slow), len(got.ended), len(got.incidents))
 	}
 }
