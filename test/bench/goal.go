@@ -81,6 +81,9 @@ func (r *result) goals() []goal {
 		own, peer := r.subject(g.own).AddedNs["getppid"], r.subject(g.peer).AddedNs["getppid"]
 		goals = append(goals, goal{Text: "getppid, added: " + g.text, Limit: g.limit, Got: own.over(peer).spread()})
 	}
+	if waits := r.subject(keyProcess).AddedNs["getppid"].minus(r.subject(keyNoWaits).AddedNs["getppid"]).spread(); waits.Rounds > 0 {
+		goals = append(goals, goal{Text: "getppid, added: account by process, more than the same without waits", Unit: "ns", Limit: 5, Got: waits})
+	}
 	if pipe := r.subject(keyProcess).Slowdown[pipeKey].over(r.subject(keyNoWaits).Slowdown[pipeKey]).spread(); pipe.Rounds > 0 {
 		goals = append(goals, goal{Text: "pipe, whole time: account by process, of the same without waits", Limit: 1.06, Got: pipe})
 	}
@@ -92,7 +95,7 @@ func (r *result) goals() []goal {
 			})
 		}
 	}
-	return append(goals, r.rowGoals()...)
+	return append(append(goals, r.slowGoals()...), r.rowGoals()...)
 }
 
 // against is the program's slowdown under own, divided by that under the peer for

@@ -11,6 +11,7 @@ type lab struct {
 	subjects   []subject
 	workloads  []workload
 	rowService *rowService
+	syscountd  string   // the binary that is measured
 	all, rest  []int    // CPUs: all that we may use, and those that the load leaves
 	foreign    programs // of others, that were there at the start
 	strangers  int      // measurements after which there were more of them

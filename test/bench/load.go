@@ -31,6 +31,14 @@ const maxBatches = 10_000
 // byte has arguments, an fd and a result that tracers look at.
 var callNames = [...]string{"getppid", "read"}
 
+// slowCall is a call that takes a few microseconds, long enough to be slow by a
+// policy. After each batch of it there is a pause, so that user space keeps up.
+const (
+	slowCall  = "pread64"
+	slowBytes = 64 << 10
+	slowPause = 10 * time.Millisecond
+)
+
 // serveLoad answers until in ends. It stays on the given CPU.
 func serveLoad(in io.Reader, out io.Writer, cpu int) error {
 	runtime.LockOSThread()
@@ -47,7 +55,7 @@ func serveLoad(in io.Reader, out io.Writer, cpu int) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(out, formatBatches(runBatches(calls[name], batches))); err != nil {
+		if _, err := fmt.Fprintln(out, formatBatches(runBatches(calls[name], batches, pauseAfter(name)))); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
 	}
@@ -61,22 +69,33 @@ func openCalls() (map[string]func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("open /dev/zero: %w", err)
 	}
-	buffer := new([1]byte)
+	buffer, large := new([1]byte), new([slowBytes]byte)
 	return map[string]func(){
+		slowCall: func() {
+			unix.RawSyscall6(unix.SYS_PREAD64, uintptr(zero), uintptr(unsafe.Pointer(large)), slowBytes, 0, 0, 0)
+		},
 		"getppid": func() { unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) },
 		"read":    func() { unix.RawSyscall(unix.SYS_READ, uintptr(zero), uintptr(unsafe.Pointer(buffer)), 1) },
 	}, nil
 }
 
+func pauseAfter(name string) time.Duration {
+	if name == slowCall {
+		return slowPause
+	}
+	return 0
+}
+
 // runBatches gives the nanoseconds per call of each batch. A first, short batch
 // warms the caches and says how many calls make a batch.
-func runBatches(call func(), batches int) []float64 {
+func runBatches(call func(), batches int, pause time.Duration) []float64 {
 	const few = 64
 	timeCalls(call, few)
 	n := callsPerBatch(timeCalls(call, few)/few, batchTime)
 	results := make([]float64, batches)
 	for i := range results {
 		results[i] = float64(timeCalls(call, n)) / float64(n)
+		time.Sleep(pause)
 	}
 	return results
 }
@@ -99,12 +118,12 @@ func callsPerBatch(perCall, batch time.Duration) int {
 // parseRequest reads "CALL BATCHES".
 func parseRequest(line string) (name string, batches int, err error) {
 	name, number, _ := strings.Cut(line, " ")
-	known := false
+	known := name == slowCall
 	for _, call := range callNames {
 		known = known || call == name
 	}
 	if !known {
-		return "", 0, fmt.Errorf("no call %q: must be one of %s", name, strings.Join(callNames[:], ", "))
+		return "", 0, fmt.Errorf("no call %q: must be one of %s, %s", name, strings.Join(callNames[:], ", "), slowCall)
 	}
 	batches, err = strconv.Atoi(number)
 	if err != nil || batches < 1 || batches > maxBatches {

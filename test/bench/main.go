@@ -141,6 +141,9 @@ func measure(ctx context.Context, o options, progress io.Writer) (r *result, err
 	if err := l.calls(ctx); err != nil {
 		return nil, err
 	}
+	if err := l.slowCalls(ctx); err != nil {
+		return nil, err
+	}
 	if err := l.rows(ctx); err != nil {
 		return nil, err
 	}
@@ -168,6 +171,7 @@ func (l *lab) furnish(dir string, o options) error {
 	for _, s := range l.subjects {
 		l.result.Subjects = append(l.result.Subjects, newSubjectResult(s))
 	}
+	l.syscountd = o.syscountd
 	l.rowService = newRowService(dir, o.syscountd, rowInterval)
 	l.workloads, err = workloads(dir)
 	return err

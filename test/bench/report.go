@@ -12,6 +12,9 @@ func (r *result) text() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n\n", r.Machine.sentence())
 	fmt.Fprintf(&out, "Added per call, over %s\n%s\n", r.bareCalls(), r.callTable().text())
+	if r.Slow != nil {
+		fmt.Fprintf(&out, "Slow calls\n%s\n", r.slowTable().text())
+	}
 	if r.Rows != nil {
 		fmt.Fprintf(&out, "Many rows\n%s%s\n", r.rowLoad(), r.rowTable().text())
 	}
@@ -78,6 +81,8 @@ const markdownMethod = `## How it is measured
   syscountd does: it counts and times every call by syscall.
 - A tracer counts as attached when it says so (perf, which does not, when calls cost five times as much), and its
   number counts if its output shows the calls that were made.
+- *Slow calls*: the same, with a call that is slow by the policy or not. The service reads the records on another CPU and folds them into an incident; the
+  load pauses after each batch, so that it keeps up. The goal counts if no record was lost.
 - *Many rows*: the system calls are numbers that the kernel has no call for; it refuses them at once, but each has a row. The CPU time is that of the
   process's own clock (` + "`clock_getcpuclockid`" + `), from a tenth of an interval after one reading to the same after the next. All that syscountd does is in
   it, reading, summaries, garbage collection; nothing is subtracted. ` + "`memlock`" + ` is what the maps ask for; the kernel's allocator gives 1,024 bytes for a row of its hash, which asks for 712. In the first interval all rows are new. The goals count if all rows were read and nothing was lost.
@@ -93,6 +98,9 @@ func (r *result) markdown() string {
 	out.WriteString(markdownHead)
 	r.writeSetting(&out)
 	fmt.Fprintf(&out, "## Single calls\n\nNanoseconds that are added to %s.\n\n%s\n", r.bareCalls(), r.callTable().markdown())
+	if r.Slow != nil {
+		fmt.Fprintf(&out, "## Slow calls\n\n%s\n", r.slowTable().markdown())
+	}
 	if r.Rows != nil {
 		fmt.Fprintf(&out, "## Many rows\n\n%s\n%s\n", r.rowLoad(), r.rowTable().markdown())
 	}

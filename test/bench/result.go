@@ -13,6 +13,7 @@ type result struct {
 	Versions []version        `json:"versions"`
 	Programs []programName    `json:"programs"`
 	Subjects []*subjectResult `json:"subjects"`
+	Slow     *slowResult      `json:"slow,omitempty"`
 	Rows     *rowResult       `json:"rows,omitempty"`
 	Goals    []goal           `json:"goals"`
 	Notes    []string         `json:"notes,omitempty"` // what the reader has to know before believing a number

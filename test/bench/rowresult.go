@@ -47,13 +47,13 @@ func (r *rowResult) holds(rows int) bool {
 }
 
 // losses is "nothing", or the counters that say otherwise.
-func (r *rowResult) losses() string {
-	if len(r.Lost) == 0 {
+func losses(lost map[string]uint64) string {
+	if len(lost) == 0 {
 		return "nothing"
 	}
 	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(r.Lost)) {
-		parts = append(parts, fmt.Sprintf("%s %d", name, r.Lost[name]))
+	for _, name := range slices.Sorted(maps.Keys(lost)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, lost[name]))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -85,7 +85,7 @@ func (r *result) rowTable() *table {
 	t.add("kernel memory of its BPF maps (memlock in /proc/PID/fdinfo), MiB", fmt.Sprintf("%.1f", float64(m.MapBytes)/mebibyte))
 	t.add("of that before the first call, MiB", fmt.Sprintf("%.1f", float64(m.MapBytesAtStart)/mebibyte))
 	t.add("kernel memory of all maps for each row, bytes", fmt.Sprintf("%.0f", float64(m.MapBytes)/rows.Median))
-	t.add("lost, or counted together with others", m.losses())
+	t.add("lost, or counted together with others", losses(m.Lost))
 	return t
 }
 

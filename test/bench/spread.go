@@ -57,6 +57,17 @@ func (s series) over(other series) series {
 	return ratios
 }
 
+// minus is s less other, round by round.
+func (s series) minus(other series) series {
+	differences := make(series)
+	for round, value := range s {
+		if subtrahend, ok := other[round]; ok {
+			differences[round] = value - subtrahend
+		}
+	}
+	return differences
+}
+
 // nanoseconds writes "+111 (+108..+117)", with a digit more where a whole
 // nanosecond is too coarse.
 func (s spread) nanoseconds() string {
