@@ -122,7 +122,7 @@ var causes = []cause{
 		}},
 	{name: "fsync", syscall: "fsync", share: ioOf, io: true,
 		classes: []string{"block flush", "journal commit", "writeback", "journal space", "block queue", "block I/O", "page lock", "metadata read"},
-		sites:   []string{"blkdev_issue_flush", "folio_wait", "jbd2", "ext4", "filemap", "file_write_and_wait", "rq_qos_wait", "wbt_wait", "blk_mq_get_tag", "wait_transaction", "start_this_handle", "wait_on", "sync_dirty_buffer"},
+		sites:   []string{"blkdev_issue_flush", "folio_wait", "jbd2", "ext4", "filemap", "file_write_and_wait", "rq_qos_wait", "wbt_wait", "blk_mq_get_tag", "wait_transaction", "start_this_handle", "wait_on", "sync_dirty_buffer", "fsync_buffers_list"},
 		inject: func(s *scene, i int, _ time.Duration) injection {
 			var r result
 			for range 200 {
