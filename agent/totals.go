@@ -58,6 +58,7 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"storage_failed": c.StorageFailed, "rows_overflowed": c.RowsOverflowed, "rows_failed": c.RowsFailed,
 		"ring_full": c.RingFull, "recursion_misses": c.RecursionMisses, "negative": c.Negative,
 		"overwritten": c.Overwritten, "refiltered": c.Refiltered, "cgroup_names_failed": c.CgroupNamesFailed,
+		"switches_missed": c.SwitchesMissed,
 		"suppressed":      a.totals.suppressed,
 		"stuck_untracked": a.totals.untracked + a.stuck.tracker.Overflow(), "incidents_evicted": a.incidents.book.Evicted(),
 	}

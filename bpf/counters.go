@@ -13,7 +13,7 @@ type Counters struct {
 	Enter, Exit, Matched, Suspended, Resumed, Interrupted, Abandoned uint64
 	Died, Overwritten, ExitWithoutEnter, Refiltered                  uint64
 	Negative, StorageFailed, RowsOverflowed, RowsFailed              uint64
-	Slow, RingFull, CgroupNamesFailed                                uint64
+	Slow, RingFull, CgroupNamesFailed, SwitchesMissed                uint64
 
 	RecursionMisses uint64 // runs of a program that the kernel skipped
 }
@@ -23,7 +23,7 @@ func (c *Counters) each() []*uint64 {
 	return []*uint64{
 		&c.Enter, &c.Exit, &c.Matched, &c.Suspended, &c.Resumed, &c.Interrupted, &c.Abandoned, &c.Died, &c.Overwritten,
 		&c.ExitWithoutEnter, &c.Refiltered, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
-		&c.RingFull, &c.CgroupNamesFailed, &c.RecursionMisses,
+		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.RecursionMisses,
 	}
 }
 
@@ -70,6 +70,7 @@ func countersOf(c syscountCounters) Counters {
 		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Negative: c.Negative,
 		StorageFailed: c.StorageFailed, RowsOverflowed: c.RowsOverflowed, RowsFailed: c.RowsFailed,
 		Slow: c.Slow, RingFull: c.RingFull, CgroupNamesFailed: c.CgroupNamesFailed,
+		SwitchesMissed: c.SwitchesMissed,
 	}
 }
 

@@ -225,6 +225,11 @@ struct task_group {
 
 struct sched_info {
 	unsigned long long run_delay; /* ns runnable without a CPU */
+	unsigned long long last_arrival; /* when it came to a CPU, by the run queue's clock */
+};
+
+struct sched_entity {
+	__u64 exec_start; /* until when its CPU time is added up, by nearly the same clock */
 };
 
 struct mm_struct {
@@ -255,6 +260,7 @@ struct task_struct {
 	unsigned int frozen : 1; /* its cgroup is frozen; it may be stopped instead, or wait for a vfork child */
 	unsigned long blocker; /* the kernel lock that it waits for, and its kind; since Linux 6.16 */
 	struct sched_info sched_info;
+	struct sched_entity se;
 	struct task_group *sched_task_group;
 	struct mm_struct *mm;
 	int pid;

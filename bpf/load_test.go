@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -84,4 +85,41 @@ func wantCounted(t *testing.T, tracer *watched, want calls) {
 	t.Helper()
 	wantCalls(t, tracer, want)
 	wantBalanceOf(t, tracer)
+}
+
+// While others attach to sched_switch and detach from it, the kernel may lose a
+// switch. A call is then missing at most for each thread that left the CPU unseen, and
+// no other thread gets it.
+func TestLoadWhileAnotherTracerComesAndGoes(t *testing.T) {
+	r, p := newRig(t), bpftest.NewProgram()
+	steps, want := migrating(t, p, 8, loadCalls(t)/8)
+	process := p.Start(t, steps...)
+	tracer := r.watch(t, Options{GroupBy: GroupByProcess, Rows: 4096}, process)
+	other := r.borrow(t, Options{GroupBy: GroupByComm, Mode: ModeCount, Rows: 4096})
+	finished, comings := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { comings <- n }()
+		for ; ; n++ {
+			select {
+			case <-finished:
+				return
+			default:
+			}
+			if err := errors.Join(other.Attach(), other.Detach()); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	process.Poke()
+	process.Finish()
+	close(finished)
+	n := <-comings
+	c := wantBalanceOf(t, tracer)
+	got, all := counted(t, tracer).sum(), want.sum()
+	if got > all || got+c.Overwritten+tracer.skipped(t) < all || c.Overwritten > c.SwitchesMissed {
+		t.Errorf("%d calls of %d; %d overwritten by %d missed switches", got, all, c.Overwritten, c.SwitchesMissed)
+	}
+	t.Logf("%d calls of %d, %d attachments of another tracer, %d missed switches", got, all, n, c.SwitchesMissed)
 }

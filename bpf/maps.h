@@ -11,6 +11,7 @@
  */
 struct thread {
 	__u64 start_ns; /* of the open call, while the thread does not run; 0: none */
+	__u64 regs; /* where its calls keep the user registers */
 	__u64 group; /* first part of the row's key */
 	__u64 cgroup; /* for which the verdict was made */
 	__u32 pid; /* second part of the row's key */

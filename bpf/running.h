@@ -7,9 +7,12 @@
  * when it leaves (sched_switch). So a call that does not leave the CPU costs no
  * look at the storage at all.
  *
- * It cannot be another thread's: whoever leaves the CPU, dead ones too, passes
- * sched_switch, which is attached first and detached last. Hence nobody asks
- * who runs, either, which would cost two calls into the kernel.
+ * Whoever leaves the CPU, dead ones too, passes sched_switch, which is attached
+ * first and detached last. Hence nobody asks who runs, which would cost two calls
+ * into the kernel. But the kernel may lose such an event while somebody else
+ * attaches to sched_switch or detaches from it, on all CPUs and for every tracer:
+ * then the record is another thread's. The place of the user registers tells: each
+ * thread has them on its own stack.
  */
 #ifndef SYSCOUNT_RUNNING_H
 #define SYSCOUNT_RUNNING_H
@@ -27,18 +30,33 @@ static __always_inline struct task_struct *running_task(struct cpu *cpu)
 	return bpf_get_current_task_btf();
 }
 
-/* The open call goes back into the thread's storage. */
-static __always_inline void give_back(struct cpu *cpu, struct thread *t)
+/*
+ * The record of a thread that left the CPU unseen: its storage cannot be had from
+ * here. If it was in a call, that one's end will find no beginning.
+ */
+static __always_inline void displace(struct cpu *cpu)
+{
+	cpu->counters.switches_missed++;
+	cpu->counters.overwritten += is_open(cpu->running.start_ns);
+}
+
+/* The open call goes back into the storage of the thread that runs, or leaves the CPU. */
+static __always_inline void give_back(struct cpu *cpu, struct task_struct *task, struct thread *t)
 {
 	struct running *r = &cpu->running;
 
-	if (t && r->task && r->start_ns) {
-		t->start_ns = r->start_ns;
-		t->syscall = r->syscall;
+	if (r->task && r->task != (__u64)task) {
+		displace(cpu);
+	} else if (r->task && t) {
+		if (r->start_ns) {
+			t->start_ns = r->start_ns;
+			t->syscall = r->syscall;
+		}
+		if (r->stale)
+			t->wait.call = 0;
 	}
-	if (t && r->task && r->stale)
-		t->wait.call = 0;
 	r->task = 0;
+	r->regs = 0;
 	r->generation = 0;
 	r->start_ns = 0;
 	r->first_ns = 0;
@@ -59,6 +77,7 @@ static __always_inline void hold(struct running *r, struct task_struct *task, st
 	r->suspended = t->suspended_ret != 0;
 	r->first_ns = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
 	r->task = (__u64)task;
+	r->regs = t->regs;
 }
 
 /* What was open when an earlier attachment ended has no end in this one. */
@@ -78,7 +97,7 @@ static __always_inline void forget_earlier(struct cpu *cpu, struct thread *t)
 }
 
 /* Takes the thread's record to the CPU, with a verdict of the filter in force. */
-static __noinline bool take(struct cpu *cpu)
+static __noinline bool take(struct cpu *cpu, __u64 regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct running *r = &cpu->running;
@@ -86,25 +105,26 @@ static __noinline bool take(struct cpu *cpu)
 
 	r->observed = false;
 	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	give_back(cpu, t);
+	give_back(cpu, task, t);
 	if (!t) {
 		cpu->counters.storage_failed++;
 		return false;
 	}
 	forget_earlier(cpu, t);
+	t->regs = regs;
 	if (!is_decided(task, t->generation, t->cgroup))
 		decide(task, t);
 	hold(r, task, t);
 	return t->observed;
 }
 
-static __always_inline bool is_observed(struct cpu *cpu)
+static __always_inline bool is_observed(struct cpu *cpu, struct pt_regs *regs)
 {
 	struct running *r = &cpu->running;
 
-	if (is_decided(running_task(cpu), r->generation, r->cgroup))
+	if (r->regs == (__u64)regs && is_decided(running_task(cpu), r->generation, r->cgroup))
 		return r->observed;
-	return take(cpu);
+	return take(cpu, (__u64)regs);
 }
 
 #endif

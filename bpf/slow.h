@@ -47,7 +47,9 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 	}
 	w = &t->wait;
 	call->wait = *w; /* settled here: the thread itself may be at it on another CPU */
-	if (!w->off_ns)
+	if (w->off_ns && !call->open)
+		end_unseen_wait(&call->wait, task, call->end_ns);
+	if (!call->wait.off_ns)
 		settle(&call->wait, task);
 	call->wait.throttled_ns = throttled_ns(task) - w->throttled_ns;
 	call->wait.major_faults = task->maj_flt - w->major_faults;

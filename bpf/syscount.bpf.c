@@ -118,14 +118,14 @@ static __always_inline __u64 start_time(struct running *r)
 	return bpf_ktime_get_ns();
 }
 
-static __always_inline void begin(long id)
+static __always_inline void begin(struct pt_regs *regs, long id)
 {
 	struct cpu *cpu = this_cpu();
 	struct running *r;
 	__u64 start_ns;
 	__u32 slot;
 
-	if (!cpu || !is_observed(cpu))
+	if (!cpu || !is_observed(cpu, regs))
 		return;
 	r = &cpu->running;
 	slot = syscall_slot(running_task(cpu), id);
@@ -151,7 +151,7 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 	struct cpu *cpu = this_cpu();
 	struct ended ended = { .ret = ret };
 
-	if (!cpu || (!is_observed(cpu) && !cpu->running.start_ns))
+	if (!cpu || (!is_observed(cpu, regs) && !cpu->running.start_ns))
 		return;
 	ended.start_ns = cpu->running.start_ns;
 	cpu->running.start_ns = 0;
@@ -186,7 +186,7 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 	__u8 its_traits;
 	__u32 slot;
 
-	if (!cpu || !is_observed(cpu))
+	if (!cpu || !is_observed(cpu, regs))
 		return;
 	ended.first_block = first_block(&cpu->running, ret);
 	slot = slot_at_exit(running_task(cpu), regs);
@@ -231,7 +231,7 @@ extern void bpf_preempt_enable(void) __ksym __weak;
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long id)
 {
-	UNPREEMPTED(begin(id));
+	UNPREEMPTED(begin(regs, id));
 	return 0;
 }
 
@@ -264,15 +264,16 @@ int BPF_PROG(process_exec, struct task_struct *task)
 
 static __always_inline void delivered(struct k_sigaction *action)
 {
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	struct ended ended = {};
 	struct cpu *cpu = this_cpu();
 
-	if (!cpu || !is_observed(cpu) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
+	if (!cpu || !is_observed(cpu, regs) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
 		return; /* no handler: an interrupted call goes on, or the thread dies */
 	if (counting)
 		note_handler();
 	if (cpu->running.suspended && interrupt(cpu, action, &ended))
-		finish(cpu, (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()), &ended);
+		finish(cpu, regs, &ended);
 }
 
 /* A handler decides whether the call that its signal interrupted goes on. */
@@ -303,13 +304,16 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 	struct thread *t;
 
 	if (is_idle(r, class)) {
-		give_back(cpu, NULL);
+		give_back(cpu, prev, NULL);
 		return;
 	}
-	if (prev->flags & PF_KTHREAD || (!waits && !r->task))
+	if (prev->flags & PF_KTHREAD || (!waits && !r->task)) {
+		if (r->task)
+			give_back(cpu, prev, NULL);
 		return;
+	}
 	t = bpf_task_storage_get(&threads, prev, NULL, 0);
-	give_back(cpu, t);
+	give_back(cpu, prev, t);
 	if (waits && t)
 		leave(t, prev, class, now);
 }
@@ -325,7 +329,7 @@ static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next,
 	if (!t || !t->wait.off_ns)
 		return;
 	come(&t->wait, next, now);
-	if (t->attachment == attachment && !cpu->running.task)
+	if (t->attachment == attachment)
 		hold(&cpu->running, next, t);
 }
 
@@ -360,7 +364,7 @@ static __always_inline void ended_thread(struct task_struct *task)
 	if (!cpu)
 		return;
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
-	give_back(cpu, t);
+	give_back(cpu, task, t);
 	if (!t)
 		return;
 	forget_earlier(cpu, t);

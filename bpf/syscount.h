@@ -163,7 +163,8 @@ struct counters {
 	__u64 interrupted; /* ended by a handler instead: EINTR */
 	__u64 abandoned; /* neither: the handler jumped elsewhere, the thread died, the programs were detached */
 	__u64 died; /* the thread ended in the call: exit, exit_group, killed */
-	__u64 overwritten; /* its end was missed: the next call began, or the programs were detached */
+	__u64 overwritten; /* its end was missed: the next call began, or the programs were detached, or the
+			      thread left the CPU unseen */
 	__u64 exit_without_enter; /* fork child, denied by seccomp, in flight at attach */
 	__u64 refiltered; /* the filter changed during the call and leaves its thread out */
 	__u64 negative; /* the clock went backwards: counted with 0 ns */
@@ -174,6 +175,7 @@ struct counters {
 	__u64 slow; /* calls at or over their threshold, but for those on exempt kinds of descriptors */
 	__u64 ring_full; /* of these, not handed over */
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
+	__u64 switches_missed; /* threads that left the CPU unseen: see running.h */
 };
 
 /*
@@ -182,6 +184,7 @@ struct counters {
  */
 struct running {
 	__u64 task; /* whose; 0: nobody's */
+	__u64 regs; /* the user registers of that thread's calls: they lie at the same place of its stack each time */
 	__u64 start_ns; /* of the open call, CLOCK_MONOTONIC; 0: none */
 	__u64 group; /* first part of the row's key */
 	__u64 cgroup; /* for which the verdict was made */

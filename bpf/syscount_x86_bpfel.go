@@ -53,6 +53,7 @@ type syscountCounters struct {
 	Slow              uint64
 	RingFull          uint64
 	CgroupNamesFailed uint64
+	SwitchesMissed    uint64
 }
 
 type syscountCpu struct {
@@ -163,6 +164,7 @@ type syscountRowKey struct {
 type syscountRunning struct {
 	_          structs.HostLayout
 	Task       uint64
+	Regs       uint64
 	StartNs    uint64
 	Group      uint64
 	Cgroup     uint64
@@ -243,6 +245,7 @@ type syscountSocketReport struct {
 type syscountThread struct {
 	_                structs.HostLayout
 	StartNs          uint64
+	Regs             uint64
 	Group            uint64
 	Cgroup           uint64
 	Pid              uint32

@@ -177,6 +177,33 @@ static __always_inline void note_sleeper(struct task_struct *task)
 		*sleeper = since_this_tick(task);
 }
 
+/*
+ * The thread came back to the CPU unseen (see running.h): when, the scheduler's own
+ * accounting tells to a tick.
+ */
+static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *task, __u64 now)
+{
+	__u64 ran = task->se.exec_start - task->sched_info.last_arrival;
+	__u64 waited = now - w->off_ns;
+	__u32 class = w->class;
+
+	w->off_ns = 0;
+	if ((__s64)waited < 0 || class >= WAIT_CLASSES)
+		return;
+	if (ran < waited)
+		waited -= ran;
+	w->total_ns[class] += waited;
+	w->last_ns = waited;
+	if (waited <= w->longest_ns)
+		return;
+	w->longest_ns = waited;
+	w->longest_class = class;
+	w->longest_iowait = false;
+	w->longest_waker = w->waker;
+	w->longest_waking_stack = w->waking_stack;
+	w->frames = 0;
+}
+
 /* The thread leaves the CPU. */
 static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
 {
@@ -187,10 +214,13 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 	if (!call)
 		return;
 	now = *clock = bpf_ktime_get_ns();
-	if (w->call != call)
+	if (w->call != call) {
 		begin_waits(w, task, call, now);
-	else
+	} else {
+		if (w->off_ns)
+			end_unseen_wait(w, task, now);
 		settle(w, task);
+	}
 	if (class == WAIT_RUNQUEUE)
 		w->involuntary++;
 	else
