@@ -225,11 +225,10 @@ struct task_group {
 
 struct sched_info {
 	unsigned long long run_delay; /* ns runnable without a CPU */
-	unsigned long long last_arrival; /* when it came to a CPU, by the run queue's clock */
 };
 
 struct sched_entity {
-	__u64 exec_start; /* until when its CPU time is added up, by nearly the same clock */
+	__u64 sum_exec_runtime; /* ns on a CPU, exact when it leaves it, else up to a tick behind */
 };
 
 struct mm_struct {

@@ -239,6 +239,7 @@ struct wait {
 	__u64 off_jiffies; /* the same, cheap to compare */
 	__u64 total_ns[WAIT_CLASSES];
 	__u64 run_delay; /* of the task, when it left the CPU */
+	__u64 ran_ns; /* its CPU time until then */
 	__u64 last_ns; /* the last wait, not settled yet */
 	__u64 longest_ns;
 	__u64 throttled_ns; /* of its task groups: before, and in a report during the call */

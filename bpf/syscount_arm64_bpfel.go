@@ -299,6 +299,7 @@ type syscountWait struct {
 	OffJiffies         uint64
 	TotalNs            [6]uint64
 	RunDelay           uint64
+	RanNs              uint64
 	LastNs             uint64
 	LongestNs          uint64
 	ThrottledNs        uint64

@@ -178,20 +178,19 @@ static __always_inline void note_sleeper(struct task_struct *task)
 }
 
 /*
- * The thread came back to the CPU unseen (see running.h): when, the scheduler's own
- * accounting tells to a tick.
+ * The thread came back to the CPU unseen (see running.h): how long it has run since,
+ * the scheduler's own accounting tells to a tick.
  */
 static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *task, __u64 now)
 {
-	__u64 ran = task->se.exec_start - task->sched_info.last_arrival;
+	__u64 ran = task->se.sum_exec_runtime - w->ran_ns;
 	__u64 waited = now - w->off_ns;
 	__u32 class = w->class;
 
 	w->off_ns = 0;
 	if ((__s64)waited < 0 || class >= WAIT_CLASSES)
 		return;
-	if (ran < waited)
-		waited -= ran;
+	waited -= ran < waited ? ran : waited;
 	w->total_ns[class] += waited;
 	w->last_ns = waited;
 	if (waited <= w->longest_ns)
@@ -227,6 +226,7 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 		w->voluntary++;
 	w->class = is_frozen(task, class) ? WAIT_FROZEN : class;
 	w->run_delay = run_delay_of(task);
+	w->ran_ns = task->se.sum_exec_runtime;
 	w->off_jiffies = bpf_jiffies64();
 	w->off_ns = now;
 	w->waking_stack = -1;
