@@ -1,0 +1,95 @@
+package scenes
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// desktopVariable makes the test binary the programs of a desktop.
+const desktopVariable = "SYSCOUNT_SCENE_DESKTOP"
+
+// desktopHost is what waits on a desktop: threads that sleep in all the ways there are.
+func desktopHost(t *testing.T, s *stage) func(time.Duration) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := s.command(self)
+	cmd.Env = append(os.Environ(), desktopVariable+"=1")
+	ready, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.serve(cmd, syscall.SIGKILL)
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		t.Fatalf("the desktop does not say that it is ready: %v", err)
+	}
+	return time.Sleep
+}
+
+// desktop never returns. Each thread waits in another call, most of them for longer than
+// any threshold; some wake each other up many times a second.
+func desktop() {
+	var pipe, idle [2]int
+	must(unix.Pipe(pipe[:]))
+	must(unix.Pipe(idle[:]))
+	pair := must1(unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0))
+	events := must1(unix.EpollCreate1(0))
+	timer := must1(unix.TimerfdCreate(unix.CLOCK_MONOTONIC, 0))
+	every := unix.NsecToTimespec(16e6) // a frame
+	must(unix.TimerfdSettime(timer, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil))
+	must(unix.EpollCtl(events, unix.EPOLL_CTL_ADD, timer, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(timer)}))
+	signals := must1(unix.Eventfd(0, 0))
+	watch := must1(unix.InotifyInit1(0))
+	must1(unix.InotifyAddWatch(watch, os.TempDir(), unix.IN_DELETE_SELF))
+	terminal := must1(unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY, 0))
+	buffer := func() []byte { return make([]byte, 64) }
+	for _, wait := range []func(){
+		func() { // the frame clock, which wakes up the painter
+			must1(unix.EpollWait(events, make([]unix.EpollEvent, 4), -1))
+			must1(unix.Read(timer, buffer()))
+			must1(unix.Write(pipe[1], []byte{1}))
+		},
+		func() { must1(unix.Read(pipe[0], buffer())) },
+		func() { unix.Poll([]unix.PollFd{{Fd: int32(idle[0]), Events: unix.POLLIN}}, 2500) },
+		func() { unix.Select(0, nil, nil, nil, &unix.Timeval{Sec: 3}) },
+		func() { unix.Read(idle[0], buffer()) },
+		func() { unix.Read(pair[0], buffer()) },
+		func() { unix.Read(signals, buffer()) },
+		func() { unix.Read(watch, buffer()) },
+		func() { unix.Read(terminal, buffer()) },
+		func() { unix.Nanosleep(&unix.Timespec{Sec: 2}, nil) },
+		func() { unix.RawSyscall(unix.SYS_PAUSE, 0, 0, 0) },
+		func() {
+			word := new(uint32)
+			unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), 0, 0, 0, 0, 0)
+		},
+	} {
+		go func() {
+			runtime.LockOSThread()
+			for {
+				wait()
+			}
+		}()
+	}
+	time.Sleep(100 * time.Millisecond)
+	os.Stdout.Write([]byte{'\n'})
+	select {}
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func must1[T any](v T, err error) T {
+	must(err)
+	return v
+}
