@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -53,10 +54,17 @@ func (k kernel) check(t *testing.T, image, initramfs string) {
 		t.Error(fault)
 	}
 	counts := map[string]int{}
+	var failed []string
 	for _, step := range result.steps {
 		for _, test := range testResults(step.out) {
 			counts[test.result]++
+			if test.result == "FAIL" {
+				failed = append(failed, test.name)
+			}
 		}
+	}
+	if len(failed) > 0 { // once more at the end, where one looks first
+		t.Cleanup(func() { t.Logf("%s: failed: %s", k.name(), strings.Join(failed, ", ")) })
 	}
 	t.Logf("%s: %d tests passed, %d failed, %d skipped in %v", filepath.Base(image),
 		counts["PASS"], counts["FAIL"], counts["SKIP"], time.Since(start).Round(time.Second))
