@@ -36,6 +36,8 @@ type Env struct {
 	Usage  func() Usage
 
 	OnStatus func(*Status) // gets each new status; may be nil
+
+	Features map[string]bool // of the kernel, by name: whether it has them
 }
 
 // Sink is where records go: *sink.Journal and *sink.Stdout have it. Write never
@@ -64,6 +66,7 @@ type Agent struct {
 	policy    *policy.Policy // as read
 	effective *policy.Policy // with the overrides
 	overrides []Threshold
+	mode      string // of SetMode; "": the policy's
 	filter    Filter
 	targets   *targets
 	procs     *procinfo.Procfs
@@ -86,7 +89,7 @@ func New(env Env, p *policy.Policy) *Agent {
 	}
 	a.limit = newLimiter(p.Limits)
 	a.procs = procinfo.NewProcfs(env.Proc, p.Output.CommandLine)
-	a.filter = Filter(p.Filter)
+	a.filter = policyFilter(p)
 	return a
 }
 

@@ -285,27 +285,6 @@ func TestAReloadThatCannotAttachGoesBack(t *testing.T) {
 	}
 }
 
-func TestATargetThatExitsIsReportedOnce(t *testing.T) {
-	r := runAgent(t, quiet)
-	child := exec.Command("sleep", "1000")
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	r.do(SetFilter{Filter{PIDs: []uint32{uint32(child.Process.Pid)}}})
-	child.Process.Kill()
-	child.Wait()
-	r.out.take()
-	r.do(Flush{})
-	states := only[*record.State](r.out.take())
-	if len(states) != 1 || states[0].Change != record.ChangeTargetExited || !strings.Contains(states[0].Detail, fmt.Sprint(child.Process.Pid)) {
-		t.Fatalf("states %+v", states)
-	}
-	r.do(Flush{})
-	if again := only[*record.State](r.out.take()); len(again) != 0 {
-		t.Errorf("reported again: %+v", again)
-	}
-}
-
 func TestThresholdsReachTheKernelAndGoBack(t *testing.T) {
 	r := runAgent(t, quiet+"[slow]\nthreshold = \"1s\"\n[[rule]]\nname = \"sync\"\nsyscalls = [\"fsync\"]\nthreshold = \"20ms\"\n")
 	s := r.kernel().settings

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/procinfo"
 	"github.com/syscountd/syscountd/agent/record"
@@ -20,6 +22,12 @@ func (a *Agent) apply(who Caller, cmd Command) error {
 		return a.halt(&who)
 	case SetFilter:
 		return a.setFilter(&who, c.Filter)
+	case FilterProcess:
+		return a.filterProcess(&who, c.PIDFD)
+	case FilterSyscalls:
+		return a.filterSyscalls(&who, c.Syscalls)
+	case SetMode:
+		return a.setMode(&who, c.Mode)
 	case SetThreshold:
 		return a.setThreshold(&who, c)
 	case ResetThresholds:
@@ -46,14 +54,50 @@ func (a *Agent) setFilter(who *Caller, f Filter) error {
 	if err != nil {
 		return err
 	}
-	if err := a.retarget(next, f); err != nil {
-		next.close()
+	return a.observe(who, next, f)
+}
+
+// filterProcess observes one process, held from the beginning.
+func (a *Agent) filterProcess(who *Caller, pidfd int) error {
+	p, err := holdSame(pidfd)
+	if err != nil {
+		return err
+	}
+	return a.observe(who, newTargets(p), Filter{PIDs: []uint32{p.pid}})
+}
+
+// filterSyscalls leaves the targets as they are held: their PIDs may be other
+// processes' by now.
+func (a *Agent) filterSyscalls(who *Caller, names []string) error {
+	if err := checkSyscalls(names); err != nil {
+		return err
+	}
+	f := a.filter
+	f.Syscalls = names
+	return a.observe(who, a.targets, f)
+}
+
+// observe puts a filter in force, whose targets are t; or refuses it, and closes them.
+func (a *Agent) observe(who *Caller, t *targets, f Filter) error {
+	if err := a.retarget(t, f); err != nil {
+		if t != a.targets {
+			t.close()
+		}
+		if errors.Is(err, unix.ESRCH) {
+			return refuse(ErrNoSuchProcess, "a process of the filter has just ended: %v", err)
+		}
 		return refuse(ErrKernel, "%v", err)
 	}
-	a.targets.close()
-	a.targets, a.filter = next, f
+	a.adoptTargets(t, f)
 	a.state(record.ChangeRetargeted, who, "")
 	return nil
+}
+
+func (a *Agent) adoptTargets(t *targets, f Filter) {
+	if t != a.targets {
+		a.targets.close()
+	}
+	a.targets, a.filter = t, f
 }
 
 func (a *Agent) retarget(next *targets, f Filter) error {
@@ -61,7 +105,7 @@ func (a *Agent) retarget(next *targets, f Filter) error {
 		return nil
 	}
 	a.endInterval(false)
-	return configure(a.session.kernel, a.effective, next.filter, f.Syscalls)
+	return configure(a.session.kernel, a.effective, next.kernelFilter(), f.Syscalls)
 }
 
 func (a *Agent) setThreshold(who *Caller, c SetThreshold) error {
@@ -82,7 +126,7 @@ func (a *Agent) setThreshold(who *Caller, c SetThreshold) error {
 
 // override puts other thresholds in force; the newest stands first.
 func (a *Agent) override(who *Caller, overrides []Threshold, detail string) error {
-	effective := overridden(a.policy, overrides)
+	effective := withMode(overridden(a.policy, overrides), a.mode)
 	if a.session != nil {
 		if err := a.session.kernel.SetSyscalls(settingsOf(effective, a.filter.Syscalls)); err != nil {
 			return refuse(ErrKernel, "set the thresholds: %v", err)
@@ -110,17 +154,18 @@ func (a *Agent) reload(who *Caller) error {
 		a.state(record.ChangeReloadFailed, who, err.Error())
 		return refuse(ErrPolicy, "%v", err)
 	}
-	filter := a.filter
-	if !sameFilter(Filter(next.Filter), Filter(a.policy.Filter)) {
-		filter = Filter(next.Filter)
-	}
-	targets, err := a.resolve(filter)
-	if err != nil {
-		a.state(record.ChangeReloadFailed, who, err.Error())
-		return refuse(ErrPolicy, "filter: %v", err)
+	targets, filter := a.targets, a.filter
+	if !sameFilter(policyFilter(next), policyFilter(a.policy)) {
+		filter = policyFilter(next)
+		if targets, err = a.resolve(filter); err != nil {
+			a.state(record.ChangeReloadFailed, who, err.Error())
+			return refuse(ErrPolicy, "filter: %v", err)
+		}
 	}
 	if err := a.adopt(next, targets, filter); err != nil {
-		targets.close()
+		if targets != a.targets {
+			targets.close()
+		}
 		a.state(record.ChangeReloadFailed, who, err.Error())
 		return refuse(ErrKernel, "%v", err)
 	}
@@ -134,9 +179,8 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 			return err
 		}
 	}
-	a.targets.close()
-	a.targets, a.filter = t, f
-	a.policy, a.effective, a.overrides = next, next, nil
+	a.adoptTargets(t, f)
+	a.policy, a.effective, a.overrides, a.mode = next, next, nil, ""
 	a.limit = newLimiter(next.Limits)
 	a.procs = procinfo.NewProcfs(a.env.Proc, next.Output.CommandLine)
 	a.beginInterval()
@@ -146,9 +190,9 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
 	if optionsOf(next) == optionsOf(a.effective) && next.Collect.GroupBy == a.effective.Collect.GroupBy {
 		a.endInterval(false)
-		return configure(a.session.kernel, next, t.filter, f.Syscalls)
+		return configure(a.session.kernel, next, t.kernelFilter(), f.Syscalls)
 	}
-	s, err := openSession(a.env, next, t.filter, f.Syscalls)
+	s, err := openSession(a.env, next, t.kernelFilter(), f.Syscalls)
 	if err != nil {
 		return err
 	}
@@ -165,5 +209,11 @@ func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
 
 func sameFilter(a, b Filter) bool {
 	return slices.Equal(a.PIDs, b.PIDs) && slices.Equal(a.Units, b.Units) &&
-		slices.Equal(a.Cgroups, b.Cgroups) && slices.Equal(a.Syscalls, b.Syscalls)
+		slices.Equal(a.Cgroups, b.Cgroups) && slices.Equal(a.Syscalls, b.Syscalls) && a.OnExit == b.OnExit
+}
+
+// policyFilter is what a policy wants to be observed.
+func policyFilter(p *policy.Policy) Filter {
+	f := p.Filter
+	return Filter{PIDs: f.PIDs, Units: f.Units, Cgroups: f.Cgroups, Syscalls: f.Syscalls}
 }

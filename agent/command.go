@@ -12,7 +12,8 @@ type Caller struct {
 }
 
 // Command is one of the changes that Agent.Do accepts: Start, Stop, SetFilter,
-// SetThreshold, ResetThresholds, Reload or Flush.
+// FilterProcess, FilterSyscalls, SetMode, SetThreshold, ResetThresholds, Reload or
+// Flush.
 type Command interface{ command() }
 
 // Start attaches the programs; nothing happens when they are attached.
@@ -24,6 +25,18 @@ type Stop struct{}
 
 // SetFilter replaces the whole filter. The zero Filter observes the whole host.
 type SetFilter struct{ Filter Filter }
+
+// FilterProcess replaces the whole filter by the one process that a pidfd refers
+// to. The descriptor stays the caller's.
+type FilterProcess struct{ PIDFD int }
+
+// FilterSyscalls replaces the calls of the filter, names and @groups, and leaves its
+// targets as they are; an empty list observes all calls.
+type FilterSyscalls struct{ Syscalls []string }
+
+// SetMode measures calls in another way, by the names of [collect] mode, until
+// Reload.
+type SetMode struct{ Mode string }
 
 // SetThreshold overrides the policy for one syscall name (or @group) until
 // ResetThresholds or Reload.
@@ -44,6 +57,9 @@ type Flush struct{}
 func (Start) command()           {}
 func (Stop) command()            {}
 func (SetFilter) command()       {}
+func (FilterProcess) command()   {}
+func (FilterSyscalls) command()  {}
+func (SetMode) command()         {}
 func (SetThreshold) command()    {}
 func (ResetThresholds) command() {}
 func (Reload) command()          {}
@@ -56,7 +72,20 @@ type Filter struct {
 	Units    []string // exact systemd unit names; every cgroup below them
 	Cgroups  []string // absolute cgroup v2 paths; every cgroup below them
 	Syscalls []string // names and @groups
+	OnExit   OnExit   // what follows when the processes have ended; only with PIDs
 }
+
+// OnExit says what follows when the last process of a filter has ended. It does not
+// apply while the filter has a unit or a cgroup, which may get processes again.
+type OnExit string
+
+// What may follow. The zero value is OnExitKeep: what is observed never becomes more
+// than somebody asked for.
+const (
+	OnExitKeep  OnExit = "keep"  // the filter stays, and nothing is observed
+	OnExitClear OnExit = "clear" // the whole host is observed
+	OnExitStop  OnExit = "stop"  // as the command Stop
+)
 
 // IsZero says whether the filter observes everything.
 func (f Filter) IsZero() bool {

@@ -35,7 +35,6 @@ func (a *Agent) endInterval(final bool) {
 	}
 	a.suppressed()
 	a.write(a.interval(lines, intervalNs, final), ended)
-	a.watchTargets()
 	a.beginInterval()
 	a.publish()
 }

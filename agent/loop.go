@@ -29,6 +29,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			return a.halt(nil)
 		case fn := <-a.doors:
 			fn()
+		case p := <-a.targets.exits:
+			a.targetExited(p)
 		case <-beat.C:
 			a.env.OnBeat()
 		case got := <-a.slowCalls():
@@ -119,7 +121,7 @@ func (a *Agent) start(who *Caller) error {
 	if a.session != nil {
 		return nil
 	}
-	s, err := openSession(a.env, a.effective, a.targets.filter, a.filter.Syscalls)
+	s, err := openSession(a.env, a.effective, a.targets.kernelFilter(), a.filter.Syscalls)
 	if err != nil {
 		return err
 	}
@@ -174,6 +176,9 @@ func (a *Agent) state(change record.Change, who *Caller, detail string) {
 	}
 	if a.session != nil {
 		r.Mode, r.Attachment = a.effective.Collect.Mode, a.session.kernel.Attachment()
+	}
+	if change == record.ChangeMode {
+		r.Mode = a.effective.Collect.Mode // also while stopped
 	}
 	a.write(r, a.env.Now())
 	a.publish()

@@ -24,6 +24,7 @@ func (a *Agent) publish() {
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
 		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files),
 		Interval: a.effective.Collect.Interval, Counters: counters,
+		Exited: a.targets.exited(), Features: a.env.Features,
 	}
 	if a.session != nil {
 		for program, n := range a.misses() {
@@ -66,7 +67,7 @@ func (a *Agent) pendingChanged() bool {
 func cloneFilter(f Filter) Filter {
 	return Filter{
 		PIDs: slices.Clone(f.PIDs), Units: slices.Clone(f.Units),
-		Cgroups: slices.Clone(f.Cgroups), Syscalls: slices.Clone(f.Syscalls),
+		Cgroups: slices.Clone(f.Cgroups), Syscalls: slices.Clone(f.Syscalls), OnExit: f.OnExit,
 	}
 }
 
@@ -80,6 +81,9 @@ func sentence(s *Status) string {
 		what = f.Label()
 	}
 	msg := fmt.Sprintf("Observing %s in mode %s; %d slow calls recorded", what, s.Mode, s.Counters["slow_records"])
+	if len(s.Exited) > 0 {
+		msg += "; exited: " + (&record.Filter{PIDs: s.Exited}).Label()
+	}
 	msg += pendingNames(s.Counters)
 	if lost := lossNames(s.Counters); lost != "" {
 		msg += "; lost: " + lost

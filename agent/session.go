@@ -98,9 +98,8 @@ func optionsOf(p *policy.Policy) bpf.Options {
 		"none": bpf.GroupByNone, "process": bpf.GroupByProcess, "unit": bpf.GroupByCgroup, "cgroup": bpf.GroupByCgroup,
 		"comm": bpf.GroupByComm,
 	}
-	mode := map[string]bpf.Mode{"account": bpf.ModeAccount, "count": bpf.ModeCount}
 	return bpf.Options{
-		Mode: mode[p.Collect.Mode], Sample: p.Collect.Sample,
+		Mode: modes[p.Collect.Mode], Sample: p.Collect.Sample,
 		GroupBy: groupBy[p.Collect.GroupBy], Rows: p.Limits.Groups * rowsPerGroup, NoWaits: !p.Collect.Waits,
 	}
 }

@@ -6,40 +6,75 @@ import (
 	"regexp"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
 )
 
-// targets are what a filter names, resolved: processes held by pidfd, so that
-// a reused PID can never match.
+// targets are what a filter names, resolved. exits tells of each process that ends,
+// once.
 type targets struct {
-	filter bpf.Filter
-	pids   []uint32 // of filter.PIDFDs, same order; 0: has exited and was reported
+	processes []*process
+	cgroups   bpf.Filter // its names and ids
+	exits     chan *process
 }
 
-func (t *targets) close() {
-	for _, fd := range t.filter.PIDFDs {
-		_ = unix.Close(fd)
+// newTargets watches processes, which it owns from now on.
+func newTargets(processes ...*process) *targets {
+	t := &targets{processes: processes, exits: make(chan *process, len(processes))}
+	for _, p := range processes {
+		go func() {
+			if p.waitExit() {
+				t.exits <- p
+			}
+		}()
 	}
+	return t
 }
 
-// maxPID is the kernel's PID_MAX_LIMIT (include/linux/threads.h).
-const maxPID = 1 << 22
+func (t *targets) close() { closeAll(t.processes) }
+
+// nobody is a name that no cgroup has: it is no name of a file.
+const nobody = "/"
+
+// kernelFilter is the filter as the kernel side takes it. Processes that have ended
+// can be marked no more; without any other target they leave a filter that nothing
+// passes, not one that everything passes.
+func (t *targets) kernelFilter() bpf.Filter {
+	f := bpf.Filter{CgroupNames: t.cgroups.CgroupNames, CgroupIDs: t.cgroups.CgroupIDs}
+	for _, p := range t.processes {
+		if !hasExited(p.pidfd) {
+			f.PIDFDs = append(f.PIDFDs, p.pidfd)
+		}
+	}
+	if len(t.processes) > 0 && len(f.PIDFDs)+len(f.CgroupNames)+len(f.CgroupIDs) == 0 {
+		f.CgroupNames = []string{nobody}
+	}
+	return f
+}
+
+// exited are the PIDs of the processes that were reported to have ended.
+func (t *targets) exited() (pids []uint32) {
+	for _, p := range t.processes {
+		if p.exited {
+			pids = append(pids, p.pid)
+		}
+	}
+	return pids
+}
+
+// haveEnded: nothing that the filter names can make a call any more. A unit or a
+// cgroup may get processes again.
+func (t *targets) haveEnded() bool {
+	return len(t.processes) > 0 && len(t.exited()) == len(t.processes) &&
+		len(t.cgroups.CgroupNames)+len(t.cgroups.CgroupIDs) == 0
+}
 
 // maxTargets bounds each list of a filter.
 const maxTargets = 128
 
 // resolve checks a filter and opens what it names.
 func (a *Agent) resolve(f Filter) (_ *targets, err error) {
-	t := &targets{}
-	defer func() {
-		if err != nil {
-			t.close()
-		}
-	}()
 	for _, list := range []struct {
 		name string
 		n    int
@@ -48,49 +83,57 @@ func (a *Agent) resolve(f Filter) (_ *targets, err error) {
 			return nil, refuse(ErrInvalid, "%s: %d entries; at most %d are allowed", list.name, list.n, maxTargets)
 		}
 	}
-	if _, err := syscalls.Expand(f.Syscalls); err != nil {
-		return nil, refuse(ErrInvalid, "%v", err)
+	if err := errors.Join(checkSyscalls(f.Syscalls), checkOnExit(f)); err != nil {
+		return nil, err
 	}
+	var cgroups bpf.Filter
 	for _, unit := range f.Units {
 		if err := checkUnit(unit); err != nil {
 			return nil, err
 		}
 		// systemd puts "_" before names that a cgroup file could have (CGROUP_DELEGATION.md).
-		t.filter.CgroupNames = append(t.filter.CgroupNames, unit, "_"+unit)
+		cgroups.CgroupNames = append(cgroups.CgroupNames, unit, "_"+unit)
 	}
 	for _, path := range f.Cgroups {
 		id, err := a.cgroupID(path)
 		if err != nil {
 			return nil, err
 		}
-		t.filter.CgroupIDs = append(t.filter.CgroupIDs, id)
+		cgroups.CgroupIDs = append(cgroups.CgroupIDs, id)
 	}
-	for _, pid := range f.PIDs {
-		fd, err := openProcess(pid)
-		if err != nil {
-			return nil, err
-		}
-		t.filter.PIDFDs = append(t.filter.PIDFDs, fd)
-		t.pids = append(t.pids, pid)
+	processes, err := holdAll(f.PIDs)
+	if err != nil {
+		return nil, err
 	}
+	t := newTargets(processes...)
+	t.cgroups = cgroups
 	return t, nil
 }
 
-// openProcess holds a process. A thread that is not its leader is no process.
-func openProcess(pid uint32) (int, error) {
-	if pid == 0 || pid > maxPID {
-		return -1, refuse(ErrInvalid, "pid %d is no process; give a PID from 1 to %d", pid, maxPID)
+// maxCalls bounds the names of a filter; the kernel has fewer calls.
+const maxCalls = 1024
+
+func checkSyscalls(names []string) error {
+	if len(names) > maxCalls {
+		return refuse(ErrInvalid, "syscalls: %d entries; at most %d are allowed", len(names), maxCalls)
 	}
-	fd, err := unix.PidfdOpen(int(pid), 0)
-	switch {
-	case err == nil:
-		return fd, nil
-	case errors.Is(err, unix.ESRCH):
-		return -1, refuse(ErrNoSuchProcess, "there is no process with pid %d", pid)
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOENT):
-		return -1, refuse(ErrInvalid, "%d is a thread; give the pid of its process", pid)
+	if _, err := syscalls.Expand(names); err != nil {
+		return refuse(ErrInvalid, "%v", err)
 	}
-	return -1, fmt.Errorf("open process %d: %w", pid, err)
+	return nil
+}
+
+func checkOnExit(f Filter) error {
+	switch f.OnExit {
+	case "":
+		return nil
+	case OnExitKeep, OnExitClear, OnExitStop:
+		if len(f.PIDs) > 0 {
+			return nil
+		}
+		return refuse(ErrInvalid, "on_exit %q without pids: units and cgroups do not end", f.OnExit)
+	}
+	return refuse(ErrInvalid, "on_exit %.40q is unknown; give %q, %q or %q", f.OnExit, OnExitStop, OnExitClear, OnExitKeep)
 }
 
 // unitName is systemd's rule (systemd.unit(5)): at most 255 bytes, and the type as suffix.
@@ -118,22 +161,31 @@ func (a *Agent) cgroupID(path string) (uint64, error) {
 	return id, nil
 }
 
-// watchTargets reports targets that have exited, once each.
-func (a *Agent) watchTargets() {
-	for i, fd := range a.targets.filter.PIDFDs {
-		if a.targets.pids[i] == 0 || !hasExited(fd) {
-			continue
-		}
-		a.state(record.ChangeTargetExited, nil, fmt.Sprintf("process %d", a.targets.pids[i]))
-		a.targets.pids[i] = 0
+// targetExited reports a target that has ended, and does what the filter wants then.
+func (a *Agent) targetExited(p *process) {
+	p.exited = true
+	onExit := a.filter.OnExit
+	if onExit == "" {
+		onExit = OnExitKeep
 	}
-}
-
-// hasExited: a pidfd becomes readable when its process ends (pidfd_open(2)).
-func hasExited(pidfd int) bool {
-	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, 0)
-	return err == nil && n == 1
+	detail := fmt.Sprintf("process %d", p.pid)
+	if a.targets.haveEnded() {
+		detail += fmt.Sprintf(", the last one: on_exit %s", onExit)
+	}
+	a.state(record.ChangeTargetExited, nil, detail)
+	if !a.targets.haveEnded() {
+		return
+	}
+	var err error
+	switch onExit {
+	case OnExitClear:
+		err = a.setFilter(nil, Filter{})
+	case OnExitStop:
+		err = a.halt(nil)
+	}
+	if err != nil {
+		a.env.Log.Error("do what on_exit says", "on_exit", string(onExit), "error", err)
+	}
 }
 
 func recordFilter(f Filter) *record.Filter {
