@@ -68,6 +68,7 @@ func TestATargetThatExitsIsReportedOnceAndAtOnce(t *testing.T) {
 	if len(states) != 1 || states[0].Caller != nil || states[0].Detail != fmt.Sprintf("process %d, the last one: on_exit keep", v.pid) {
 		t.Fatalf("states %+v", states)
 	}
+	r.inside(func() {}) // the picture comes after the record
 	if s := r.Status(); !slices.Equal(s.Exited, []uint32{v.pid}) || s.State != "running" || !strings.Contains(s.Sentence, fmt.Sprintf("exited: pid %d", v.pid)) {
 		t.Errorf("status %+v", s)
 	}

@@ -1,0 +1,16 @@
+package bpf
+
+import "testing"
+
+func TestFeaturesAreThoseOfTheKernel(t *testing.T) {
+	features := Features()
+	if len(features) != 4 {
+		t.Errorf("features %v", features)
+	}
+	if !hasMember("task_struct", "pid") || hasMember("task_struct", "no_such_member") || hasMember("no_such_struct", "pid") {
+		t.Error("members of structures are not found as they are")
+	}
+	if features["task_work"] && !features["rdonly_cast"] {
+		t.Errorf("a kernel of 6.18 without what came with 6.2: %v", features)
+	}
+}
