@@ -25,7 +25,7 @@ func SystemAddress() string {
 }
 
 // dial connects to the first address of a ;-separated list that answers.
-func dial(ctx context.Context, addresses string) (net.Conn, error) {
+func dial(ctx context.Context, addresses string) (*net.UnixConn, error) {
 	var failed []error
 	for address := range strings.SplitSeq(addresses, ";") {
 		path, err := socketPath(address)
@@ -35,7 +35,7 @@ func dial(ctx context.Context, addresses string) (net.Conn, error) {
 		}
 		sock, err := new(net.Dialer).DialContext(ctx, "unix", path)
 		if err == nil {
-			return sock, nil
+			return sock.(*net.UnixConn), nil // the network "unix" has no other
 		}
 		failed = append(failed, err)
 	}

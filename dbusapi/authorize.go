@@ -9,9 +9,28 @@ import (
 	"github.com/syscountd/syscountd/agent"
 )
 
+// What a caller may need leave for: the actions of polkit, as in
+// packaging/io.github.syscountd1.policy. A method without one is for everybody whom the
+// bus lets through.
+const (
+	actionManage = BusName + ".manage"       // changes what is observed, and how
+	actionRead   = BusName + ".read-details" // reads what processes of all users do
+)
+
 // authorize asks the bus daemon who sent the request, and lets root and owner
-// pass. What the daemon does not know or say is a refusal.
-func authorize(ctx context.Context, r *request, method string, owner uint32) (agent.Caller, error) {
+// pass; all others when polkit says so. What cannot be found out is a refusal.
+func authorize(ctx context.Context, r *request, c *call) (agent.Caller, error) {
+	who, err := identify(ctx, r, c.name)
+	if err != nil || who.UID == 0 || who.UID == c.session.service.cfg.Owner {
+		return who, err
+	}
+	return who, askPolkit(ctx, r, c, who)
+}
+
+// identify asks the bus daemon who sent the request.
+func identify(ctx context.Context, r *request, method string) (agent.Caller, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	var credentials map[string]dbus.Variant
 	err := r.conn.BusObject().CallWithContext(ctx,
 		"org.freedesktop.DBus.GetConnectionCredentials", 0, r.sender).Store(&credentials)
@@ -21,18 +40,15 @@ func authorize(ctx context.Context, r *request, method string, owner uint32) (ag
 	if err != nil {
 		return agent.Caller{}, refuse(ErrAccessDenied, "%s: cannot tell who %s is: %v", method, r.sender, err)
 	}
-	return judge(credentials, r.sender, method, owner)
+	return callerOf(credentials, r.sender, method)
 }
 
-// judge decides by the credentials that the bus daemon gave.
-func judge(credentials map[string]dbus.Variant, sender, method string, owner uint32) (agent.Caller, error) {
+// callerOf reads the credentials that the bus daemon gave.
+func callerOf(credentials map[string]dbus.Variant, sender, method string) (agent.Caller, error) {
 	uid, ok := credentials["UnixUserID"].Value().(uint32)
 	if !ok {
 		return agent.Caller{}, refuse(ErrAccessDenied, "%s: the bus does not know the user of %s", method, sender)
 	}
 	pid, _ := credentials["ProcessID"].Value().(uint32) // 0 when not known
-	if uid != 0 && uid != owner {
-		return agent.Caller{}, refuse(ErrAccessDenied, "%s is for root only; the caller is uid %d, pid %d", method, uid, pid)
-	}
 	return agent.Caller{UID: uid, PID: pid, Via: "dbus"}, nil
 }

@@ -12,12 +12,14 @@ import (
 
 // busctlArgs are right calls in busctl's notation.
 var busctlArgs = map[string][]string{
-	"FilterPID":    {"u", "812"},
-	"FilterUnit":   {"s", "nginx.service"},
-	"SetFilter":    {"a{sv}", "2", "pids", "au", "1", "812", "syscalls", "as", "2", "read", "@sync"},
-	"SetThreshold": {"st", "fsync", "20000"},
-	"Summary":      {"u", "5"},
-	"SlowCalls":    {"u", "1"},
+	"FilterPID":      {"u", "812"},
+	"FilterUnit":     {"s", "nginx.service"},
+	"SetFilter":      {"a{sv}", "2", "pids", "au", "1", "812", "syscalls", "as", "2", "read", "@sync"},
+	"FilterSyscalls": {"as", "1", "@sync"},
+	"SetMode":        {"s", "count"},
+	"SetThreshold":   {"st", "fsync", "20000"},
+	"Summary":        {"u", "5"},
+	"SlowCalls":      {"u", "1"},
 }
 
 // busctlFunc runs busctl and gives what it printed on both outputs.
@@ -62,6 +64,9 @@ func TestBusctlCallsEveryMethod(t *testing.T) {
 		"StuckCalls": `as 1 "{\"msg\":\"a \\\\n\"}"` + "\n",
 	}
 	for _, m := range contract(t)[Interface].Methods {
+		if m.Name == methodPIDFD {
+			continue // busctl cannot pass a descriptor; TestADescriptorReachesTheAgentAndIsClosed does
+		}
 		out, err := run(manager("call", append([]string{m.Name}, busctlArgs[m.Name]...)...)...)
 		if err != nil || out != want[m.Name] {
 			t.Errorf("%s: %v: %q, want %q", m.Name, err, out, want[m.Name])
@@ -80,7 +85,7 @@ func TestBusctlShowsTheSentenceOfARefusal(t *testing.T) {
 		{"FilterPID", `FilterPID: expected signature "u" (pid), got ""`},
 		{"FilterUnit u 65", `FilterUnit: expected signature "s" (unit), got "u"`},
 		{"SetThreshold ss fsync 20ms", `expected signature "st" (syscall, usec), got "ss"`},
-		{"SetFilter a{sv} 1 pid u 5", `filter has no key "pid"; give pids, units, cgroups or syscalls`},
+		{"SetFilter a{sv} 1 pid u 5", `filter has no key "pid"; give pids, units, cgroups, syscalls or on_exit`},
 		{"Start s now", `Start takes no arguments, got signature "s"`},
 	} {
 		out, err := run(manager("call", strings.Fields(c.args)...)...)
@@ -117,7 +122,7 @@ func TestBusctlReadsPropertiesAndFindsTheObject(t *testing.T) {
 			t.Errorf("introspect does not show %q:\n%s", line, out)
 		}
 	}
-	if out, err := run(manager("set-property", "State", "s", "x")...); err == nil || !strings.Contains(out, "State is read-only") {
+	if out, err := run(manager("set-property", "State", "s", "x")...); err == nil || !strings.Contains(out, "is read-only") {
 		t.Errorf("set-property: %v: %s", err, out)
 	}
 }

@@ -3,6 +3,7 @@ package dbusapi
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -24,22 +25,26 @@ type call struct {
 
 // request is what the first step, decoding, hands to the second.
 type request struct {
-	conn      *dbus.Conn
-	sender    string // unique bus name
-	signature string
-	args      []any
+	conn        *dbus.Conn
+	sender      string // unique bus name
+	signature   string
+	interactive bool // the caller lets us ask for a password
+	args        []any
 }
 
 // DecodeArguments implements dbus.ArgumentDecoder. The arguments stay as the
 // wire had them; Call compares their signature with the contract.
 func (c *call) DecodeArguments(conn *dbus.Conn, sender string, msg *dbus.Message, args []any) ([]any, error) {
 	sig, _ := msg.Headers[dbus.FieldSignature].Value().(dbus.Signature)
-	return []any{&request{conn, sender, sig.String(), args}}, nil
+	interactive := msg.Flags&dbus.FlagAllowInteractiveAuthorization != 0
+	return []any{&request{conn, sender, sig.String(), interactive, args}}, nil
 }
 
 // Call implements dbus.Method.
 func (c *call) Call(args ...any) ([]any, error) {
-	out, err := c.serve(args[0].(*request))
+	r := args[0].(*request)
+	defer r.close()
+	out, err := c.serve(r)
 	switch {
 	case err == nil:
 		return out, nil
@@ -52,23 +57,42 @@ func (c *call) Call(args ...any) ([]any, error) {
 }
 
 func (c *call) serve(r *request) ([]any, error) {
-	if !c.session.gate.enter() {
-		return nil, refuse(agent.ErrStopping, "%s: the service is stopping", c.name)
-	}
-	defer c.session.gate.leave()
-	if err := checkSignature(c.name, c.method, r.signature); err != nil {
+	if err := c.session.gate.enter(r.sender); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(c.session.ctx, callTimeout)
-	defer cancel()
+	defer c.session.gate.leave(r.sender)
+	if err := r.check(c.name, c.method); err != nil {
+		return nil, err
+	}
 	var who agent.Caller
-	if c.method.root {
+	if c.method.action != "" {
 		var err error
-		if who, err = authorize(ctx, r, c.name, c.session.service.cfg.Owner); err != nil {
+		if who, err = authorize(c.session.ctx, r, c); err != nil {
 			return nil, err
 		}
 	}
+	ctx, cancel := context.WithTimeout(c.session.ctx, callTimeout)
+	defer cancel()
 	return c.method.run(ctx, c.session.service, who, r.args)
+}
+
+// check refuses arguments that are not those of the contract.
+func (r *request) check(name string, m method) error {
+	if len(r.args) == 1 {
+		if gone, ok := r.args[0].(stripped); ok {
+			return refuse(agent.ErrInvalid, "%s: %v", name, gone.why)
+		}
+	}
+	return checkSignature(name, m, r.signature)
+}
+
+// close closes the descriptor that came with the call.
+func (r *request) close() {
+	for _, arg := range r.args {
+		if f, ok := arg.(*os.File); ok {
+			f.Close()
+		}
+	}
 }
 
 // The rest of dbus.Method; godbus asks it only without an ArgumentDecoder.

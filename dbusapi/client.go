@@ -13,7 +13,14 @@ import (
 // this package, by errors.Is; their text is a sentence for a person. It does not
 // start the service: ErrNotRunning says that nobody owns the name. A context that
 // ends in the middle of a call also ends the connection.
-type Client struct{ link *link }
+type Client struct {
+	link  *link
+	flags dbus.Flags // of its calls
+}
+
+// AllowInteraction lets the service ask the user for a password, where polkit wants
+// one and somebody is there to be asked.
+func (c *Client) AllowInteraction() { c.flags |= dbus.FlagAllowInteractiveAuthorization }
 
 // Dial connects to the system bus; ErrNoBus when that fails.
 func Dial(ctx context.Context) (*Client, error) {
@@ -24,11 +31,11 @@ func Dial(ctx context.Context) (*Client, error) {
 // unix:abstract=...); ErrNoBus when that fails.
 func DialAddress(ctx context.Context, address string) (*Client, error) {
 	greet := func(context.Context, *link) error { return nil }
-	l, err := connect(ctx, address, maxReply, greet)
+	l, err := connect(ctx, address, linkKind{limit: maxReply}, greet)
 	if err != nil {
 		return nil, fromBus(err)
 	}
-	return &Client{l}, nil
+	return &Client{link: l, flags: dbus.FlagNoAutoStart}, nil
 }
 
 // Close ends the connection.
@@ -60,6 +67,15 @@ func (c *Client) SetFilter(ctx context.Context, f agent.Filter) error {
 
 // ClearFilter observes the whole host.
 func (c *Client) ClearFilter(ctx context.Context) error { return c.call(ctx, "ClearFilter") }
+
+// FilterSyscalls observes these calls only, names and @groups, of the targets that
+// the filter has; all calls when there are none.
+func (c *Client) FilterSyscalls(ctx context.Context, names []string) error {
+	return c.call(ctx, "FilterSyscalls", names)
+}
+
+// SetMode measures calls in another way, until Reload.
+func (c *Client) SetMode(ctx context.Context, mode string) error { return c.call(ctx, "SetMode", mode) }
 
 // SetThreshold overrides the policy for one syscall or @group. d is in whole
 // microseconds, at least one; anything else is agent.ErrInvalid.
@@ -103,7 +119,7 @@ func (c *Client) send(ctx context.Context, method string, args ...any) *dbus.Cal
 	// A bus that hangs stops even the sending; see link.
 	defer context.AfterFunc(ctx, func() { c.link.sock.Close() })()
 	call := <-c.link.conn.Object(BusName, ObjectPath).
-		GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...).Done
+		GoWithContext(ctx, method, c.flags, make(chan *dbus.Call, 1), args...).Done
 	if call.Err != nil && ctx.Err() != nil {
 		call.Err = ctx.Err() // the closed socket is only the consequence
 	}

@@ -30,6 +30,8 @@ func TestClientMethodsReachTheAgent(t *testing.T) {
 		{func() error { return c.FilterUnit(ctx, "a.service") }, agent.SetFilter{Filter: agent.Filter{Units: []string{"a.service"}}}},
 		{func() error { return c.SetFilter(ctx, f) }, agent.SetFilter{Filter: f}},
 		{func() error { return c.ClearFilter(ctx) }, agent.SetFilter{}},
+		{func() error { return c.FilterSyscalls(ctx, []string{"@sync"}) }, agent.FilterSyscalls{Syscalls: []string{"@sync"}}},
+		{func() error { return c.SetMode(ctx, "count") }, agent.SetMode{Mode: "count"}},
 		{func() error { return c.SetThreshold(ctx, "fsync", time.Second) }, agent.SetThreshold{Syscall: "fsync", Threshold: time.Second}},
 		{func() error { return c.ResetThresholds(ctx) }, agent.ResetThresholds{}},
 		{func() error { return c.Reload(ctx) }, agent.Reload{}},
@@ -51,6 +53,10 @@ func TestClientReadsTheWholeStatus(t *testing.T) {
 	// A dict has no order, so the client sorts.
 	want.Thresholds = []agent.Threshold{{Syscall: "@sync", Threshold: time.Microsecond}, {Syscall: "fsync", Threshold: 20 * time.Millisecond}}
 	got, err := r.client(t).Status(t.Context())
+	if got.OwnCPU <= 0 {
+		t.Errorf("OwnCPU is %v", got.OwnCPU)
+	}
+	got.OwnCPU = 0 // this process's own
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 	}

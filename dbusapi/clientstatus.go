@@ -3,6 +3,7 @@ package dbusapi
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 // Status is all properties of the service.
 type Status struct {
 	Version string
+	OwnCPU  time.Duration // that the service has used of all CPUs
 	agent.Status
 }
 
@@ -41,6 +43,8 @@ func statusFromBus(props map[string]dbus.Variant) (Status, error) {
 	st.Interval = time.Duration(min(value[uint64](&r, "Interval"), maxUsec)) * time.Microsecond
 	st.Counters = value[map[string]uint64](&r, "Counters")
 	st.Sentence = value[string](&r, "StatusText")
+	st.OwnCPU = time.Duration(min(value[uint64](&r, "OwnCPU"), math.MaxInt64))
+	st.Features = value[map[string]bool](&r, "KernelFeatures")
 	if r.err != nil {
 		return Status{}, r.err
 	}

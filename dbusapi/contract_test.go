@@ -3,10 +3,11 @@ package dbusapi
 import (
 	"encoding/xml"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/godbus/dbus/v5"
 )
 
 // What the XML file says.
@@ -71,25 +72,50 @@ func parseNode(t *testing.T, text string) map[string]xmlInterface {
 	return ifaces
 }
 
-// served is the object's method tables under the names that callers use.
-func served() interfaces {
-	ifaces := maps.Clone(newObjects(nil).byPath[ObjectPath])
-	ifaces[peerInterface] = ifaces[ourPeer]
-	delete(ifaces, ourPeer)
-	return ifaces
+// servedObject is one object with its contract.
+type servedObject struct {
+	xml   map[string]xmlInterface
+	code  interfaces // under the names that callers use
+	text  string
+	props map[string][]property
+}
+
+func servedObjects(t *testing.T) map[dbus.ObjectPath]servedObject {
+	t.Helper()
+	objects := map[dbus.ObjectPath]servedObject{
+		ObjectPath:     {text: Contract(), props: map[string][]property{Interface: managerProperties()}},
+		logControlPath: {text: logControlXML, props: map[string][]property{logControlInterface: logControlProperties()}},
+	}
+	for path, o := range objects {
+		o.xml = parseNode(t, o.text)
+		o.code = maps.Clone(newObjects(nil).byPath[path])
+		o.code[peerInterface] = o.code[ourPeer]
+		delete(o.code, ourPeer)
+		objects[path] = o
+	}
+	return objects
 }
 
 func TestContractHasTheInterfacesThatAreServed(t *testing.T) {
-	want := slices.Sorted(maps.Keys(contract(t)))
-	got := slices.Sorted(maps.Keys(served()))
-	if !slices.Equal(got, want) {
-		t.Errorf("served interfaces:\n got %q\nwant %q", got, want)
+	for path, o := range servedObjects(t) {
+		want := slices.Sorted(maps.Keys(o.xml))
+		got := slices.Sorted(maps.Keys(o.code))
+		if !slices.Equal(got, want) {
+			t.Errorf("interfaces of %s:\n got %q\nwant %q", path, got, want)
+		}
 	}
 }
 
 func TestContractMethodsEqualTheMethodTables(t *testing.T) {
-	for name, iface := range contract(t) {
-		table := served()[name]
+	for _, o := range servedObjects(t) {
+		methodsEqual(t, o)
+	}
+}
+
+func methodsEqual(t *testing.T, o servedObject) {
+	t.Helper()
+	for name, iface := range o.xml {
+		table := o.code[name]
 		for _, m := range iface.Methods {
 			code, ok := table[m.Name]
 			if !ok {
@@ -116,34 +142,44 @@ func TestContractMethodsEqualTheMethodTables(t *testing.T) {
 }
 
 func TestContractPropertiesEqualThePropertyTable(t *testing.T) {
-	var want []property
-	for _, p := range contract(t)[Interface].Properties {
-		if p.Access != "read" {
-			t.Errorf("property %s: access %q, want read", p.Name, p.Access)
+	for _, o := range servedObjects(t) {
+		for name, iface := range o.xml {
+			propertiesEqual(t, iface, o.props[name])
 		}
+	}
+}
+
+func propertiesEqual(t *testing.T, iface xmlInterface, code []property) {
+	t.Helper()
+	if len(iface.Properties) != len(code) {
+		t.Fatalf("%s: %d properties in the XML, %d in the code", iface.Name, len(iface.Properties), len(code))
+	}
+	for i, p := range iface.Properties {
 		if len(p.Annotations) != 1 || p.Annotations[0].Name != "org.freedesktop.DBus.Property.EmitsChangedSignal" {
 			t.Fatalf("property %s: annotations %v, want EmitsChangedSignal alone", p.Name, p.Annotations)
 		}
-		want = append(want, property{name: p.Name, sig: p.Type, emits: p.Annotations[0].Value})
-	}
-	got := managerProperties()
-	for i := range got {
-		got[i].get = nil // functions do not compare
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("properties:\n got %v\nwant %v", got, want)
+		access := "read"
+		if code[i].set != nil {
+			access = "readwrite"
+		}
+		got := []string{code[i].name, code[i].sig, access, code[i].emits}
+		if want := []string{p.Name, p.Type, p.Access, p.Annotations[0].Value}; !slices.Equal(got, want) {
+			t.Errorf("%s: the code has %q, the XML %q", iface.Name, got, want)
+		}
 	}
 }
 
 // Method names are looked up without an interface too, so they must not collide.
 func TestMethodNamesAreUniqueInTheObject(t *testing.T) {
-	seen := map[string]string{}
-	for iface, ms := range served() {
-		for name := range ms {
-			if other, ok := seen[name]; ok {
-				t.Errorf("%s is in %s and in %s", name, iface, other)
+	for _, o := range servedObjects(t) {
+		seen := map[string]string{}
+		for iface, ms := range o.code {
+			for name := range ms {
+				if other, ok := seen[name]; ok {
+					t.Errorf("%s is in %s and in %s", name, iface, other)
+				}
+				seen[name] = iface
 			}
-			seen[name] = iface
 		}
 	}
 }

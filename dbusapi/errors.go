@@ -15,6 +15,7 @@ import (
 // test with errors.Is.
 var (
 	ErrAccessDenied = errors.New("access denied")            // the caller may not do this
+	ErrAuthRequired = errors.New("authentication required")  // the caller may, but for a password
 	ErrTimeout      = errors.New("timed out")                // no answer in time
 	ErrNotRunning   = errors.New("service not on the bus")   // client: nobody owns the name
 	ErrNoBus        = errors.New("no connection to the bus") // client: the bus itself cannot be reached
@@ -23,6 +24,7 @@ var (
 	errUnknownInterface = errors.New("unknown interface")
 	errUnknownProperty  = errors.New("unknown property")
 	errReadOnly         = errors.New("property is read-only")
+	errTooMany          = errors.New("too many calls")
 )
 
 const (
@@ -44,6 +46,8 @@ var errorNames = []struct {
 	{agent.ErrKernel, ownError + "Kernel"},
 	{agent.ErrStopping, ownError + "Stopping"},
 	{ErrAccessDenied, standardError + "AccessDenied"},
+	{ErrAuthRequired, standardError + "InteractiveAuthorizationRequired"},
+	{errTooMany, standardError + "LimitsExceeded"},
 	{errUnknownObject, standardError + "UnknownObject"},
 	{errUnknownInterface, standardError + "UnknownInterface"},
 	{errUnknownProperty, standardError + "UnknownProperty"},

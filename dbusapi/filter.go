@@ -14,6 +14,7 @@ const (
 	keyUnits    = "units"
 	keyCgroups  = "cgroups"
 	keySyscalls = "syscalls"
+	keyOnExit   = "on_exit"
 )
 
 // maxPID is PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h).
@@ -66,9 +67,17 @@ func setKey(f *agent.Filter, key string, value dbus.Variant) error {
 		return storeKey(&f.Cgroups, key, value)
 	case keySyscalls:
 		return storeKey(&f.Syscalls, key, value)
+	case keyOnExit:
+		text, ok := value.Value().(string)
+		if !ok || text == "" {
+			return refuse(agent.ErrInvalid, "filter %s: expected type \"s\", one of %s, %s and %s, got type %q", key,
+				agent.OnExitStop, agent.OnExitClear, agent.OnExitKeep, value.Signature())
+		}
+		f.OnExit = agent.OnExit(text)
+		return nil
 	}
-	return refuse(agent.ErrInvalid, "filter has no key %s; give %s, %s, %s or %s",
-		quote(key), keyPIDs, keyUnits, keyCgroups, keySyscalls)
+	return refuse(agent.ErrInvalid, "filter has no key %s; give %s, %s, %s, %s or %s",
+		quote(key), keyPIDs, keyUnits, keyCgroups, keySyscalls, keyOnExit)
 }
 
 // storeKey is strict: godbus' own Store would make strings of numbers.
@@ -93,10 +102,13 @@ func filterToBus(f agent.Filter) map[string]dbus.Variant {
 			dict[key] = dbus.MakeVariant(list)
 		}
 	}
+	if f.OnExit != "" {
+		dict[keyOnExit] = dbus.MakeVariant(string(f.OnExit))
+	}
 	return dict
 }
 
 // printableFilter makes the names fit for the wire.
 func printableFilter(f agent.Filter) agent.Filter {
-	return agent.Filter{PIDs: f.PIDs, Units: printables(f.Units), Cgroups: printables(f.Cgroups), Syscalls: printables(f.Syscalls)}
+	return agent.Filter{PIDs: f.PIDs, Units: printables(f.Units), Cgroups: printables(f.Cgroups), Syscalls: printables(f.Syscalls), OnExit: agent.OnExit(printable(string(f.OnExit)))}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -52,7 +53,7 @@ func TestGuardLetsGoodMessagesThroughUnchanged(t *testing.T) {
 		"byte by byte":     iotest.OneByteReader(bytes.NewReader(want)),
 		"with data at end": iotest.DataErrReader(bytes.NewReader(want)),
 	} {
-		got, err := io.ReadAll(newGuard(in, maxRequest))
+		got, err := io.ReadAll(newGuard(noFDs{in}, maxRequest))
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: %d of %d bytes came through, %v", name, len(got), len(want), err)
 		}
@@ -61,37 +62,92 @@ func TestGuardLetsGoodMessagesThroughUnchanged(t *testing.T) {
 
 func concat(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
-func TestGuardDropsWhatGodbusCannotDigest(t *testing.T) {
+func TestGuardTakesTheArgumentsOutOfWhatGodbusCannotDigest(t *testing.T) {
 	good := encoded(t, binary.LittleEndian, "x")
 	flags := bytes.Clone(good)
-	flags[2] = 0x80 // a flag of the future: godbus ignores the message itself
+	flags[2] = 0x80 // a flag of the future: godbus would ignore the whole message
 	kind := bytes.Clone(good)
 	kind[1] = 9
 	text := bytes.Clone(good)
 	text[len(text)-2] = 0xff // "x" becomes invalid UTF-8; decoding does not mind
 	short := bytes.Clone(good)
 	binary.LittleEndian.PutUint32(short[4:], 2)
+	const (
+		whole = iota // as it came
+		bare         // without its arguments
+		none
+	)
+	unflagged := bytes.Clone(good)
 	for name, c := range map[string]struct {
 		message []byte
-		dropped bool
+		want    int
+		says    string
 	}{
-		"dict with bool keys":     {boolKeys(t), true},
-		"unknown flag":            {flags, true},
-		"unknown type":            {kind, true},
-		"over the limit":          {encoded(t, binary.LittleEndian, strings.Repeat("x", 4096)), true},
-		"over the limit, big":     {encoded(t, binary.BigEndian, strings.Repeat("x", 4096)), true},
-		"invalid UTF-8":           {text, false},
-		"under the limit":         {encoded(t, binary.LittleEndian, strings.Repeat("x", 3000)), false},
-		"body shorter than types": {short[:len(short)-4], true},
+		"dict with bool keys":     {boolKeys(t), bare, "types that are not understood"},
+		"unknown type":            {kind, none, ""},
+		"over the limit":          {encoded(t, binary.LittleEndian, strings.Repeat("x", 4096)), bare, "is too long; at most 4096 are allowed"},
+		"over the limit, big":     {encoded(t, binary.BigEndian, strings.Repeat("x", 4096)), bare, "is too long; at most 4096 are allowed"},
+		"invalid UTF-8":           {text, whole, ""},
+		"under the limit":         {encoded(t, binary.LittleEndian, strings.Repeat("x", 3000)), whole, ""},
+		"body shorter than types": {short[:len(short)-4], bare, "types that are not understood"},
 	} {
-		got, err := io.ReadAll(newGuard(bytes.NewReader(concat(good, c.message, good)), 4096))
-		want := concat(good, good)
-		if !c.dropped {
-			want = concat(good, c.message, good)
+		g := newGuard(noFDs{bytes.NewReader(concat(good, c.message, good))}, 4096)
+		for i, message := range [][]byte{good, c.message, good} {
+			got, err := g.next()
+			want := whole
+			if i == 1 {
+				want = c.want
+			}
+			switch {
+			case err != nil:
+				t.Errorf("%s: %v", name, err)
+			case want == whole && (!bytes.Equal(got, message) || g.refused != nil):
+				t.Errorf("%s: message %d is not as it came: %q, refused %v", name, i, got, g.refused)
+			case want == none && got != nil:
+				t.Errorf("%s: let in as %q", name, got)
+			case want == bare:
+				wantBare(t, name, got)
+				if g.refused == nil || !strings.Contains(g.refused.Error(), c.says) {
+					t.Errorf("%s: refused because %v, want %s", name, g.refused, c.says)
+				}
+			}
 		}
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s: got %d bytes, want %d; %v", name, len(got), len(want), err)
+	}
+	g := newGuard(noFDs{bytes.NewReader(flags)}, 4096)
+	if got, err := g.next(); err != nil || !bytes.Equal(got, unflagged) || g.refused != nil {
+		t.Errorf("unknown flag: %q, %v, refused %v", got, err, g.refused)
+	}
+}
+
+// wantBare wants the call of encoded without arguments.
+func wantBare(t *testing.T, name string, message []byte) {
+	t.Helper()
+	msg, err := dbus.DecodeMessage(bytes.NewReader(message))
+	if err != nil {
+		t.Errorf("%s: %v in %q", name, err, message)
+		return
+	}
+	want := map[dbus.HeaderField]dbus.Variant{dbus.FieldPath: dbus.MakeVariant(ObjectPath), dbus.FieldMember: dbus.MakeVariant("Start")}
+	if msg.Type != dbus.TypeMethodCall || len(msg.Body) != 0 || !reflect.DeepEqual(msg.Headers, want) {
+		t.Errorf("%s: %+v, want a call with %v", name, msg, want)
+	}
+}
+
+func TestMalformedFieldsAreNoMessage(t *testing.T) {
+	message := encoded(t, binary.LittleEndian, strings.Repeat("x", 100))
+	l := lengthsOf(message)
+	for at := headLength; at < int(headLength+l.unpadded); at++ {
+		for _, value := range []byte{0, 1, 0x7f, 0xff} {
+			broken := bytes.Clone(message)
+			broken[at] = value
+			if out := withoutBody(broken, l); out != nil && len(out)%8 != 0 {
+				t.Errorf("byte %d as %d: a message of %d bytes", at, value, len(out))
+			}
 		}
+	}
+	fields := []byte{1, 1, 'o', 0, 0xff, 0xff, 0xff, 0xff, '/'}
+	if n := fieldLength(fields, binary.LittleEndian.Uint32); n != 0 {
+		t.Errorf("a path of 4 GiB is a field of %d bytes", n)
 	}
 }
 
@@ -107,12 +163,12 @@ func TestGuardReportsAStreamThatIsCut(t *testing.T) {
 		"in the body":          {good[:len(good)-1], io.ErrUnexpectedEOF},
 		"in a dropped message": {long[:len(long)-1], io.ErrUnexpectedEOF},
 	} {
-		if _, err := io.ReadAll(newGuard(bytes.NewReader(c.in), 4096)); !errors.Is(err, c.want) {
+		if _, err := io.ReadAll(newGuard(noFDs{bytes.NewReader(c.in)}, 4096)); !errors.Is(err, c.want) {
 			t.Errorf("cut %s: %v, want %v", name, err, c.want)
 		}
 	}
 	endless := io.MultiReader(strings.NewReader("OK "), bytes.NewReader(make([]byte, 1<<20)))
-	if _, err := io.ReadAll(newGuard(endless, 4096)); err == nil {
+	if _, err := io.ReadAll(newGuard(noFDs{endless}, 4096)); err == nil {
 		t.Error("a line without an end was read")
 	}
 }
@@ -129,7 +185,7 @@ func TestMessageLengthCannotOverflow(t *testing.T) {
 	head := bytes.Repeat([]byte{0xff}, headLength)
 	for order, want := range map[byte]uint64{'l': 16 + 1<<32 + 0xffffffff, 'B': 16 + 1<<32 + 0xffffffff} {
 		head[0] = order
-		if got := messageLength(head); got != want {
+		if got := lengthsOf(head).total(); got != want {
 			t.Errorf("%c: %d, want %d", order, got, want)
 		}
 	}
@@ -142,7 +198,7 @@ func FuzzGuard(f *testing.F) {
 	f.Add([]byte("l\x01\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte("B\x01\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		g := newGuard(bytes.NewReader(in), 4096)
+		g := newGuard(noFDs{bytes.NewReader(in)}, 4096)
 		for {
 			unit, err := g.next()
 			if err != nil {

@@ -1,6 +1,7 @@
 package dbusapi
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -22,20 +23,52 @@ type link struct {
 	sock net.Conn
 }
 
-// stream is what godbus reads and writes. It is no unix socket to godbus, and so
-// no file descriptors are negotiated: godbus never closes those that it gets,
-// and any local user could fill up our table with them.
+// stream is what godbus reads and writes. It is no unix socket to godbus, which
+// leaves file descriptors to us: see fdSource.
 type stream struct {
-	io.Reader
+	*guard
 	net.Conn
+	wantFDs bool
 }
 
-func (s stream) Read(p []byte) (int, error) { return s.Reader.Read(p) }
+func (s *stream) Read(p []byte) (int, error) { return s.guard.Read(p) }
+
+// begin is the last line of the client's authentication.
+const begin = "BEGIN\r\n"
+
+// Write asks for descriptors, if they are wanted, at the last moment when that can be
+// asked (D-Bus specification, "Command: NEGOTIATE_UNIX_FD").
+func (s *stream) Write(p []byte) (int, error) {
+	if s.wantFDs && string(p) == begin {
+		s.wantFDs = false
+		if err := s.negotiate(); err != nil {
+			return 0, err
+		}
+	}
+	return s.Conn.Write(p)
+}
+
+// negotiate leaves it to the bus: without descriptors only one method is missing.
+func (s *stream) negotiate() error {
+	if _, err := io.WriteString(s.Conn, "NEGOTIATE_UNIX_FD\r\n"); err != nil {
+		return err
+	}
+	answer, err := s.guard.next()
+	if err == nil && !bytes.HasPrefix(answer, []byte("AGREE_UNIX_FD")) && !bytes.HasPrefix(answer, []byte("ERROR")) {
+		err = fmt.Errorf("the bus answers %.40q to NEGOTIATE_UNIX_FD", answer)
+	}
+	return err
+}
+
+// linkKind is whose link it is.
+type linkKind struct {
+	limit   uint64 // of a message, in bytes
+	service bool   // whether requests come over it, with descriptors
+}
 
 // connect opens a link and runs greet on it, such as taking a name, all within
-// handshakeTimeout. Messages over limit bytes are dropped. Nothing is left open
-// on an error.
-func connect(ctx context.Context, address string, limit uint64, greet func(context.Context, *link) error, opts ...dbus.ConnOption) (_ *link, err error) {
+// handshakeTimeout. Nothing is left open on an error.
+func connect(ctx context.Context, address string, kind linkKind, greet func(context.Context, *link) error, opts ...dbus.ConnOption) (_ *link, err error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	sock, err := dial(ctx, address)
@@ -44,7 +77,15 @@ func connect(ctx context.Context, address string, limit uint64, greet func(conte
 	}
 	stop := context.AfterFunc(ctx, func() { sock.Close() })
 	defer stop()
-	conn, err := dbus.NewConn(stream{newGuard(sock, limit), sock}, opts...)
+	var in source = noFDs{sock}
+	if kind.service {
+		in = &fdSource{sock: sock}
+	}
+	g := newGuard(in, kind.limit)
+	if kind.service {
+		opts = append(opts, dbus.WithIncomingInterceptor(func(msg *dbus.Message) { prepare(g, msg) }))
+	}
+	conn, err := dbus.NewConn(&stream{guard: g, Conn: sock, wantFDs: kind.service}, opts...)
 	if err != nil {
 		sock.Close()
 		return nil, fmt.Errorf("connect to the bus: %w", err)

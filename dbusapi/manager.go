@@ -14,29 +14,32 @@ func managerMethods() methods {
 		"Start":           command(agent.Start{}),
 		"Stop":            command(agent.Stop{}),
 		"FilterPID":       change(filterPID, arg{"pid", "u"}),
+		methodPIDFD:       {in: []arg{{"pidfd", "h"}}, action: actionManage, run: filterPIDFD},
 		"FilterUnit":      change(filterUnit, arg{"unit", "s"}),
+		"FilterSyscalls":  change(filterSyscalls, arg{"syscalls", "as"}),
 		"SetFilter":       change(setFilter, arg{"filter", "a{sv}"}),
 		"ClearFilter":     command(agent.SetFilter{}),
+		"SetMode":         change(setMode, arg{"mode", "s"}),
 		"SetThreshold":    change(setThreshold, arg{"syscall", "s"}, arg{"usec", "t"}),
 		"ResetThresholds": command(agent.ResetThresholds{}),
 		"Reload":          command(agent.Reload{}),
 		"Flush":           command(agent.Flush{}),
 		"Summary": {
-			in:   []arg{{"top", "u"}},
-			out:  []arg{{"rows", "a(sssttttt)"}},
-			root: true,
-			run:  summary,
+			in:     []arg{{"top", "u"}},
+			out:    []arg{{"rows", "a(sssttttt)"}},
+			action: actionRead,
+			run:    summary,
 		},
 		"SlowCalls": {
-			in:   []arg{{"newest", "u"}},
-			out:  []arg{{"records", "as"}},
-			root: true,
-			run:  slowCalls,
+			in:     []arg{{"newest", "u"}},
+			out:    []arg{{"records", "as"}},
+			action: actionRead,
+			run:    slowCalls,
 		},
 		"StuckCalls": {
-			out:  []arg{{"records", "as"}},
-			root: true,
-			run:  stuckCalls,
+			out:    []arg{{"records", "as"}},
+			action: actionRead,
+			run:    stuckCalls,
 		},
 	}
 }
@@ -51,7 +54,7 @@ func change(build func(args []any) (agent.Command, error), in ...arg) method {
 		}
 		return nil, s.cfg.Agent.Do(ctx, who, cmd)
 	}
-	return method{in: in, root: true, run: run}
+	return method{in: in, action: actionManage, run: run}
 }
 
 // command is a change without arguments.
@@ -82,6 +85,14 @@ func setFilter(args []any) (agent.Command, error) {
 		return nil, err
 	}
 	return agent.SetFilter{Filter: f}, nil
+}
+
+func filterSyscalls(args []any) (agent.Command, error) {
+	return agent.FilterSyscalls{Syscalls: args[0].([]string)}, nil
+}
+
+func setMode(args []any) (agent.Command, error) {
+	return agent.SetMode{Mode: args[0].(string)}, nil
 }
 
 func setThreshold(args []any) (agent.Command, error) {

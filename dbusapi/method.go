@@ -12,10 +12,10 @@ type arg struct{ name, sig string }
 
 // method is one method of an interface.
 type method struct {
-	in   []arg
-	out  []arg
-	root bool // for root only
-	run  runFunc
+	in     []arg
+	out    []arg
+	action string // of polkit that the caller needs; "": none
+	run    runFunc
 }
 
 // runFunc does the work of a method. args have the types that method.in says.

@@ -15,20 +15,28 @@ type objects struct {
 type interfaces map[string]methods
 
 func newObjects(s *session) *objects {
-	parent := func(child string) interfaces {
+	parent := func(children ...string) interfaces {
 		return interfaces{
-			introspectableInterface: introspectMethods(parentXML(child)),
+			introspectableInterface: introspectMethods(parentXML(children...)),
 			ourPeer:                 peerMethods(),
 		}
 	}
 	return &objects{s, map[dbus.ObjectPath]interfaces{
-		"/":          parent("io"),
-		"/io":        parent("github"),
-		"/io/github": parent("syscountd1"),
+		"/":                parent("io", "org"),
+		"/org":             parent("freedesktop"),
+		"/org/freedesktop": parent("LogControl1"),
+		"/io":              parent("github"),
+		"/io/github":       parent("syscountd1"),
 		ObjectPath: {
 			Interface:               managerMethods(),
-			propertiesInterface:     propertyMethods(),
+			propertiesInterface:     propertyMethods(Interface, managerProperties(), ""),
 			introspectableInterface: introspectMethods(contractXML),
+			ourPeer:                 peerMethods(),
+		},
+		logControlPath: {
+			logControlInterface:     methods{},
+			propertiesInterface:     propertyMethods(logControlInterface, logControlProperties(), actionManage),
+			introspectableInterface: introspectMethods(logControlXML),
 			ourPeer:                 peerMethods(),
 		},
 	}}

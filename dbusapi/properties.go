@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/agent"
 )
@@ -16,29 +17,36 @@ const (
 	emitsConst = "const" // never changes while the service runs
 )
 
-// property is one read-only property of the Manager interface.
+// property is one of an interface.
 type property struct {
 	name, sig, emits string
 	get              func(s *Service, st *agent.Status) any
+	set              func(s *Service, value any) error // nil: read-only; value has the type sig
 }
 
-// managerProperties is the order in which they are listed and signalled.
+// managerProperties is the order in which they are listed and signalled. Only what
+// tells nothing of anybody's work is signalled, to all who listen.
 func managerProperties() []property {
+	of := func(name, sig, emits string, get func(*agent.Status) any) property {
+		return property{name: name, sig: sig, emits: emits, get: func(_ *Service, st *agent.Status) any { return get(st) }}
+	}
 	return []property{
-		{"Version", "s", emitsConst, func(s *Service, _ *agent.Status) any { return printable(s.cfg.Version) }},
-		{"State", "s", emitsTrue, func(_ *Service, st *agent.Status) any { return printable(st.State) }},
-		{"Mode", "s", emitsTrue, func(_ *Service, st *agent.Status) any { return printable(st.Mode) }},
-		{"Attachment", "s", emitsFalse, func(_ *Service, st *agent.Status) any { return printable(st.Attachment) }},
-		{"Filter", "a{sv}", emitsTrue, func(_ *Service, st *agent.Status) any { return filterToBus(printableFilter(st.Filter)) }},
-		{"Thresholds", "a{st}", emitsTrue, func(_ *Service, st *agent.Status) any { return thresholds(st) }},
-		{"PolicyFiles", "as", emitsFalse, func(_ *Service, st *agent.Status) any { return printables(st.Policy) }},
-		{"Interval", "t", emitsFalse, func(_ *Service, st *agent.Status) any { return usec(st.Interval) }},
-		{"Counters", "a{st}", emitsFalse, func(_ *Service, st *agent.Status) any { return counters(st) }},
-		{"StatusText", "s", emitsFalse, func(_ *Service, st *agent.Status) any { return printable(st.Sentence) }},
+		{name: "Version", sig: "s", emits: emitsConst, get: func(s *Service, _ *agent.Status) any { return printable(s.cfg.Version) }},
+		of("State", "s", emitsTrue, func(st *agent.Status) any { return printable(st.State) }),
+		of("Mode", "s", emitsTrue, func(st *agent.Status) any { return printable(st.Mode) }),
+		of("Attachment", "s", emitsFalse, func(st *agent.Status) any { return printable(st.Attachment) }),
+		of("Filter", "a{sv}", emitsTrue, func(st *agent.Status) any { return filterToBus(printableFilter(st.Filter)) }),
+		of("Thresholds", "a{st}", emitsFalse, thresholds),
+		of("PolicyFiles", "as", emitsFalse, func(st *agent.Status) any { return printables(st.Policy) }),
+		of("Interval", "t", emitsFalse, func(st *agent.Status) any { return usec(st.Interval) }),
+		of("Counters", "a{st}", emitsFalse, counters),
+		of("OwnCPU", "t", emitsFalse, func(*agent.Status) any { return ownCPU() }),
+		of("KernelFeatures", "a{sb}", emitsConst, features),
+		of("StatusText", "s", emitsFalse, func(st *agent.Status) any { return printable(st.Sentence) }),
 	}
 }
 
-func thresholds(st *agent.Status) map[string]uint64 {
+func thresholds(st *agent.Status) any {
 	out := make(map[string]uint64, len(st.Thresholds))
 	for _, t := range st.Thresholds {
 		out[printable(t.Syscall)] = usec(t.Threshold)
@@ -46,7 +54,7 @@ func thresholds(st *agent.Status) map[string]uint64 {
 	return out
 }
 
-func counters(st *agent.Status) map[string]uint64 {
+func counters(st *agent.Status) any {
 	out := make(map[string]uint64, len(st.Counters))
 	for name, n := range st.Counters {
 		out[printable(name)] = n
@@ -54,30 +62,55 @@ func counters(st *agent.Status) map[string]uint64 {
 	return out
 }
 
-// propertyMethods is the interface org.freedesktop.DBus.Properties. godbus' own
-// package prop is not used: its error names are not the standard's.
-func propertyMethods() methods {
+func features(st *agent.Status) any {
+	out := make(map[string]bool, len(st.Features))
+	for name, has := range st.Features {
+		out[printable(name)] = has
+	}
+	return out
+}
+
+// ownCPU is what this process has used of all CPUs since its start, in nanoseconds.
+func ownCPU() uint64 {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		return 0 // never: the arguments are right
+	}
+	return uint64(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// propertyMethods is the interface org.freedesktop.DBus.Properties of an object whose
+// interface has these properties; action is what Set needs. godbus' own package prop
+// is not used: its error names are not the standard's.
+func propertyMethods(owner string, props []property, action string) methods {
 	var (
+		table = propertyTable{owner, props}
 		iface = arg{"interface_name", "s"}
 		name  = arg{"property_name", "s"}
 	)
 	return methods{
-		"Get":    {in: []arg{iface, name}, out: []arg{{"value", "v"}}, run: getProperty},
-		"GetAll": {in: []arg{iface}, out: []arg{{"properties", "a{sv}"}}, run: getProperties},
-		"Set":    {in: []arg{iface, name, {"value", "v"}}, run: setProperty},
+		"Get":    {in: []arg{iface, name}, out: []arg{{"value", "v"}}, run: table.get},
+		"GetAll": {in: []arg{iface}, out: []arg{{"properties", "a{sv}"}}, run: table.getAll},
+		"Set":    {in: []arg{iface, name, {"value", "v"}}, action: action, run: table.set},
 	}
 }
 
-func getProperty(_ context.Context, s *Service, _ agent.Caller, args []any) ([]any, error) {
-	p, err := lookupProperty(args[0].(string), args[1].(string))
+// propertyTable has the properties of one object, all of the interface owner.
+type propertyTable struct {
+	owner string
+	props []property
+}
+
+func (t propertyTable) get(_ context.Context, s *Service, _ agent.Caller, args []any) ([]any, error) {
+	p, err := t.lookup(args[0].(string), args[1].(string))
 	if err != nil {
 		return nil, err
 	}
 	return []any{dbus.MakeVariant(p.get(s, statusOf(s.cfg.Agent)))}, nil
 }
 
-func getProperties(_ context.Context, s *Service, _ agent.Caller, args []any) ([]any, error) {
-	props, err := propertiesOf(args[0].(string))
+func (t propertyTable) getAll(_ context.Context, s *Service, _ agent.Caller, args []any) ([]any, error) {
+	props, err := t.of(args[0].(string))
 	if err != nil {
 		return nil, err
 	}
@@ -89,28 +122,35 @@ func getProperties(_ context.Context, s *Service, _ agent.Caller, args []any) ([
 	return []any{all}, nil
 }
 
-func setProperty(_ context.Context, _ *Service, _ agent.Caller, args []any) ([]any, error) {
-	p, err := lookupProperty(args[0].(string), args[1].(string))
+func (t propertyTable) set(_ context.Context, s *Service, _ agent.Caller, args []any) ([]any, error) {
+	p, err := t.lookup(args[0].(string), args[1].(string))
 	if err != nil {
 		return nil, err
 	}
-	return nil, refuse(errReadOnly, "property %s is read-only; the methods of %s change it", p.name, Interface)
+	if p.set == nil {
+		return nil, refuse(errReadOnly, "property %s of %s is read-only", p.name, t.owner)
+	}
+	value := args[2].(dbus.Variant)
+	if got := value.Signature().String(); got != p.sig {
+		return nil, refuse(agent.ErrInvalid, "property %s: expected type %q, got %q", p.name, p.sig, got)
+	}
+	return nil, p.set(s, value.Value())
 }
 
-// propertiesOf lists an interface's properties; the standard interfaces have none.
-// The D-Bus specification lets the caller leave the interface empty.
-func propertiesOf(iface string) ([]property, error) {
+// of lists an interface's properties; the standard interfaces have none. The D-Bus
+// specification lets the caller leave the interface empty.
+func (t propertyTable) of(iface string) ([]property, error) {
 	switch iface {
-	case Interface, "":
-		return managerProperties(), nil
+	case t.owner, "":
+		return t.props, nil
 	case propertiesInterface, introspectableInterface, peerInterface:
 		return nil, nil
 	}
-	return nil, refuse(errUnknownInterface, "object %s has no interface %s; its own is %s", ObjectPath, quote(iface), Interface)
+	return nil, refuse(errUnknownInterface, "there is no interface %s here; the one with properties is %s", quote(iface), t.owner)
 }
 
-func lookupProperty(iface, name string) (property, error) {
-	props, err := propertiesOf(iface)
+func (t propertyTable) lookup(iface, name string) (property, error) {
+	props, err := t.of(iface)
 	if err != nil {
 		return property{}, err
 	}

@@ -2,6 +2,8 @@ package dbusapi
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/xml"
 	"os"
 	"testing"
 	"time"
@@ -110,4 +112,41 @@ func errorName(err error) string {
 		return e.Name
 	}
 	return ""
+}
+
+// callOnWire is a call without arguments, as bytes.
+func callOnWire(destination, path, iface, member string, serial uint32) []byte {
+	field := func(out []byte, number, kind byte, text string) []byte {
+		for len(out)%8 != 0 {
+			out = append(out, 0)
+		}
+		out = append(out, number, 1, kind, 0)
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(text)))
+		return append(append(out, text...), 0)
+	}
+	head := []byte{'l', 1, 0, 1, 0, 0, 0, 0}
+	head = binary.LittleEndian.AppendUint32(head, serial)
+	out := binary.LittleEndian.AppendUint32(head, 0)
+	out = field(out, 1, 'o', path)
+	out = field(out, 2, 's', iface)
+	out = field(out, 3, 's', member)
+	out = field(out, 6, 's', destination)
+	binary.LittleEndian.PutUint32(out[12:], uint32(len(out)-headLength))
+	for len(out)%8 != 0 {
+		out = append(out, 0)
+	}
+	return out
+}
+
+// childrenOf are the names of the nodes below the one that has this introspection data.
+func childrenOf(t *testing.T, text string) (names []string) {
+	t.Helper()
+	var node xmlNode
+	if err := xml.Unmarshal([]byte(text), &node); err != nil {
+		t.Fatal(err)
+	}
+	for _, child := range node.Nodes {
+		names = append(names, child.Name)
+	}
+	return names
 }

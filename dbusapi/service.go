@@ -15,6 +15,10 @@ type Config struct {
 	// Owner is a user who may do what root may. Its zero value is root; only a
 	// test that does not run as root has a reason to set it.
 	Owner uint32
+	// LogLevel is of the service's own log, and LogTarget where that goes: "journal" or
+	// "console".
+	LogLevel  *LogLevel
+	LogTarget string
 	// Report is told when the bus is lost or cannot be had, once per reason, and
 	// gets nil when the name is owned, the first time and again. It may be nil.
 	Report func(error)
@@ -33,6 +37,9 @@ type Service struct {
 func New(cfg Config) *Service {
 	if cfg.Address == "" {
 		cfg.Address = SystemAddress()
+	}
+	if cfg.LogLevel == nil {
+		cfg.LogLevel = &LogLevel{}
 	}
 	return &Service{cfg: cfg, ready: make(chan struct{})}
 }

@@ -3,6 +3,7 @@ package dbusapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -258,21 +259,49 @@ func TestRunDoesNotReturnBeforeTheLastCall(t *testing.T) {
 
 func TestGateWaitsForThoseInside(t *testing.T) {
 	var g gate
-	if !g.enter() {
+	if g.enter("a") != nil {
 		t.Fatal("an open gate is closed")
 	}
 	shut := make(chan struct{})
 	go func() { defer close(shut); g.shut() }()
-	for g.enter() { // until shut has closed it
-		g.leave()
+	for g.enter("a") == nil { // until shut has closed it
+		g.leave("a")
 	}
 	select {
 	case <-shut:
 		t.Error("shut did not wait")
 	default:
 	}
-	g.leave()
+	g.leave("a")
 	wait(t, "shut", shut)
+}
+
+func TestGateBoundsTheCalls(t *testing.T) {
+	var g gate
+	for range maxOfSender {
+		if err := g.enter("greedy"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := g.enter("greedy"); !errors.Is(err, errTooMany) || !strings.Contains(err.Error(), "32 calls of greedy") {
+		t.Errorf("one more: %v", err)
+	}
+	g.leave("greedy")
+	if err := g.enter("greedy"); err != nil {
+		t.Errorf("after an answer: %v", err)
+	}
+	n := maxOfSender
+	for ; g.enter(fmt.Sprint(n)) == nil; n++ {
+	}
+	if n != maxInside {
+		t.Errorf("%d calls of all are let in, want %d", n, maxInside)
+	}
+	for ; n > maxOfSender; n-- {
+		g.leave(fmt.Sprint(n - 1))
+	}
+	if len(g.senders) != 1 || g.all != maxOfSender {
+		t.Errorf("the gate remembers %d senders, %d calls", len(g.senders), g.all)
+	}
 }
 
 func TestCallAfterTheGateIsShutIsRefused(t *testing.T) {

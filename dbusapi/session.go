@@ -24,8 +24,7 @@ func runSession(ctx context.Context, s *Service, changed <-chan struct{}) error 
 	se := &session{service: s, ctx: callCtx}
 	defer se.gate.shut()
 	defer cancel()
-	l, err := connect(ctx, s.cfg.Address, maxRequest, takeName,
-		dbus.WithHandler(newObjects(se)), dbus.WithIncomingInterceptor(reroutePeer))
+	l, err := connect(ctx, s.cfg.Address, linkKind{maxRequest, true}, takeName, dbus.WithHandler(newObjects(se)))
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,12 @@ func introspectMethods(xml string) methods {
 
 // parentXML is the introspection data of a path above the object, so that
 // `busctl tree` finds the way down.
-func parentXML(child string) string {
-	return fmt.Sprintf("<node>\n  <node name=%q/>\n</node>\n", child)
+func parentXML(children ...string) string {
+	xml := "<node>\n"
+	for _, child := range children {
+		xml += fmt.Sprintf("  <node name=%q/>\n", child)
+	}
+	return xml + "</node>\n"
 }
 
 // peerMethods is org.freedesktop.DBus.Peer.
@@ -65,7 +69,22 @@ func machineID(files ...string) (string, error) {
 // and its GetMachineId gives the id of the bus connection instead of the machine's.
 const ourPeer = peerInterface + ".ours"
 
-// reroutePeer is an interceptor of incoming messages.
+// prepare is the interceptor of the messages that come to the service; godbus calls
+// it between two reads.
+func prepare(g *guard, msg *dbus.Message) {
+	if g.refused != nil && msg.Type == dbus.TypeMethodCall {
+		msg.Body = []any{stripped{g.refused}}
+	}
+	g.attachFiles(msg)
+	closeFiles(g.files)
+	g.files = nil
+	reroutePeer(msg)
+}
+
+// stripped stands for the arguments that a guard took out of a message.
+type stripped struct{ why error }
+
+// reroutePeer gives calls to the interface Peer another name.
 func reroutePeer(msg *dbus.Message) {
 	iface, _ := msg.Headers[dbus.FieldInterface].Value().(string)
 	if msg.Type == dbus.TypeMethodCall && iface == peerInterface {
