@@ -172,7 +172,9 @@ func TestAPasswordIsAskedForOnlyIfTheCallerAllowsIt(t *testing.T) {
 func TestAQuestionThatIsGivenUpIsTakenBack(t *testing.T) {
 	r := newRig(t)
 	polkit := startPolkit(t, r)
+	polkit.mu.Lock()
 	polkit.hang = true
+	polkit.mu.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &call{&session{service: r.service, ctx: ctx}, "Stop", managerMethods()["Stop"]}
 	failed := make(chan error, 1)

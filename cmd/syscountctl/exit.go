@@ -15,7 +15,7 @@ const (
 	exitUsage         = 2 // the command line is wrong; nothing was asked of the service
 	exitStatusDead    = 3 // status: not on the bus, or stopped; stuck: stopped
 	exitStatusUnknown = 4 // status: cannot be told
-	exitNoPermission  = 4 // others: root only
+	exitNoPermission  = 4 // others: neither root, nor let by polkit
 	exitNotRunning    = 7 // others: not on the bus
 )
 
@@ -53,7 +53,7 @@ func exitCode(err error, command string) int {
 		return exitNotRunning
 	case status:
 		return exitStatusUnknown
-	case errors.Is(err, dbusapi.ErrAccessDenied):
+	case errors.Is(err, dbusapi.ErrAccessDenied), errors.Is(err, dbusapi.ErrAuthRequired):
 		return exitNoPermission
 	}
 	return exitFailure
@@ -70,7 +70,9 @@ func hintFor(err error, path string) string {
 	case errors.Is(err, dbusapi.ErrNoBus):
 		return "Is dbus running? Try: systemctl status dbus"
 	case errors.Is(err, dbusapi.ErrAccessDenied):
-		return "This is for root. Try: sudo " + path
+		return "This is for root, and for whom polkit lets. Try: sudo " + path
+	case errors.Is(err, dbusapi.ErrAuthRequired):
+		return "Nobody could be asked for a password. Try: sudo " + path
 	case errors.Is(err, dbusapi.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "The service or the bus does not answer. Try: journalctl -u syscountd -n 20"
 	case errors.Is(err, errStopped):

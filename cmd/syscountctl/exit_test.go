@@ -110,7 +110,7 @@ func TestHints(t *testing.T) {
 		usagef("x"):              "Try: syscountctl start --help",
 		dbusapi.ErrNotRunning:    "Is it running? Try: systemctl status syscountd",
 		dbusapi.ErrNoBus:         "Is dbus running? Try: systemctl status dbus",
-		dbusapi.ErrAccessDenied:  "This is for root. Try: sudo syscountctl start",
+		dbusapi.ErrAccessDenied:  "This is for root, and for whom polkit lets. Try: sudo syscountctl start",
 		dbusapi.ErrTimeout:       "The service or the bus does not answer. Try: journalctl -u syscountd -n 20",
 		context.DeadlineExceeded: "The service or the bus does not answer. Try: journalctl -u syscountd -n 20",
 		errStopped:               "Try: syscountctl start",
@@ -166,7 +166,7 @@ func TestOutputThatFailsIsAFailure(t *testing.T) {
 	dial := func(ctx context.Context) (*dbusapi.Client, error) { return dbusapi.DialAddress(ctx, r.bus.Address) }
 	for _, line := range []string{"filter show", "summary", "summary --json", "slow", "stuck --json"} {
 		stderr.Reset()
-		if code := run(t.Context(), env{full{}, &stderr, dial}, words(line)); code != 1 ||
+		if code := run(t.Context(), env{full{}, &stderr, dial, false}, words(line)); code != 1 ||
 			stderr.String() != "syscountctl: print: no space left on device\n" {
 			t.Errorf("%s: %d, %s", line, code, &stderr)
 		}

@@ -16,7 +16,7 @@ func (a *app) filterCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "filter",
 		Short: "Show or change what is observed, without a restart",
-		Long:  "Show or change what is observed, without a restart.\n\nEach change replaces the whole filter; it lasts until the next one.",
+		Long:  "Show or change what is observed, without a restart.\n\nEach change lasts until the next one. pid, unit and clear replace the whole filter;\nsyscalls replaces the system calls, and the targets stay.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("filter has no command %q; give show, pid, unit, syscalls or clear", args[0])
@@ -27,11 +27,10 @@ func (a *app) filterCommand() *cobra.Command {
 	}
 	cmd.AddCommand(
 		a.filterShowCommand(),
-		a.filterBy("pid PID...", "Observe these processes only", "PID", pidFilter),
+		a.filterPIDCommand(),
 		a.filterBy("unit UNIT...", "Observe these systemd units only, with everything below them", "unit",
 			func(args []string) (agent.Filter, error) { return agent.Filter{Units: args}, nil }),
-		a.filterBy("syscalls NAME...", "Observe these system calls only: names and @groups", "system call",
-			func(args []string) (agent.Filter, error) { return agent.Filter{Syscalls: args}, nil }),
+		a.filterSyscallsCommand(),
 		a.simple("clear", "Observe the whole host", (*dbusapi.Client).ClearFilter),
 	)
 	return cmd
@@ -47,6 +46,27 @@ func (a *app) filterBy(use, short, what string, parse func([]string) (agent.Filt
 				return err
 			}
 			return a.withClient(cmd.Context(), func(c *dbusapi.Client) error { return c.SetFilter(cmd.Context(), f) })
+		},
+	}
+}
+
+func (a *app) filterPIDCommand() *cobra.Command {
+	var onExit string
+	cmd := a.filterBy("pid PID...", "Observe these processes only", "PID", func(args []string) (agent.Filter, error) {
+		f, err := pidFilter(args)
+		f.OnExit = agent.OnExit(onExit)
+		return f, err
+	})
+	cmd.Flags().StringVar(&onExit, "on-exit", "", "when the last of them has ended: keep (observe nothing), clear (the whole host) or stop")
+	return cmd
+}
+
+func (a *app) filterSyscallsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "syscalls NAME...", Short: "Observe these system calls only, names and @groups, of the same targets",
+		Args: oneOrMore("system call"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withClient(cmd.Context(), func(c *dbusapi.Client) error { return c.FilterSyscalls(cmd.Context(), args) })
 		},
 	}
 }
@@ -85,10 +105,11 @@ type filterObject struct {
 	Units    []string `json:"units"`
 	Cgroups  []string `json:"cgroups"`
 	Syscalls []string `json:"syscalls"`
+	OnExit   string   `json:"on_exit,omitempty"`
 }
 
 func filterJSON(f agent.Filter) filterObject {
-	return filterObject{notNil(f.PIDs), notNil(f.Units), notNil(f.Cgroups), notNil(f.Syscalls)}
+	return filterObject{notNil(f.PIDs), notNil(f.Units), notNil(f.Cgroups), notNil(f.Syscalls), string(f.OnExit)}
 }
 
 // describeFilter says in one line what is observed.
@@ -108,6 +129,9 @@ func describeFilter(f agent.Filter) string {
 		if len(p.list) > 0 {
 			parts = append(parts, p.label+" "+strings.Join(p.list, " "))
 		}
+	}
+	if f.OnExit != "" {
+		parts = append(parts, "on exit "+string(f.OnExit))
 	}
 	return strings.Join(parts, "; ")
 }

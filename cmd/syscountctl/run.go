@@ -9,8 +9,12 @@ import (
 )
 
 // timeout bounds a whole command. The service answers within 20 s, with a
-// sentence when it cannot.
-const timeout = 25 * time.Second
+// sentence when it cannot; where somebody can be asked for a password, that may take
+// two minutes more.
+const (
+	timeout            = 25 * time.Second
+	interactiveTimeout = timeout + 2*time.Minute
+)
 
 // app is one run of the program.
 type app struct {
@@ -22,7 +26,11 @@ type app struct {
 // run executes one command line, without the program's name, and returns the
 // exit code.
 func run(ctx context.Context, e env, args []string) int {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	limit := timeout
+	if e.interactive {
+		limit = interactiveTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	a := &app{env: e}
 	root := a.root()
@@ -57,6 +65,6 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for the commands that read")
 	root.AddCommand(a.statusCommand(), a.startCommand(), a.stopCommand(), a.filterCommand(),
-		a.thresholdCommand(), a.reloadCommand(), a.flushCommand(), a.summaryCommand(), a.slowCommand(), a.stuckCommand())
+		a.thresholdCommand(), a.modeCommand(), a.reloadCommand(), a.flushCommand(), a.summaryCommand(), a.slowCommand(), a.stuckCommand())
 	return root
 }

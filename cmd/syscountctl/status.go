@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,6 +50,8 @@ type statusObject struct {
 	Policy     []string          `json:"policy_files"`
 	Interval   int64             `json:"interval_usec"`
 	Counters   map[string]uint64 `json:"counters"`
+	OwnCPUNs   int64             `json:"own_cpu_ns"`
+	Features   map[string]bool   `json:"kernel_features"`
 	StatusText string            `json:"status_text"`
 }
 
@@ -60,7 +63,8 @@ func statusJSON(st dbusapi.Status) statusObject {
 	return statusObject{
 		Version: st.Version, State: st.State, Mode: st.Mode, Attachment: st.Attachment,
 		Filter: filterJSON(st.Filter), Thresholds: thresholds, Policy: notNil(st.Policy),
-		Interval: st.Interval.Microseconds(), Counters: maps.Clone(st.Counters), StatusText: st.Sentence,
+		Interval: st.Interval.Microseconds(), Counters: maps.Clone(st.Counters),
+		OwnCPUNs: st.OwnCPU.Nanoseconds(), Features: maps.Clone(st.Features), StatusText: st.Sentence,
 	}
 }
 
@@ -82,6 +86,7 @@ func printStatus(w io.Writer, st dbusapi.Status) {
 	line("Interval", st.Interval.String())
 	line("Stuck", describePending(st.Counters, "stuck", "not returned; see syscountctl stuck"))
 	line("Incidents", describePending(st.Counters, "incidents", "open; see journalctl SYSCOUNT_EVENT=incident"))
+	line("Own CPU", st.OwnCPU.Round(time.Millisecond).String())
 	line("Counters", describeCounters(st.Counters))
 	tab.Flush()
 }

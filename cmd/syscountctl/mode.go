@@ -1,0 +1,19 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/syscountd/syscountd/dbusapi"
+)
+
+func (a *app) modeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "mode MODE", Short: "Change how calls are measured, without a restart",
+		Long: "Change how calls are measured, without a restart; a reload goes back to the policy.\n\n" +
+			"account counts and times all calls; count counts all, and times those that left the CPU.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withClient(cmd.Context(), func(c *dbusapi.Client) error { return c.SetMode(cmd.Context(), args[0]) })
+		},
+	}
+}
