@@ -256,6 +256,26 @@ func TestAKernelThatRefusesLeavesTheFilter(t *testing.T) {
 	r.kernel().refuse = nil
 }
 
+func TestWhatIsMissingIsAnnounced(t *testing.T) {
+	r := runAgent(t, quiet)
+	r.inside(func() { r.kernel().counters.RingFull = 3 })
+	r.out.take()
+	r.do(Flush{})
+	states := only[*record.State](r.written())
+	if len(states) != 1 || states[0].Change != record.ChangeDrops || states[0].Detail != "ring_full 3, 3 since the start" {
+		t.Errorf("states %+v", states)
+	}
+	r.inside(func() { r.kernel().counters.RingFull = 5 })
+	r.do(Flush{})
+	if states := only[*record.State](r.written()); len(states) != 1 || states[0].Detail != "ring_full 2, 5 since the start" {
+		t.Errorf("states %+v", states)
+	}
+	r.do(Flush{})
+	if states := only[*record.State](r.written()); len(states) != 0 {
+		t.Errorf("announced again: %+v", states)
+	}
+}
+
 // A reload whose new programs cannot be attached goes back to the old policy.
 func TestAReloadThatCannotAttachGoesBack(t *testing.T) {
 	r := runAgent(t, byProcess)

@@ -34,7 +34,9 @@ func (a *Agent) endInterval(final bool) {
 		a.write(r, ended)
 	}
 	a.suppressed()
-	a.write(a.interval(lines, intervalNs, final), ended)
+	r := a.interval(lines, intervalNs, final)
+	a.write(r, ended)
+	a.announce(r.Drops)
 	a.beginInterval()
 	a.publish()
 }

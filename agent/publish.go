@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/syscountd/syscountd/agent/ledger"
 	"github.com/syscountd/syscountd/agent/record"
@@ -142,6 +143,20 @@ func (a *Agent) interval(lines ledger.Lines, intervalNs uint64, final bool) *rec
 	r.Count, r.Errors, r.TotalNs = lines.Total()
 	a.totals.slowThen, a.totals.usage = a.totals.slow, usage
 	return r
+}
+
+// announce says in a record of its own what is missing from the records of an
+// interval. With the sum since the start, because this record may be dropped too.
+func (a *Agent) announce(drops map[string]uint64) {
+	var parts []string
+	for _, name := range trueLosses {
+		if drops[name] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d, %d since the start", name, drops[name], a.totals.reported[name]))
+		}
+	}
+	if len(parts) > 0 {
+		a.state(record.ChangeDrops, nil, strings.Join(parts, "; "))
+	}
 }
 
 // misses are those of the running session's programs.

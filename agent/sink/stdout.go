@@ -15,9 +15,10 @@ const (
 	maxBytes = 4 << 20
 )
 
-// Stdout writes records as lines of JSON.
+// Stdout writes records as lines, of JSON but for NewText.
 type Stdout struct {
 	w     io.Writer
+	line  func(record.Record) []byte
 	queue *queue.Queue
 
 	sent, droppedQueue, droppedError atomic.Uint64
@@ -27,15 +28,19 @@ type Stdout struct {
 // A failed Write, such as EPIPE, is counted and does not end the sink. (The Go
 // runtime ends the process when fd 1 gives EPIPE, unless SIGPIPE is ignored:
 // see os/signal.)
-func NewStdout(w io.Writer) *Stdout {
-	s := &Stdout{w: w}
+func NewStdout(w io.Writer) *Stdout { return newStdout(w, jsonLine) }
+
+func jsonLine(r record.Record) []byte { return append(record.Marshal(r), '\n') }
+
+func newStdout(w io.Writer, line func(record.Record) []byte) *Stdout {
+	s := &Stdout{w: w, line: line}
 	s.queue = queue.New(maxLines, maxBytes, s.consume, func() {})
 	return s
 }
 
 // Write implements Sink.
 func (s *Stdout) Write(r record.Record) {
-	if !s.queue.Put(append(record.Marshal(r), '\n')) {
+	if !s.queue.Put(s.line(r)) {
 		s.droppedQueue.Add(1)
 	}
 }

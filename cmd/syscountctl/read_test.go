@@ -20,7 +20,7 @@ func TestStatusShowsABlock(t *testing.T) {
  Thresholds: fsync 20ms; others of the policy
      Policy: /etc/syscountd/syscountd.toml
    Interval: 1m0s
-    Own CPU: SOME
+    Own CPU: 0
    Counters: died 12, slow 3
 `, ""}
 	if got := r.run("status"); got != want {
@@ -37,7 +37,7 @@ func TestStatusOfAFreshServiceThatIsStopped(t *testing.T) {
  Thresholds: of the policy
      Policy: built-in
    Interval: 0s
-    Own CPU: SOME
+    Own CPU: 0
    Counters: all zero
 `, "syscountctl: syscountd is stopped: nothing is observed\nTry: syscountctl start\n"}
 	if got := r.run("status"); got != want {
@@ -54,7 +54,7 @@ func TestReadingCommandsPrintJSON(t *testing.T) {
 	for line, want := range map[string]string{
 		"status --json": `{"version":"1.2.3","state":"running","mode":"account","attachment":"tp_btf/sys_enter tp_btf/sys_exit",` +
 			`"filter":{"pids":[7,8],"units":["nginx.service"],"cgroups":[],"syscalls":[]},"thresholds_usec":{"fsync":20000},` +
-			`"policy_files":["/etc/syscountd/syscountd.toml"],"interval_usec":60000000,"counters":{"died":12,"ring_full":0,"slow":3},"own_cpu_ns":SOME,"kernel_features":{},"status_text":"watching 2 processes"}`,
+			`"policy_files":["/etc/syscountd/syscountd.toml"],"interval_usec":60000000,"counters":{"died":12,"ring_full":0,"slow":3},"own_cpu_ns":0,"kernel_features":{},"status_text":"watching 2 processes"}`,
 		"filter show --json":  `{"pids":[7,8],"units":["nginx.service"],"cgroups":[],"syscalls":[]}`,
 		"--json filter show":  `{"pids":[7,8],"units":["nginx.service"],"cgroups":[],"syscalls":[]}`,
 		"slow --json":         `[{"seq":2,"msg":"a<b>"},{"seq":1}]`,

@@ -24,7 +24,9 @@ type env struct {
 	notify         func(state string) // sd_notify(3); does nothing outside of systemd
 	watchdog       time.Duration      // how often systemd wants a sign of life; 0: never
 	journalSocket  string
-	busAddress     string // "": the system bus
+	busAddress     string                 // "": the system bus
+	busPatience    time.Duration          // after which a start does without it
+	features       func() map[string]bool // of the kernel
 }
 
 func hostEnv() env {
@@ -40,7 +42,19 @@ func hostEnv() env {
 		notify:        func(state string) { _, _ = daemon.SdNotify(false, state) },
 		watchdog:      watchdog / 2, // systemd.service(5) asks for half of WatchdogSec=
 		journalSocket: journal.DefaultPath,
+		busPatience:   15 * time.Second,
+		features:      bpf.Features,
 	}
+}
+
+// isTerminal: only a terminal has settings of this kind (ioctl_tty(2)).
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+	return err == nil
 }
 
 func loadPolicy(config string) (*policy.Policy, error) {

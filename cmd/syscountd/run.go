@@ -69,7 +69,8 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	stamp := record.NewStamper(bootID)
 	out := openSink(env, f, p)
 	defer closeSink(out)
-	log := slog.New(sink.NewLogHandler(out, stamp, slog.LevelInfo))
+	level := &dbusapi.LogLevel{}
+	log := slog.New(sink.NewLogHandler(out, stamp, level))
 	cgroups, err := procinfo.NewCgroupTree("/proc")
 	if err != nil {
 		log.Warn("units and cgroups are not known by name", "error", err)
@@ -80,9 +81,9 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		Now: time.Now, Boot: func() time.Time { return time.Now().Add(-time.Duration(clockNs(unix.CLOCK_BOOTTIME))) },
 		MonoNs: func() uint64 { return clockNs(unix.CLOCK_MONOTONIC) },
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
-		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
+		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) }, Features: env.features(),
 	}, p)
-	return runTasks(ctx, env, a, busOf(env, f, a, log))
+	return runTasks(ctx, env, a, busOf(env, f, a, log, level, logTarget(out)), log)
 }
 
 // openSink chooses where records go.
@@ -94,7 +95,18 @@ func openSink(env env, f flags, p *policy.Policy) sink.Sink {
 	if toJournal {
 		return sink.NewJournal(env.journalSocket)
 	}
+	if isTerminal(env.stdout) {
+		return sink.NewText(env.stdout)
+	}
 	return sink.NewStdout(env.stdout)
+}
+
+// logTarget is what org.freedesktop.LogControl1(5) calls a sink.
+func logTarget(s sink.Sink) string {
+	if _, ok := s.(*sink.Journal); ok {
+		return "journal"
+	}
+	return "console"
 }
 
 // startedBySystemd: systemd gives every unit's processes this (systemd.exec(5)).
@@ -106,12 +118,13 @@ func closeSink(s sink.Sink) {
 	_ = s.Close(ctx)
 }
 
-func busOf(env env, f flags, a *agent.Agent, log *slog.Logger) *dbusapi.Service {
+func busOf(env env, f flags, a *agent.Agent, log *slog.Logger, level *dbusapi.LogLevel, target string) *dbusapi.Service {
 	if f.noDBus {
 		return nil
 	}
 	return dbusapi.New(dbusapi.Config{
-		Agent: a, Version: version, Address: env.busAddress, Report: func(err error) {
+		Agent: reloading{a, env.notify}, Version: version, Address: env.busAddress, LogLevel: level, LogTarget: target,
+		Report: func(err error) {
 			if err != nil {
 				log.Warn("the bus is lost, and tried again; tracing goes on", "error", err)
 			}
@@ -121,21 +134,22 @@ func busOf(env env, f flags, a *agent.Agent, log *slog.Logger) *dbusapi.Service 
 
 // runTasks runs the agent and the bus. The agent ends last, so that its final
 // summary comes after the last command.
-func runTasks(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service) error {
+func runTasks(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service, log *slog.Logger) error {
 	group, ctx := errgroup.WithContext(ctx)
 	agentCtx, stopAgent := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAgent()
 	group.Go(func() error { return a.Run(agentCtx) })
 	group.Go(func() error {
 		defer stopAgent()
-		return serveCommands(ctx, env, a, bus)
+		return serveCommands(ctx, env, a, bus, log)
 	})
 	return group.Wait()
 }
 
 // serveCommands takes commands once the agent works, and tells systemd that we
 // are ready when they can come.
-func serveCommands(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service) error {
+func serveCommands(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service, log *slog.Logger) error {
+	extendStart(ctx, a.Ready(), env.notify, extendEach)
 	if !happens(ctx, a.Ready()) {
 		return nil
 	}
@@ -143,9 +157,12 @@ func serveCommands(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Se
 	if bus != nil {
 		group.Go(func() error { return bus.Run(ctx) })
 	}
-	group.Go(func() error { return reloadOnHangup(ctx, a) })
+	group.Go(func() error { return reloadOnHangup(ctx, reloading{a, env.notify}) })
 	group.Go(func() error {
-		if bus == nil || happens(ctx, bus.Ready()) {
+		if bus != nil {
+			awaitBus(ctx, env, bus, log)
+		}
+		if ctx.Err() == nil {
 			env.notify("READY=1\nSTATUS=" + a.Status().Sentence)
 		}
 		<-ctx.Done()
@@ -153,6 +170,19 @@ func serveCommands(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Se
 		return nil
 	})
 	return group.Wait()
+}
+
+// awaitBus waits until the name is owned. Without a bus we are ready all the same in
+// the end: it is no reason to stop tracing, and the name is taken when it comes.
+func awaitBus(ctx context.Context, env env, bus *dbusapi.Service, log *slog.Logger) {
+	patience := time.NewTimer(env.busPatience)
+	defer patience.Stop()
+	select {
+	case <-bus.Ready():
+	case <-ctx.Done():
+	case <-patience.C:
+		log.Warn("there is no bus: tracing goes on without it, and it is tried again")
+	}
 }
 
 // happens waits for an event; false: ctx ended first.
@@ -167,7 +197,7 @@ func happens(ctx context.Context, event <-chan struct{}) bool {
 
 // reloadOnHangup is for those who send SIGHUP instead of systemctl reload; what
 // came of it is in the state record.
-func reloadOnHangup(ctx context.Context, a *agent.Agent) error {
+func reloadOnHangup(ctx context.Context, a reloading) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, unix.SIGHUP)
 	defer signal.Stop(hangup)

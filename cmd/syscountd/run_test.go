@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/syscountd/syscountd/agent"
 	"github.com/syscountd/syscountd/agent/policy"
@@ -136,6 +137,7 @@ type service struct {
 	mu     sync.Mutex
 	told   []string // to systemd
 	ready  chan struct{}
+	once   sync.Once // closes ready
 	cancel context.CancelFunc
 	ended  chan int
 }
@@ -149,7 +151,7 @@ func start(t *testing.T, bus string, args ...string) *service {
 	s := &service{t: t, lines: bufio.NewScanner(r), ready: make(chan struct{}), ended: make(chan int, 1)}
 	e := hostEnv()
 	e.stdout, e.stderr, e.busAddress = w, os.Stderr, bus
-	e.notify = s.notify
+	e.notify, e.busPatience = s.notify, time.Second
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	t.Cleanup(cancel)
@@ -166,7 +168,7 @@ func (s *service) notify(state string) {
 	defer s.mu.Unlock()
 	s.told = append(s.told, state)
 	if strings.HasPrefix(state, "READY=1") {
-		close(s.ready)
+		s.once.Do(func() { close(s.ready) })
 	}
 }
 
