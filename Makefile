@@ -74,6 +74,8 @@ install: $(BINARIES) ## install below DESTDIR, with PREFIX=/usr
 	install -D -m 0644 packaging/90-syscountd.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/90-syscountd.preset
 	install -D -m 0644 packaging/io.github.syscountd1.conf $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/io.github.syscountd1.conf
 	install -D -m 0644 packaging/io.github.syscountd1.service $(DESTDIR)$(PREFIX)/share/dbus-1/system-services/io.github.syscountd1.service
+	install -D -m 0644 packaging/io.github.syscountd1.policy $(DESTDIR)$(PREFIX)/share/polkit-1/actions/io.github.syscountd1.policy
+	install -D -m 0644 packaging/syscountd.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/syscountd.catalog
 	install -D -m 0644 dbusapi/io.github.syscountd1.xml $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces/io.github.syscountd1.xml
 	install -D -m 0644 configs/syscountd.toml $(DESTDIR)$(PREFIX)/lib/syscountd/syscountd.toml
 	install -D -m 0644 configs/syscountd.schema.json $(DESTDIR)$(PREFIX)/share/syscountd/syscountd.schema.json
