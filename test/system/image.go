@@ -27,7 +27,7 @@ var recipe = []string{
 	"mmdebstrap",
 	"--quiet",
 	"--variant=minbase",
-	"--include=systemd,systemd-sysv,dbus,polkitd,jq,iproute2",
+	"--include=systemd,systemd-sysv,dbus,polkitd,jq,iproute2,libglib2.0-bin,python3-dbus",
 	"--dpkgopt=path-exclude=/usr/share/man/*",
 	"--dpkgopt=path-exclude=/usr/share/doc/*",
 	"--dpkgopt=path-exclude=/usr/share/locale/*",

@@ -94,34 +94,6 @@ func TestOnlyAnEnabledServiceIsStartedByAMessage(t *testing.T) {
 	}
 }
 
-func TestOthersMayOnlyLook(t *testing.T) {
-	m := bootRunning(t, "")
-	as := func(args ...string) result {
-		return m.try(append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"}, args...)...)
-	}
-	for _, look := range [][]string{
-		{"busctl", "get-property", busName, objectPath, manager, "State"},
-		{"busctl", "introspect", busName, objectPath},
-		{"busctl", "call", busName, objectPath, "org.freedesktop.DBus.Peer", "Ping"},
-	} {
-		if r := as(look...); r.code != 0 {
-			t.Errorf("nobody: %q: %s", look, r.stderr)
-		}
-	}
-	for _, change := range [][]string{
-		busctl("Stop"), busctl("FilterPID", "u", "1"), busctl("Reload"), busctl("Summary", "u", "1"),
-		busctl("SlowCalls", "u", "1"), busctl("StuckCalls"),
-	} {
-		if r := as(change...); r.code == 0 || !strings.Contains(r.stderr, "denied") {
-			t.Errorf("nobody: %q: exit status %d, %s", change, r.code, r.stderr)
-		}
-	}
-	if r := as("busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-		"RequestName", "su", busName, "0"); r.code == 0 {
-		t.Error("nobody may own the name")
-	}
-}
-
 func TestACrashOrAHangIsFollowedByANewStart(t *testing.T) {
 	m := boot(t)
 	// Two seconds instead of thirty, so that the test need not wait so long.
