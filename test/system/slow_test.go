@@ -80,6 +80,15 @@ func TestASlowReadIsInTheJournal(t *testing.T) {
 			}
 		}
 	})
+	t.Run("journalctl -x explains it", func(t *testing.T) {
+		m.run(t, "journalctl", "--update-catalog") // what a package does when it is installed
+		said := m.run(t, "journalctl", "--catalog", "--no-pager", "--unit=victim.service", "SYSCOUNT_EVENT=slow")
+		for _, want := range []string{"A system call was slow: read of workload", "took longer than rule", "slow-reads of the policy", "iostat -x 1"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("no %q in\n%s", want, said)
+			}
+		}
+	})
 	t.Run("the bus has the same line", func(t *testing.T) {
 		if got := m.records(t, "SlowCalls", "u", "0"); !slices.Contains(got, e.line) {
 			t.Errorf("SlowCalls does not have %s; it has\n%s", e.line, strings.Join(got, "\n"))

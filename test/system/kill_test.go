@@ -1,0 +1,49 @@
+package system
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+)
+
+// backLimit is within what systemd has to start the service again after a crash. How
+// long the start takes TestEnableNowStartsWithinASecond measures.
+const backLimit = time.Second
+
+func TestAKilledServiceIsBackAndLeavesNothingBehind(t *testing.T) {
+	m := bootRunning(t, byProcess)
+	load := m.waiting(t, "count", "-getppid", "1000000000") // more than the test lasts
+	load.release(t)
+	var left []ebpf.ProgramID
+	for range repeats(t) {
+		left = append(left, m.programs(t)...)
+		before := m.property(t, "MainPID")
+		m.run(t, "systemctl", "kill", "--signal=KILL", unit)
+		eventually(t, "another process of the service runs", func() bool {
+			now := m.property(t, "MainPID")
+			return now != "0" && now != before && m.property(t, "SubState") == "running"
+		})
+		died := m.number(t, "ActiveExitTimestampMonotonic")
+		since := func(property string) time.Duration {
+			return time.Duration(m.number(t, property)-died) * time.Microsecond
+		}
+		if took := since("ExecMainStartTimestampMonotonic"); took <= 0 || took > backLimit {
+			t.Errorf("it was started again after %v; the limit is %v", took, backLimit)
+		}
+		t.Logf("started again after %v, ready after %v", since("ExecMainStartTimestampMonotonic"), since("ActiveEnterTimestampMonotonic"))
+		if got := m.busProperty(t, "State"); got != `s "running"` {
+			t.Errorf("State is %s", got)
+		}
+	}
+	// The kernel frees them a little later, and tells nobody.
+	eventually(t, strconv.Itoa(len(left))+" programs of killed services are unloaded", func() bool {
+		for _, id := range left {
+			if loaded(t, id) {
+				return false
+			}
+		}
+		return true
+	})
+}
