@@ -11,7 +11,6 @@ import (
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/procinfo"
 	"github.com/syscountd/syscountd/agent/record"
-	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
 )
 
@@ -61,13 +60,6 @@ func (a *Agent) judge(call *bpf.SlowCall) {
 	a.describe(&r.Scene, call, at)
 	a.write(r, a.wall(call.EndNs))
 	a.recent.add(r)
-}
-
-func (a *Agent) verdict(call *bpf.SlowCall, at place) (policy.Verdict, bool) {
-	return a.effective.Judge(policy.Call{
-		Syscall: syscalls.Name(call.Syscall), Unit: at.Unit, Comm: call.Comm, FDKind: call.FDKind.String(),
-		Duration: time.Duration(call.DurationNs()),
-	})
 }
 
 // mono is the time on CLOCK_MONOTONIC.

@@ -78,6 +78,13 @@ func TimeoutPlace(name string, compat bool) (Place, bool) {
 	return place, true
 }
 
+// TakesTimeout says whether a call of that name has a time-out in some ABI that is
+// still there when the call ends.
+func TakesTimeout(name string) bool {
+	place, found := TimeoutPlace(name, false)
+	return found && !place.Overwritten
+}
+
 // Base is what a time-out counts from.
 type Base uint8
 

@@ -13,15 +13,15 @@ func (p *Policy) compile(overrides map[string]time.Duration) {
 	named := make([][]string, len(p.Rules))
 	for i := range p.Rules {
 		named[i] = expandKnown(p.Rules[i].Syscalls)
-		j.rules = append(j.rules, compileRule(&p.Rules[i]))
+		j.add(&p.Rules[i])
 	}
 	j.open(append(named, expandKnown([]string{syscalls.Wait, syscalls.FDWait})))
 	for i := range p.Rules {
 		j.assign(int32(i), named[i])
 	}
-	j.others.floor = p.floor(j, j.others)
+	j.others.close(len(p.Rules))
 	for _, d := range j.calls {
-		d.floor = p.floor(j, d)
+		d.close(len(p.Rules))
 	}
 	p.judge = j
 }
@@ -53,37 +53,54 @@ func (j *judge) assign(rule int32, names []string) {
 	}
 }
 
-// floor is the lowest threshold that a rule of the docket, or the default if the
-// rules let a call through to it, could apply.
-func (p *Policy) floor(j *judge, d *docket) time.Duration {
-	lowest := Never
+// close makes the docket's rules a set as well.
+func (d *docket) close(rules int) {
+	d.set = newBitset(rules)
 	for _, i := range d.rules {
-		lowest = min(lowest, p.Rules[i].Threshold)
-		if j.rules[i].always(d) {
-			return lowest
-		}
+		d.set.add(int(i))
 	}
-	if d.wait {
-		return lowest
-	}
-	return min(lowest, p.Slow.Threshold)
 }
 
-func compileRule(r *Rule) matcher {
-	m := matcher{allCalls: len(r.Syscalls) == 0}
-	for _, pattern := range r.Units {
-		m.units = append(m.units, compileGlob(pattern))
+// add compiles a rule.
+func (j *judge) add(r *Rule) {
+	j.units.add(compileAll(r.Units, compileGlob))
+	j.cgroups.add(compileAll(r.Cgroups, compilePathGlob))
+	j.comms.add(compileAll(r.Comms, compileGlob))
+	j.executables.add(compileAll(r.Executables, compilePathGlob))
+	m := matcher{
+		allCalls: len(r.Syscalls) == 0, abis: setOf(r.ABIs), fds: setOf(r.FD), uids: setOf(r.UIDs),
+		containers: compileAll(r.Containers, compileGlob), paths: compileAll(r.Paths, compilePathGlob),
+		result: r.Result, ioWait: r.IOWait, runqueue: r.Runqueue, cpu: r.CPU,
 	}
-	for _, pattern := range r.Comms {
-		m.comms = append(m.comms, compileGlob(pattern))
-	}
-	for _, word := range r.FD {
-		if m.fds == nil {
-			m.fds = map[string]bool{}
+	for _, name := range r.Errnos {
+		if m.errnos == nil {
+			m.errnos = map[int]bool{}
 		}
-		m.fds[word] = true
+		m.errnos[errnos()[name]] = true
 	}
-	return m
+	asked := len(r.Units) + len(r.Cgroups) + len(r.Comms) + len(r.Executables) + len(r.UIDs) + len(r.Containers) + len(r.Paths) + len(r.Errnos)
+	m.blind = asked > 0 || r.Result != "" || r.IOWait != Least{} || r.Runqueue != Least{} || r.CPU != Least{}
+	j.rules = append(j.rules, m)
+}
+
+func compileAll[P pattern](texts []string, compile func(string) P) patterns {
+	var all patterns
+	for _, text := range texts {
+		all = append(all, compile(text))
+	}
+	return all
+}
+
+// setOf is nil for an empty list.
+func setOf[T comparable](list []T) map[T]bool {
+	var set map[T]bool
+	for _, v := range list {
+		if set == nil {
+			set = map[T]bool{}
+		}
+		set[v] = true
+	}
+	return set
 }
 
 // expandKnown expands names and groups and leaves out those that nobody knows.

@@ -100,23 +100,56 @@ func (r *Rule) describe() string {
 	} else {
 		b.WriteString("any call that does not wait")
 	}
-	if len(r.Units) > 0 {
-		b.WriteString(", in " + safeList(r.Units))
+	b.WriteString(r.conditions())
+	switch {
+	case r.Overshoot > 0:
+		fmt.Fprintf(&b, ": %s or more beyond its time-out is reported as %s", FormatDuration(r.Overshoot), r.Severity)
+	case r.Threshold == Never:
+		return b.String() + ": never reported."
+	default:
+		fmt.Fprintf(&b, ": %s or longer is reported as %s", FormatDuration(r.Threshold), r.Severity)
 	}
-	if len(r.Comms) > 0 {
-		b.WriteString(", by commands named " + safeList(r.Comms))
+	if r.Rate > 0 {
+		fmt.Fprintf(&b, ", at most %d a second", r.Rate)
+	}
+	if r.Stack {
+		b.WriteString(", with the caller's stack")
+	}
+	return b.String() + "."
+}
+
+// conditions are those beyond the call's name, each after a comma.
+func (r *Rule) conditions() string {
+	var b strings.Builder
+	add := func(before string, list []string) {
+		if len(list) > 0 {
+			b.WriteString(", " + before + safeList(list))
+		}
+	}
+	add("by ABI ", r.ABIs)
+	add("in ", r.Units)
+	add("in cgroups ", r.Cgroups)
+	add("in containers ", r.Containers)
+	add("by commands named ", r.Comms)
+	add("by programs ", r.Executables)
+	if len(r.UIDs) > 0 {
+		b.WriteString(", of users " + strings.ReplaceAll(strings.Trim(fmt.Sprint(r.UIDs), "[]"), " ", ", "))
 	}
 	if len(r.FD) > 0 {
 		b.WriteString(", on " + describeFD(r.FD))
 	}
-	if r.Threshold == Never {
-		b.WriteString(": never reported.")
-	} else {
-		fmt.Fprintf(&b, ": %s or longer is reported as %s", FormatDuration(r.Threshold), r.Severity)
-		if r.Stack {
-			b.WriteString(", with the caller's stack")
+	add("on paths ", r.Paths)
+	if r.Result != "" {
+		b.WriteString(", if it " + map[string]string{ResultOK: "succeeded", ResultFailed: "failed"}[r.Result])
+	}
+	add("if it failed with ", r.Errnos)
+	for _, share := range []struct {
+		least Least
+		where string
+	}{{r.IOWait, "waiting for I/O"}, {r.Runqueue, "waiting for a CPU"}, {r.CPU, "on a CPU"}} {
+		if share.least != (Least{}) {
+			fmt.Fprintf(&b, ", with %s or more of it %s", share.least, share.where)
 		}
-		b.WriteString(".")
 	}
 	return b.String()
 }

@@ -51,13 +51,3 @@ func (g glob) match(name string) bool {
 	matched, err := path.Match(g.text, strings.ReplaceAll(name, "/", "\x01"))
 	return matched && err == nil
 }
-
-// matchAny says whether any glob matches; no globs match everything.
-func matchAny(globs []glob, name string) bool {
-	for _, g := range globs {
-		if g.match(name) {
-			return true
-		}
-	}
-	return len(globs) == 0
-}

@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"math/bits"
 	"slices"
 	"time"
 
+	"github.com/syscountd/syscountd/agent/decode"
 	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
 )
@@ -14,53 +16,34 @@ const (
 	overrideVerdict = "override" // a threshold set while running
 )
 
-// Call is what the judge knows of a finished call.
-type Call struct {
-	Syscall  string        // name, as syscalls.Name gives it
-	Unit     string        // systemd unit of the process; "" if none
-	Comm     string        // command name of the thread
-	FDKind   string        // one of the FD constants
-	Duration time.Duration // from entry to exit
-}
-
-// Verdict says who decided about a call, and how.
-type Verdict struct {
-	Rule      string        // the rule's name, "default" or "override"
-	Threshold time.Duration // Never: not slow, however long
-	Severity  Severity
-	Stack     bool // the caller's own stack is wanted
-}
-
-// judge is a policy compiled for quick decisions: for each syscall's name the few
-// rules that can match it at all. It is never changed once it is made.
+// judge is a policy compiled for quick decisions: for each syscall's name the rules that
+// can match it at all, and what is known of the units and commands that came before. But
+// for these memos it is never changed once it is made.
 type judge struct {
 	rules     []matcher
 	calls     map[string]*docket
 	others    *docket // of the names that are not in calls
 	overrides map[string]time.Duration
-}
 
-// matcher is a compiled rule.
-type matcher struct {
-	units, comms []glob
-	fds          map[string]bool // nil: any
-	allCalls     bool            // names no syscall: decides about all that do not wait
+	units, cgroups, comms, executables memo
 }
 
 // docket is what concerns one syscall.
 type docket struct {
-	rules  []int32       // that can match it, in their order
-	wait   bool          // it is in @wait
-	fdWait bool          // it is in @fdwait
-	opens  bool          // its fd is the one that it returns
-	floor  time.Duration // the lowest threshold that could apply
+	rules   []int32 // that can match it, in their order
+	set     bitset  // the same
+	wait    bool    // it is in @wait
+	fdWait  bool    // it is in @fdwait
+	opens   bool    // its fd is the one that it returns
+	timeout bool    // it may ask for a time
 }
 
 func newDocket(syscall string) *docket {
 	return &docket{
-		wait:   syscalls.In(syscalls.Wait, syscall),
-		fdWait: syscalls.In(syscalls.FDWait, syscall),
-		opens:  opens(syscall),
+		wait:    syscalls.In(syscalls.Wait, syscall),
+		fdWait:  syscalls.In(syscalls.FDWait, syscall),
+		opens:   opens(syscall),
+		timeout: decode.TakesTimeout(syscall),
 	}
 }
 
@@ -82,11 +65,11 @@ func (d *docket) waits(kind string) bool {
 // the default threshold, which calls that wait are exempt from. Slow is whether the
 // call reached the threshold of the verdict.
 func (p *Policy) Judge(c Call) (v Verdict, slow bool) {
-	v = p.verdict(c)
-	return v, v.Threshold != Never && c.Duration >= v.Threshold
+	v = p.verdict(&c)
+	return v, v.reached(&c)
 }
 
-func (p *Policy) verdict(c Call) Verdict {
+func (p *Policy) verdict(c *Call) Verdict {
 	j := p.judge
 	if d, ok := j.overrides[c.Syscall]; ok {
 		return Verdict{Rule: overrideVerdict, Threshold: d, Severity: Warning}
@@ -94,26 +77,73 @@ func (p *Policy) verdict(c Call) Verdict {
 	docket := j.docket(c.Syscall)
 	c.FDKind = docket.kind(c.FDKind)
 	waits := docket.waits(c.FDKind)
-	for _, i := range docket.rules {
-		if j.rules[i].matches(c, waits) {
-			r := &p.Rules[i]
-			return Verdict{r.Name, r.Threshold, r.Severity, r.Stack}
-		}
+	if i := j.first(docket, c, waits); i >= 0 {
+		return p.Rules[i].verdict()
 	}
+	v := Verdict{Rule: defaultVerdict, Threshold: p.Slow.Threshold, Severity: Warning}
 	if waits {
-		return Verdict{Rule: defaultVerdict, Threshold: Never, Severity: Warning}
+		v.Threshold = Never
 	}
-	return Verdict{Rule: defaultVerdict, Threshold: p.Slow.Threshold, Severity: Warning}
+	return v
 }
 
-// Floor is the lowest threshold that could apply to any call of this syscall; no
-// call shorter than it is slow. Never if no call of it can be.
+// first is the first rule that matches; -1: none does.
+func (j *judge) first(d *docket, c *Call, waits bool) int {
+	units, cgroups, comms, executables := j.units.fits(c.Unit), j.cgroups.fits(c.Cgroup), j.comms.fits(c.Comm), j.executables.fits(c.Executable)
+	for word, set := range d.set {
+		set = units.and(word, cgroups.and(word, comms.and(word, executables.and(word, set))))
+		for ; set != 0; set &= set - 1 {
+			if i := word*64 + bits.TrailingZeros64(set); j.rules[i].matches(c, waits) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// Floor is the shortest duration from which on a call of this syscall could be slow. Never
+// if none can be.
 func (p *Policy) Floor(sc bpf.Syscall) time.Duration {
 	name := syscalls.Name(sc)
 	if d, ok := p.judge.overrides[name]; ok {
 		return d
 	}
-	return p.judge.docket(name).floor
+	docket, lowest := p.judge.docket(name), Never
+	for _, i := range docket.rules {
+		m := &p.judge.rules[i]
+		if m.abis != nil && !m.abis[sc.ABI.String()] {
+			continue
+		}
+		lowest = min(lowest, p.Rules[i].floor(docket))
+		if !m.blind && m.fds == nil && !(m.allCalls && docket.fdWait) {
+			return lowest
+		}
+	}
+	return p.orDefault(lowest, docket.wait)
+}
+
+// floorOn is Floor for calls on one kind of descriptor.
+func (p *Policy) floorOn(sc bpf.Syscall, d *docket, kind string) time.Duration {
+	lowest, waits := Never, d.waits(kind)
+	for _, i := range d.rules {
+		m := &p.judge.rules[i]
+		if m.allCalls && waits || m.fds != nil && !m.fds[fdWord(kind)] || m.abis != nil && !m.abis[sc.ABI.String()] {
+			continue
+		}
+		lowest = min(lowest, p.Rules[i].floor(d))
+		if !m.blind {
+			return lowest
+		}
+	}
+	return p.orDefault(lowest, waits)
+}
+
+// orDefault is the floor where the rules let calls through to the default.
+func (p *Policy) orDefault(lowest time.Duration, waits bool) time.Duration {
+	if waits {
+		return lowest
+	}
+	return min(lowest, p.Slow.Threshold)
 }
 
 // Exempt are the kinds of descriptors on which no call of this syscall can be slow,
@@ -125,7 +155,7 @@ func (p *Policy) Exempt(sc bpf.Syscall) (kinds uint16) {
 	}
 	docket := p.judge.docket(name)
 	for kind := bpf.FDKind(0); kind.String() != "" || kind == 0; kind++ {
-		if p.floorOn(docket, docket.kind(kind.String())) == Never {
+		if p.floorOn(sc, docket, docket.kind(kind.String())) == Never {
 			kinds |= 1 << kind
 		}
 	}
@@ -135,25 +165,6 @@ func (p *Policy) Exempt(sc bpf.Syscall) (kinds uint16) {
 // UserStack says whether a rule that may decide about this syscall wants the caller's stack.
 func (p *Policy) UserStack(sc bpf.Syscall) bool {
 	return slices.ContainsFunc(p.judge.docket(syscalls.Name(sc)).rules, func(i int32) bool { return p.Rules[i].Stack })
-}
-
-// floorOn is floor for calls on one kind of descriptor.
-func (p *Policy) floorOn(d *docket, kind string) time.Duration {
-	lowest, waits := Never, d.waits(kind)
-	for _, i := range d.rules {
-		m := &p.judge.rules[i]
-		if m.allCalls && waits || m.fds != nil && !m.fds[fdWord(kind)] {
-			continue
-		}
-		lowest = min(lowest, p.Rules[i].Threshold)
-		if len(m.units) == 0 && len(m.comms) == 0 {
-			return lowest
-		}
-	}
-	if waits {
-		return lowest
-	}
-	return min(lowest, p.Slow.Threshold)
 }
 
 // WithThreshold gives a copy of the policy in which a threshold for these syscalls
@@ -178,19 +189,4 @@ func (j *judge) docket(name string) *docket {
 		return d
 	}
 	return j.others
-}
-
-func (m *matcher) matches(c Call, waits bool) bool {
-	switch {
-	case m.allCalls && waits:
-		return false
-	case m.fds != nil && !m.fds[fdWord(c.FDKind)]:
-		return false
-	}
-	return matchAny(m.units, c.Unit) && matchAny(m.comms, c.Comm)
-}
-
-// always says whether a rule matches every call of a docket.
-func (m *matcher) always(d *docket) bool {
-	return len(m.units) == 0 && len(m.comms) == 0 && m.fds == nil && !(m.allCalls && d.fdWait)
 }

@@ -31,6 +31,20 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"rule.threshold":            {"string", `"5s"`},
 	"rule.severity":             {"string", `"info"`},
 	"rule.stack":                {"boolean", `true`},
+	"rule.abis":                 {"strings", `["i386"]`},
+	"rule.cgroups":              {"strings", `["/a/**"]`},
+	"rule.containers":           {"strings", `["docker"]`},
+	"rule.executables":          {"strings", `["/usr/bin/a"]`},
+	"rule.uids":                 {"integers", `[7]`},
+	"rule.paths":                {"strings", `["/a"]`},
+	"rule.result":               {"string", `"failed"`},
+	"rule.errnos":               {"strings", `["EIO"]`},
+	"rule.io_wait":              {"string", `"50%"`},
+	"rule.runqueue":             {"string", `"5s"`},
+	"rule.cpu":                  {"string", `"any"`},
+	"rule.overshoot":            {"string", `"5s"`},
+	"rule.action":               {"string", `"ignore"`},
+	"rule.rate":                 {"integer", `7`},
 	"stuck.after":               {"string", `"5s"`},
 	"stuck.sweep":               {"string", `"5s"`},
 	"limits.records_per_second": {"integer", `7`},
@@ -61,6 +75,12 @@ func keyDocument(key, value string) string {
 		return fmt.Sprintf("[%s]\n%s = %s\n", section, name, value)
 	}
 	text := "[[rule]]\n"
+	switch name {
+	case "overshoot":
+		return text + "name = \"a\"\nsyscalls = [\"poll\"]\novershoot = " + value + "\n"
+	case "action":
+		return text + "name = \"a\"\naction = " + value + "\n"
+	}
 	for _, needed := range []string{"name", "threshold"} {
 		if name != needed {
 			text += needed + " = " + keyTypes["rule."+needed].value + "\n"
@@ -133,6 +153,10 @@ func TestBoundsAreInclusive(t *testing.T) {
 		number("limits.groups", MinGroups, MaxGroups),
 		duration("collect.interval", MinInterval, MaxInterval),
 		duration("slow.threshold", MinThreshold, MaxThreshold),
+		number("rule.rate", MinRate, MaxRate),
+		duration("rule.overshoot", MinThreshold, MaxThreshold),
+		{"rule.uids", []string{"[0]", "[4294967294]"}, []string{"[-1]", "[4294967295]"}},
+		{"rule.io_wait", []string{`"1%"`, `"100%"`, `"1us"`, `"24h"`}, []string{`"0%"`, `"101%"`, `"50 %"`, `"1.5%"`, `"999ns"`, `"24h1ns"`, `"half"`}},
 		duration("rule.threshold", MinThreshold, MaxThreshold),
 		duration("stuck.after", MinAfter, MaxThreshold),
 		duration("stuck.sweep", MinSweep, MaxSweep),

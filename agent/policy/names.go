@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-
-	"github.com/syscountd/syscountd/agent/syscalls"
 )
 
 // unitTypes are the unit types that have processes, and so a cgroup.
@@ -104,16 +102,7 @@ func checkCgroup(p string) string {
 	return ""
 }
 
-func checkFD(word string) string {
-	if contains(FDKinds(), word) {
-		return ""
-	}
-	reason := fmt.Sprintf("unknown kind %s; must be %s", shown(word), oneOf(FDKinds()))
-	if near := syscalls.Suggest(word, FDKinds()); near != "" {
-		reason = fmt.Sprintf("unknown kind %s; did you mean %q? allowed are %s", shown(word), near, plainList(FDKinds()))
-	}
-	return reason
-}
+func checkFD(word string) string { return checkWord("kind", word, FDKinds()) }
 
 func contains(words []string, word string) bool {
 	for _, w := range words {

@@ -2,9 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
-
-	"github.com/syscountd/syscountd/agent/syscalls"
 )
 
 // Parse reads a policy from TOML. Keys that are not given have their defaults; rules,
@@ -48,16 +45,7 @@ func (s *section) collect(c *Collect) {
 
 func (s *section) filter(f *Filter) {
 	t := s.table("filter")
-	var pids []uint32
-	t.list("pids", "process ids such as [812]", MaxTargets, func(v any) string {
-		pid, ok := v.(int64)
-		if !ok || pid < 1 || pid > MaxPID {
-			return fmt.Sprintf("%s must be a process id from 1 to %d", shown(v), MaxPID)
-		}
-		pids = append(pids, uint32(pid))
-		return ""
-	})
-	f.PIDs = pids
+	t.numbers("pids", "process ids such as [812]", "a process id", MaxTargets, 1, MaxPID, &f.PIDs)
 	t.texts("units", `unit names such as ["nginx.service"]`, MaxTargets, &f.Units, checkUnit)
 	t.texts("cgroups", `cgroup paths such as ["/system.slice"]`, MaxTargets, &f.Cgroups, checkCgroup)
 	t.texts("syscalls", `syscall names and @groups such as ["@sync"]`, MaxList, &f.Syscalls, checkSyscall)
@@ -134,57 +122,4 @@ func asTables(value any) ([]map[string]any, bool) {
 		}
 	}
 	return tables, true
-}
-
-// rule reads one rule; lines are those of the names so far.
-func (s *section) rule(lines map[string]int) Rule {
-	r := Rule{Severity: Warning}
-	s.ruleName(&r.Name, lines)
-	s.texts("syscalls", `syscall names and @groups such as ["@sync"]`, MaxList, &r.Syscalls, checkSyscall)
-	s.texts("units", `globs such as ["postgresql*.service"]`, MaxList, &r.Units, checkUnitGlob)
-	s.texts("comms", `globs such as ["postgres*"]`, MaxList, &r.Comms, checkCommGlob)
-	s.texts("fd", `kinds such as ["file", "block"]`, MaxList, &r.FD, checkFD)
-	s.duration("threshold", &r.Threshold, MinThreshold, MaxThreshold, true)
-	if _, given := s.values["threshold"]; !given {
-		s.fail(s.at, "threshold", "", `is missing; a rule needs one, such as "20ms", or "never" to ignore what it matches`)
-	}
-	if word, at, ok := takeAs[string](s, "severity", severityReason()[len("must be "):]); ok {
-		if r.Severity, ok = ParseSeverity(word); !ok {
-			s.fail(at, "severity", shown(word), severityReason())
-		}
-	}
-	s.flag("stack", &r.Stack)
-	s.finish()
-	return r
-}
-
-var ruleName = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
-
-// ruleName reads a rule's name, which is its identity in records.
-func (s *section) ruleName(to *string, lines map[string]int) {
-	name, at, ok := takeAs[string](s, "name", "a string")
-	if _, given := s.values["name"]; !given {
-		s.fail(s.at, "name", "", "is missing; a rule needs one of its own, of lower case letters, digits and -")
-	}
-	if !ok {
-		return
-	}
-	first, taken := lines[name]
-	switch {
-	case !ruleName.MatchString(name):
-		s.fail(at, "name", shown(name), "must be 1 to 64 lower case letters, digits and -")
-	case name == defaultVerdict || name == overrideVerdict:
-		s.fail(at, "name", shown(name), "is reserved: records use it for calls that no rule of the policy decided")
-	case taken:
-		s.fail(at, "name", shown(name), fmt.Sprintf("is taken by the rule on line %d; each rule needs a name of its own", first))
-	}
-	lines[name] = at.line
-	*to = name
-}
-
-func checkSyscall(name string) string {
-	if _, err := syscalls.Expand([]string{name}); err != nil {
-		return err.Error()
-	}
-	return ""
 }

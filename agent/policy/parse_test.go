@@ -37,7 +37,7 @@ func TestAnEmptyFileIsTheDefault(t *testing.T) {
 			t.Errorf("%q: files are %v", text, p.Files)
 		}
 		p.Files = nil
-		if !reflect.DeepEqual(p, Default()) {
+		if !equal(p, Default()) {
 			t.Errorf("%q is not the default", text)
 		}
 	}
@@ -114,7 +114,8 @@ threshold = "1us"
 severity = "warn"
 `)
 	want := []Rule{
-		{"pg", []string{"fsync"}, []string{"postgresql*.service"}, []string{"postgres"}, []string{"file", "none"}, 20 * time.Millisecond, Warning, false},
+		{Name: "pg", Syscalls: []string{"fsync"}, Units: []string{"postgresql*.service"}, Comms: []string{"postgres"}, FD: []string{"file", "none"},
+			Threshold: 20 * time.Millisecond, Severity: Warning},
 		{Name: "rest", Threshold: time.Microsecond, Severity: Warning},
 	}
 	if !reflect.DeepEqual(p.Rules, want) {
@@ -183,7 +184,7 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[[rule]]\nname = \"sync\"\nthreshold = \"1s\"\nsyscalls = [\"@sink\"]", `p.toml:4: rule[1] "sync": syscalls: unknown group "@sink"; did you mean "@sync"?`},
 		{"[[rule]]\nname = \"sync\"\nthreshold = \"1s\"\nsyscalls = \"read\"", `p.toml:4: rule[1] "sync": syscalls = "read": must be an array of syscall names and @groups such as ["@sync"]`},
 		{"\n[[rule]]\nthreshold = \"1s\"", `p.toml:2: rule[1]: name: is missing; a rule needs one of its own, of lower case letters, digits and -`},
-		{"[[rule]]\nname = \"a\"\n", `p.toml:1: rule[1] "a": threshold: is missing; a rule needs one, such as "20ms", or "never" to ignore what it matches`},
+		{"[[rule]]\nname = \"a\"\n", `p.toml:1: rule[1] "a": threshold: is missing; a rule needs one, such as "20ms", or an overshoot, or action = "ignore"`},
 		{"[[rule]]\nname = 3\nthreshold = \"1s\"", `p.toml:2: rule[1]: name = 3: must be a string`},
 		{"[[rule]]\nname = \"A b\"\nthreshold = \"1s\"", `p.toml:2: rule[1] "A b": name = "A b": must be 1 to 64 lower case letters, digits and -`},
 		{"[[rule]]\nname = \"\"\nthreshold = \"1s\"", `p.toml:2: rule[1] "": name = "": must be 1 to 64 lower case letters, digits and -`},
@@ -194,7 +195,7 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[[rule]]\nname = \"a\"\nthreshold = \"-1s\"", `p.toml:3: rule[1] "a": threshold = "-1s": must be between 1us and 24h, or "never"`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = \"bad\"", `p.toml:4: rule[1] "a": severity = "bad": must be one of emerg, alert, crit, err, warning, notice, info, debug`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = 4", `p.toml:4: rule[1] "a": severity = 4: must be one of emerg, alert, crit, err, warning, notice, info, debug`},
-		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\ncolour = true", `p.toml:4: rule[1] "a": colour: unknown key; allowed are name, syscalls, units, comms, fd, threshold, severity, stack`},
+		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\ncolour = true", `p.toml:4: rule[1] "a": colour: unknown key; allowed are name, syscalls, abis, units, cgroups, containers, comms, executables, uids, fd, paths, result, errnos, io_wait, runqueue, cpu, threshold, overshoot, action, rate, severity, stack`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nunits = [\"nginx\"]", `p.toml:4: rule[1] "a": units: "nginx" must end in .service, .scope, .slice, .socket, .mount, .swap; did you mean "nginx.service"?`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nunits = [\"a[\"]", `p.toml:4: rule[1] "a": units: "a[" is no glob: * is any text, ? one character, [a-z] one of a set, which must end`},
 		{"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\ncomms = [\"systemd-journald\"]", `p.toml:4: rule[1] "a": comms: "systemd-journald" has 16 bytes and can never match: the kernel keeps the first 15, "systemd-journal"`},

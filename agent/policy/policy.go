@@ -84,17 +84,37 @@ type Stuck struct {
 	Sweep time.Duration // how often we look
 }
 
-// Rule decides about the calls that it matches. An empty list matches any.
+// Rule decides about the calls that it matches: those that meet all of its conditions. An
+// empty list, and the zero value of any other condition, is met by every call.
 type Rule struct {
-	Name      string        // unique: lower case letters, digits and -
-	Syscalls  []string      // names and @groups, as written; empty: all calls but those that wait
-	Units     []string      // globs on the systemd unit's name
-	Comms     []string      // globs on the thread's command name
-	FD        []string      // kinds of what the call is on; see FDKinds
-	Threshold time.Duration // or Never: matched calls are ignored
+	Name        string   // unique: lower case letters, digits and -
+	Syscalls    []string // names and @groups, as written; empty: all calls but those that wait
+	ABIs        []string // names as bpf.ABI has them
+	Units       []string // globs on the systemd unit's name
+	Cgroups     []string // globs on the cgroup's path
+	Containers  []string // globs on the container's id or its runtime
+	Comms       []string // globs on the thread's command name
+	Executables []string // globs on the program's path
+	UIDs        []uint32 // real user ids
+	FD          []string // kinds of what the call is on; see FDKinds
+	Paths       []string // globs on the paths of what the call is on
+	Result      string   // ResultOK, ResultFailed or "": any
+	Errnos      []string // names of the errors that it may have returned
+
+	IOWait, Runqueue, CPU Least // how much of its time went there at least
+
+	Threshold time.Duration // on the duration, or Never: matched calls are ignored
+	Overshoot time.Duration // on the time beyond the call's own time-out, instead of Threshold; 0: Threshold counts
+	Rate      int           // slow records per second, at most; 0: only Limits bound them
 	Severity  Severity      // of the record
 	Stack     bool          // whether the record holds the caller's own stack
 }
+
+// How a call may have ended.
+const (
+	ResultOK     = "ok"
+	ResultFailed = "failed"
+)
 
 // Limits bound what we use and write; what they hold back is counted.
 type Limits struct {

@@ -129,6 +129,22 @@ func (s *section) texts(key, want string, most int, to *[]string, check func(tex
 	}
 }
 
+// numbers reads an array of whole numbers between two bounds; what is one of them.
+func (s *section) numbers(key, want, what string, most int, min, max int64, to *[]uint32) {
+	var numbers []uint32
+	s.list(key, want, most, func(v any) string {
+		n, ok := v.(int64)
+		if !ok || n < min || n > max {
+			return fmt.Sprintf("%s must be %s from %d to %d", shown(v), what, min, max)
+		}
+		numbers = append(numbers, uint32(n))
+		return ""
+	})
+	if _, given := s.values[key]; given {
+		*to = numbers
+	}
+}
+
 // table gives the section below a key; one that is absent is empty.
 func (s *section) table(key string) *section {
 	values, at, _ := takeAs[map[string]any](s, key, "a table: ["+key+"]")

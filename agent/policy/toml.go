@@ -60,13 +60,56 @@ func (w *tomlWriter) comment(files []string) {
 func (w *tomlWriter) rule(r *Rule) {
 	w.table("[[rule]]")
 	w.text("name", r.Name)
-	w.texts("syscalls", r.Syscalls)
-	w.texts("units", r.Units)
-	w.texts("comms", r.Comms)
-	w.texts("fd", r.FD)
-	w.text("threshold", FormatDuration(r.Threshold))
+	w.someTexts("syscalls", r.Syscalls)
+	w.someTexts("abis", r.ABIs)
+	w.someTexts("units", r.Units)
+	w.someTexts("cgroups", r.Cgroups)
+	w.someTexts("containers", r.Containers)
+	w.someTexts("comms", r.Comms)
+	w.someTexts("executables", r.Executables)
+	if len(r.UIDs) > 0 {
+		w.numbers("uids", r.UIDs)
+	}
+	w.someTexts("fd", r.FD)
+	w.someTexts("paths", r.Paths)
+	if r.Result != "" {
+		w.text("result", r.Result)
+	}
+	w.someTexts("errnos", r.Errnos)
+	w.least("io_wait", r.IOWait)
+	w.least("runqueue", r.Runqueue)
+	w.least("cpu", r.CPU)
+	w.decision(r)
+	if r.Rate > 0 {
+		w.number("rate", r.Rate)
+	}
 	w.text("severity", r.Severity.String())
 	w.line("stack", strconv.FormatBool(r.Stack))
+}
+
+// decision is the one key that says what becomes of a matching call.
+func (w *tomlWriter) decision(r *Rule) {
+	switch {
+	case r.Overshoot > 0:
+		w.text("overshoot", FormatDuration(r.Overshoot))
+	case r.Threshold == Never:
+		w.text("action", actionIgnore)
+	default:
+		w.text("threshold", FormatDuration(r.Threshold))
+	}
+}
+
+// someTexts leaves out a condition that every call meets.
+func (w *tomlWriter) someTexts(key string, values []string) {
+	if len(values) > 0 {
+		w.texts(key, values)
+	}
+}
+
+func (w *tomlWriter) least(key string, l Least) {
+	if l != (Least{}) {
+		w.text(key, l.String())
+	}
 }
 
 func (w *tomlWriter) table(header string)          { w.WriteString("\n" + header + "\n") }
