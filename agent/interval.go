@@ -33,8 +33,9 @@ func (a *Agent) endInterval(final bool) {
 		r.Syscall, r.Other = record.Syscall{}, true
 		a.write(r, ended)
 	}
-	a.suppressed()
-	r := a.interval(lines, intervalNs, final)
+	held := a.limit.TakeHeld()
+	a.tellSuppressed(held)
+	r := a.interval(lines, held, intervalNs, final)
 	a.write(r, ended)
 	a.announce(r.Drops)
 	a.beginInterval()

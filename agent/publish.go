@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/syscountd/syscountd/agent/ledger"
+	"github.com/syscountd/syscountd/agent/limit"
 	"github.com/syscountd/syscountd/agent/record"
 )
 
@@ -132,13 +133,14 @@ func lossNames(counters map[string]uint64) string {
 }
 
 // interval makes the record that closes an interval.
-func (a *Agent) interval(lines ledger.Lines, intervalNs uint64, final bool) *record.Interval {
+func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint64, final bool) *record.Interval {
 	c := a.kernelCounters()
 	usage := a.env.Usage()
 	r := &record.Interval{
 		IntervalNs: intervalNs, Final: final, Groups: uint64(lines.Groups()), Rows: uint64(len(lines)),
 		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), Balance: a.balance(), RecursionMisses: a.misses(),
-		Cost: record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
+		Cost:       record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
+		Suppressed: suppressions(limit.Top(held, maxSuppressions)),
 	}
 	r.Count, r.Errors, r.TotalNs = lines.Total()
 	a.totals.slowThen, a.totals.usage = a.totals.slow, usage
@@ -166,13 +168,4 @@ func (a *Agent) misses() map[string]uint64 {
 		a.env.Log.Error("read the recursion misses", "error", err)
 	}
 	return misses
-}
-
-// suppressed tells what [limits] held back, a record for each rule.
-func (a *Agent) suppressed() {
-	for _, s := range a.limit.TakeSuppressed() {
-		a.write(&record.State{Change: record.ChangeSuppressed, Suppressed: &record.Suppression{
-			Rule: s.Rule, Count: s.Count, WorstNs: s.WorstNs, TotalNs: s.TotalNs,
-		}}, a.env.Now())
-	}
 }

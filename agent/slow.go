@@ -46,7 +46,7 @@ func (a *Agent) judge(call *bpf.SlowCall) {
 	if a.fold(call, at, verdict, stack) {
 		return
 	}
-	if !a.limit.Allow(a.mono(), verdict.Rule, time.Duration(call.DurationNs())) {
+	if !a.allowed(verdict, at, time.Duration(call.DurationNs())) {
 		a.totals.suppressed++
 		return
 	}

@@ -133,7 +133,7 @@ func (a *Agent) reportStuck(open openCall, report stuck.Report) {
 		a.stuck.written[report.Key] = &reported{}
 		return
 	}
-	if !a.limit.Allow(a.mono(), open.verdict.Rule, report.Age) {
+	if !a.allowed(open.verdict, open.at, report.Age) {
 		a.totals.suppressed++
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/agent/decode"
+	"github.com/syscountd/syscountd/agent/limit"
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
@@ -17,6 +18,11 @@ func (a *Agent) verdict(call *bpf.SlowCall, at place) (policy.Verdict, bool) {
 		facts.HasTimeout, facts.Overshoot = true, decode.Overshoot(timeout, facts.Duration)
 	}
 	return a.effective.Judge(facts)
+}
+
+// allowed says whether the limits let a record through.
+func (a *Agent) allowed(v policy.Verdict, at place, took time.Duration) bool {
+	return a.limit.Allow(a.mono(), limit.Record{Rule: v.Rule, Rate: v.Rate, Unit: at.Unit, Duration: took})
 }
 
 // policyCall is what rules may ask about a call, but for its time-out, which takes a clock.

@@ -2,83 +2,62 @@
 // what it holds back. It has no clock: the caller says what time it is.
 package limit
 
-import (
-	"cmp"
-	"slices"
-	"time"
-)
+import "time"
 
-// Limiter is a token bucket: Burst records at once, Rate records per second on
-// the average. A Rate or Burst below 1 counts as 1. The bucket is full at
-// first. A Limiter is for one goroutine.
+// Limiter lets through Burst records at once and Rate records per second on the
+// average; and of each rule with a rate of its own no more than that, with one second's
+// worth at once. A Limiter is for one goroutine.
 type Limiter struct {
 	Rate  int // records per second
 	Burst int // records
 
-	started    bool
-	tokens     float64       // records that may be written now
-	last       time.Duration // when tokens was right
-	suppressed map[string]Suppressed
+	all   bucket
+	rules map[string]*bucket // of the rules with a rate: as many as the policy has
+	held  table
 }
 
-// Suppressed sums up what was held back for one rule.
-type Suppressed struct {
-	Rule    string
-	Count   uint64
-	WorstNs uint64 // the longest duration
-	TotalNs uint64 // of all durations; stays at the largest number when it would overflow
+// Record is one that is to be written.
+type Record struct {
+	Rule     string
+	Rate     int    // of that rule, records per second; 0: it has none of its own
+	Unit     string // of the caller
+	Duration time.Duration
 }
 
 // Allow says whether a record may be written now, and takes note of it when
-// not. now is on a monotonic clock of any origin; when it goes back, the bucket
-// is just not filled. The number of rules is bounded by the policy.
-func (l *Limiter) Allow(now time.Duration, rule string, duration time.Duration) bool {
-	l.fill(now)
-	if l.tokens >= 1 {
-		l.tokens--
+// not. now is on a monotonic clock of any origin; when it goes back, the buckets
+// are just not filled. What the rule's own rate holds back takes nothing from the others.
+func (l *Limiter) Allow(now time.Duration, r Record) bool {
+	l.all.rate, l.all.burst = l.Rate, l.Burst
+	l.all.fill(now)
+	own := l.bucketOf(r)
+	own.fill(now)
+	if own.tokens >= 1 && l.all.tokens >= 1 {
+		own.tokens--
+		l.all.tokens--
 		return true
 	}
-	l.hold(rule, uint64(max(duration, 0)))
+	ns := uint64(max(r.Duration, 0))
+	l.held.add(Held{Rule: r.Rule, Unit: r.Unit, Count: 1, WorstNs: ns, TotalNs: ns})
 	return false
 }
 
-// TakeSuppressed gives what was held back since the last time, the rule with
-// most records first, and forgets it.
-func (l *Limiter) TakeSuppressed() []Suppressed {
-	var taken []Suppressed
-	for _, s := range l.suppressed {
-		taken = append(taken, s)
+// bucketOf is that of the record's rule; a full one for a rule without a rate.
+func (l *Limiter) bucketOf(r Record) *bucket {
+	if r.Rate == 0 {
+		return &bucket{}
 	}
-	l.suppressed = nil
-	slices.SortFunc(taken, func(a, b Suppressed) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Rule, b.Rule))
-	})
-	return taken
+	b, known := l.rules[r.Rule]
+	if !known {
+		if l.rules == nil {
+			l.rules = map[string]*bucket{}
+		}
+		b = &bucket{rate: r.Rate, burst: r.Rate}
+		l.rules[r.Rule] = b
+	}
+	return b
 }
 
-func (l *Limiter) fill(now time.Duration) {
-	burst := float64(max(l.Burst, 1))
-	switch {
-	case !l.started:
-		l.started, l.tokens, l.last = true, burst, now
-	case now > l.last:
-		// In floating point: the difference of two int64 may not fit one.
-		gained := (float64(now) - float64(l.last)) / float64(time.Second) * float64(max(l.Rate, 1))
-		l.tokens = min(l.tokens+gained, burst)
-		l.last = now
-	}
-}
-
-func (l *Limiter) hold(rule string, ns uint64) {
-	if l.suppressed == nil {
-		l.suppressed = map[string]Suppressed{}
-	}
-	s := l.suppressed[rule]
-	s.Rule = rule
-	s.Count++
-	s.WorstNs = max(s.WorstNs, ns)
-	if s.TotalNs += ns; s.TotalNs < ns {
-		s.TotalNs = ^uint64(0)
-	}
-	l.suppressed[rule] = s
-}
+// TakeHeld gives what was held back since the last time, and forgets it: the pairs of
+// rule and unit with most records first, and last what had no place in the table.
+func (l *Limiter) TakeHeld() []Held { return l.held.take() }

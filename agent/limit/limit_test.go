@@ -3,6 +3,7 @@ package limit
 import (
 	"math"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -13,7 +14,7 @@ const ms = time.Millisecond
 func allowed(l *Limiter, now time.Duration, n int) int {
 	passed := 0
 	for range n {
-		if l.Allow(now, "r", ms) {
+		if l.Allow(now, Record{Rule: "r", Duration: ms}) {
 			passed++
 		}
 	}
@@ -53,27 +54,27 @@ func TestAllow(t *testing.T) {
 	}
 }
 
-func TestTakeSuppressed(t *testing.T) {
+func TestTakeHeld(t *testing.T) {
 	l := &Limiter{Rate: 1, Burst: 1}
-	if got := l.TakeSuppressed(); got != nil {
+	if got := l.TakeHeld(); got != nil {
 		t.Errorf("new limiter holds %v", got)
 	}
-	l.Allow(0, "allowed", time.Hour)
-	l.Allow(0, "b", 3*ms)
-	l.Allow(0, "b", 5*ms)
-	l.Allow(0, "c", ms)
-	l.Allow(0, "a", ms)
-	l.Allow(0, "a\nb", -ms)
-	want := []Suppressed{
-		{"b", 2, uint64(5 * ms), uint64(8 * ms)},
-		{"a", 1, uint64(ms), uint64(ms)},
-		{"a\nb", 1, 0, 0},
-		{"c", 1, uint64(ms), uint64(ms)},
+	l.Allow(0, Record{Rule: "allowed", Duration: time.Hour})
+	l.Allow(0, Record{Rule: "b", Duration: 3*ms})
+	l.Allow(0, Record{Rule: "b", Duration: 5*ms})
+	l.Allow(0, Record{Rule: "c", Duration: ms})
+	l.Allow(0, Record{Rule: "a", Duration: ms})
+	l.Allow(0, Record{Rule: "a\nb", Duration: -ms})
+	want := []Held{
+		{Rule: "b", Count: 2, WorstNs: uint64(5 * ms), TotalNs: uint64(8 * ms)},
+		{Rule: "a", Count: 1, WorstNs: uint64(ms), TotalNs: uint64(ms)},
+		{Rule: "a\nb", Count: 1},
+		{Rule: "c", Count: 1, WorstNs: uint64(ms), TotalNs: uint64(ms)},
 	}
-	if got := l.TakeSuppressed(); !reflect.DeepEqual(got, want) {
+	if got := l.TakeHeld(); !reflect.DeepEqual(got, want) {
 		t.Errorf("took %v, want %v", got, want)
 	}
-	if got := l.TakeSuppressed(); got != nil {
+	if got := l.TakeHeld(); got != nil {
 		t.Errorf("took %v again", got)
 	}
 }
@@ -82,11 +83,11 @@ func TestEveryRecordIsAllowedOrCounted(t *testing.T) {
 	l := &Limiter{Rate: 50, Burst: 200}
 	passed, held := 0, uint64(0)
 	for i := range 10_000 {
-		if l.Allow(time.Duration(i)*ms, "r", ms) {
+		if l.Allow(time.Duration(i)*ms, Record{Rule: "r", Duration: ms}) {
 			passed++
 		}
 		if i%1000 == 999 {
-			for _, s := range l.TakeSuppressed() {
+			for _, s := range l.TakeHeld() {
 				held += s.Count
 			}
 		}
@@ -99,12 +100,92 @@ func TestEveryRecordIsAllowedOrCounted(t *testing.T) {
 	}
 }
 
+// A rule's own rate holds back that rule only, and what it holds back costs the others
+// nothing.
+func TestARuleWithARate(t *testing.T) {
+	l := &Limiter{Rate: 10, Burst: 10}
+	noisy := Record{Rule: "noisy", Rate: 2, Unit: "a.service", Duration: ms}
+	passed := 0
+	for range 100 {
+		passed += count(l.Allow(0, noisy))
+	}
+	if passed != 2 {
+		t.Errorf("%d passed; the rate is 2", passed)
+	}
+	if got := allowed(l, 0, 20); got != 8 {
+		t.Errorf("%d of the others passed, want 8", got)
+	}
+	if l.Allow(499*ms, noisy) || !l.Allow(500*ms, noisy) {
+		t.Error("the rule's bucket is not filled twice a second")
+	}
+	l = &Limiter{Rate: 1, Burst: 1}
+	if allowed(l, 0, 1); l.Allow(0, noisy) {
+		t.Error("a rule with a rate passes the limit of all")
+	}
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func TestWhatIsHeldIsToldByRuleAndUnit(t *testing.T) {
+	l := &Limiter{Rate: 1, Burst: 1}
+	l.Allow(0, Record{})
+	for _, r := range []Record{{"a", 0, "x", ms}, {"a", 0, "y", 2 * ms}, {"b", 0, "x", ms}, {"a", 0, "y", ms}} {
+		l.Allow(0, r)
+	}
+	got := l.TakeHeld()
+	want := []Held{
+		{Rule: "a", Unit: "y", Count: 2, WorstNs: uint64(2 * ms), TotalNs: uint64(3 * ms)},
+		{Rule: "a", Unit: "x", Count: 1, WorstNs: uint64(ms), TotalNs: uint64(ms)},
+		{Rule: "b", Unit: "x", Count: 1, WorstNs: uint64(ms), TotalNs: uint64(ms)},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	if rules := ByRule(got); len(rules) != 2 || rules[0].Rule != "a" || rules[0].Count != 3 || rules[0].TotalNs != uint64(4*ms) {
+		t.Errorf("by rule %+v", rules)
+	}
+	rest := Held{Other: true, Count: 2, WorstNs: uint64(ms), TotalNs: uint64(2 * ms)}
+	if top := Top(got, 1); !reflect.DeepEqual(top, []Held{want[0], rest}) {
+		t.Errorf("the first and the rest: %+v", top)
+	}
+	if top := Top(got, 3); !reflect.DeepEqual(top, want) {
+		t.Errorf("all: %+v", top)
+	}
+}
+
+// However many units, the table is bounded and its sum right.
+func TestTheTableIsBounded(t *testing.T) {
+	l := &Limiter{Rate: 1, Burst: 1}
+	l.Allow(0, Record{})
+	for i := range 3 * maxHeld {
+		l.Allow(0, Record{Rule: "r", Unit: strconv.Itoa(i), Duration: ms})
+		l.Allow(0, Record{Rule: "r", Unit: "0", Duration: ms})
+	}
+	rows := l.TakeHeld()
+	var sum uint64
+	for _, h := range rows {
+		sum += h.Count
+	}
+	last := rows[len(rows)-1]
+	if len(rows) != maxHeld+1 || sum != 6*maxHeld || !last.Other || last.Count != 2*maxHeld || last.Unit != "" || last.TotalNs != 2*maxHeld*uint64(ms) {
+		t.Errorf("%d rows with %d records, the last is %+v", len(rows), sum, last)
+	}
+	if again := l.TakeHeld(); again != nil {
+		t.Errorf("took %v again", again)
+	}
+}
+
 func TestTotalDoesNotOverflow(t *testing.T) {
 	l := &Limiter{Rate: 1, Burst: 1}
 	for range 4 {
-		l.Allow(0, "r", math.MaxInt64)
+		l.Allow(0, Record{Rule: "r", Duration: math.MaxInt64})
 	}
-	s := l.TakeSuppressed()[0]
+	s := l.TakeHeld()[0]
 	if s.Count != 3 || s.WorstNs != math.MaxInt64 || s.TotalNs != math.MaxUint64 {
 		t.Errorf("suppressed %+v", s)
 	}

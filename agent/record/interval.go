@@ -22,8 +22,11 @@ type Interval struct {
 
 	// Drops has every counter of things lost, those at zero too: a reader can
 	// tell "nothing lost" from "not counted".
-	Drops   map[string]uint64 `json:"drops"`
-	Balance Balance           `json:"balance"`
+	Drops map[string]uint64 `json:"drops"`
+	// Suppressed are the records that the limits held back in this interval, by rule and
+	// unit; drops.suppressed is their sum.
+	Suppressed []Suppression `json:"suppressed,omitempty"`
+	Balance    Balance       `json:"balance"`
 	// RecursionMisses are the runs of each program that the kernel skipped since they
 	// were loaded, by tracepoint: the equations may be off by so much.
 	RecursionMisses map[string]uint64 `json:"recursion_misses"`

@@ -173,6 +173,25 @@ func TestMarshalCutsLists(t *testing.T) {
 	}
 }
 
+func TestMarshalCleansAndCutsListsOfObjects(t *testing.T) {
+	i := interval()
+	i.Suppressed = nil
+	for range 11 {
+		i.Suppressed = append(i.Suppressed, record.Suppression{Rule: strings.Repeat("r", 64), Unit: "\x1b" + strings.Repeat("u", 160), Count: 1})
+	}
+	_, object := marshal(t, i)
+	if got := truncated(object); !slices.Equal(got, []string{"suppressed"}) {
+		t.Errorf("truncated %v", got)
+	}
+	rows := object["suppressed"].([]any)
+	if len(rows) < 5 || !strings.HasPrefix(rows[0].(map[string]any)["unit"].(string), `\x1bu`) {
+		t.Errorf("%d rows, the first is %v", len(rows), rows[0])
+	}
+	if !strings.HasPrefix(i.Suppressed[0].Unit, "\x1b") || len(i.Suppressed) != 11 {
+		t.Error("the record itself has changed")
+	}
+}
+
 func TestMarshalDropsCountersAtZeroFirst(t *testing.T) {
 	i := interval()
 	for n := range 200 {

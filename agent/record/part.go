@@ -121,6 +121,12 @@ func ownSlice(v reflect.Value, path string) {
 			e = reflect.ValueOf(clip(e.String())).Convert(e.Type())
 			size += min(e.Len(), most)
 		}
+		if e.Kind() == reflect.Struct { // dropped as a whole: its texts are no parts of their own
+			own := reflect.New(e.Type()).Elem()
+			own.Set(e)
+			new(copier).own(own, path)
+			e, size = own, size+encodedLen(own)
+		}
 		n = reflect.Append(n, e)
 		size += len("0,")
 	}

@@ -129,6 +129,10 @@ func checkType(t *testing.T, path string, typ reflect.Type) {
 	case reflect.Pointer:
 		checkType(t, path, typ.Elem())
 	case reflect.Slice:
+		if typ.Elem().Kind() == reflect.Struct {
+			checkType(t, path, typ.Elem())
+			return
+		}
 		checkLeaf(t, path, typ.Elem())
 	case reflect.Map:
 		checkLeaf(t, path, typ.Key())

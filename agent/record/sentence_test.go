@@ -77,7 +77,7 @@ func TestSummarySentence(t *testing.T) {
 
 func TestIntervalSentence(t *testing.T) {
 	i := interval()
-	want := "60 s: 1203911 calls (12 failed) in 812 rows of 41 groups, 3 slow, lost: rows_overflow 2"
+	want := "60 s: 1203911 calls (12 failed) in 812 rows of 41 groups, 3 slow, lost: rows_overflow 2, suppressed 14"
 	if got := i.Sentence(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

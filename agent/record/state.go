@@ -51,9 +51,13 @@ type Filter struct {
 	Syscalls []string `json:"syscalls,omitempty"`
 }
 
-// Suppression sums up the slow records of one rule that the limit held back.
+// Suppression sums up the slow and stuck records of one rule that the limits held back; in an
+// interval record those of one rule and unit. It has the fields of limit.Held, so that
+// one converts to the other.
 type Suppression struct {
-	Rule    string `json:"rule"`
+	Rule    string `json:"rule,omitzero"`
+	Unit    string `json:"unit,omitzero"`
+	Other   bool   `json:"other,omitzero"` // all that is not told apart
 	Count   uint64 `json:"count"`
 	WorstNs uint64 `json:"worst_ns"` // the longest of them
 	TotalNs uint64 `json:"total_ns"` // of all of them together
@@ -166,8 +170,11 @@ func (f *Filter) Label() string {
 }
 
 func (s *Suppression) label() string {
-	return fmt.Sprintf("%d of rule %s, worst %s, %s in all",
-		s.Count, s.Rule, Human(s.WorstNs, 4), Human(s.TotalNs, 4))
+	of := "rule " + s.Rule
+	if s.Other {
+		of = "further rules"
+	}
+	return fmt.Sprintf("%d of %s, worst %s, %s in all", s.Count, of, Human(s.WorstNs, 4), Human(s.TotalNs, 4))
 }
 
 // list names the first elements; the record itself has them all.
