@@ -60,8 +60,8 @@ func TestTakeHeld(t *testing.T) {
 		t.Errorf("new limiter holds %v", got)
 	}
 	l.Allow(0, Record{Rule: "allowed", Duration: time.Hour})
-	l.Allow(0, Record{Rule: "b", Duration: 3*ms})
-	l.Allow(0, Record{Rule: "b", Duration: 5*ms})
+	l.Allow(0, Record{Rule: "b", Duration: 3 * ms})
+	l.Allow(0, Record{Rule: "b", Duration: 5 * ms})
 	l.Allow(0, Record{Rule: "c", Duration: ms})
 	l.Allow(0, Record{Rule: "a", Duration: ms})
 	l.Allow(0, Record{Rule: "a\nb", Duration: -ms})
