@@ -5,31 +5,106 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// Where the policy is looked for when no file is given: the vendor's, and the
-// administrator's, which replaces it as a whole.
+// maxDropIns bounds the drop-ins of all directories together.
+const maxDropIns = 256
+
+// Where the policy is in each directory of HostDirs.
 const (
-	VendorFile = "/usr/lib/syscountd/syscountd.toml"
-	AdminFile  = "/etc/syscountd/syscountd.toml"
+	mainFile  = "syscountd/syscountd.toml"
+	dropInDir = "syscountd/syscountd.toml.d"
 )
 
-// Load reads the policy from the last of these files that exists; from none of
-// them, it is Default. A single path is one that somebody asked for: it has to exist. An
-// error of the policy itself is an *Error; one of reading names the file.
-func Load(paths []string) (*Policy, error) {
-	for i := len(paths) - 1; i >= 0; i-- {
-		text, err := readBounded(paths[i])
-		if errors.Is(err, fs.ErrNotExist) && len(paths) > 1 {
+// HostDirs are where the policy is looked for: the vendor's, the one for the time until the next
+// boot, and the administrator's, each before the one to its left.
+func HostDirs() []string { return []string{"/usr/lib", "/run", "/etc"} }
+
+// LoadFile reads the policy from one file and nothing else. An error of the policy itself is
+// an *Error; one of reading names the file.
+func LoadFile(path string) (*Policy, error) {
+	s, err := readSource(path)
+	if err != nil {
+		return nil, err
+	}
+	return merge([]source{s})
+}
+
+// LoadDirs reads the policy of a host as systemd reads its own (systemd-system.conf(5)): the main
+// file of the last directory that has one, and over it the drop-ins of all of them, sorted by their
+// names. Of drop-ins with the same name the last directory's counts; one that is
+// empty or a link to /dev/null only masks the others. Without any file it is Default.
+func LoadDirs(dirs []string) (*Policy, error) {
+	var sources []source
+	for _, dir := range slices.Backward(dirs) {
+		s, err := readSource(filepath.Join(dir, mainFile))
+		if errors.Is(err, fs.ErrNotExist) && !isLink(filepath.Join(dir, mainFile)) {
 			continue
 		}
 		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+		break
+	}
+	paths, err := dropIns(dirs)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		s, err := readSource(path)
+		if err != nil {
+			return nil, err
+		}
+		if s.dropIn = true; len(s.text) > 0 {
+			sources = append(sources, s)
+		}
+	}
+	return merge(sources)
+}
+
+// isLink: a link that leads nowhere is a mistake, not the absence of a file.
+func isLink(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// dropIns gives the paths of those that count, in the order of their names.
+func dropIns(dirs []string) ([]string, error) {
+	byName := map[string]string{}
+	for _, dir := range dirs {
+		dir = filepath.Join(dir, dropInDir)
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("read policy: %w", err)
 		}
-		return Parse(paths[i], text)
+		for _, e := range entries {
+			if name := e.Name(); strings.HasSuffix(name, ".toml") && !strings.HasPrefix(name, ".") {
+				byName[name] = filepath.Join(dir, name)
+			}
+		}
 	}
-	return Default(), nil
+	if len(byName) > maxDropIns {
+		return nil, &Error{File: filepath.Join(dirs[len(dirs)-1], dropInDir), Reason: fmt.Sprintf("there are %d drop-ins in all directories; at most %d are allowed", len(byName), maxDropIns)}
+	}
+	var paths []string
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		paths = append(paths, byName[name])
+	}
+	return paths, nil
+}
+
+func readSource(path string) (source, error) {
+	text, err := readBounded(path)
+	if err != nil {
+		return source{}, fmt.Errorf("read policy: %w", err)
+	}
+	return source{file: path, text: text}, nil
 }
 
 // readBounded reads a file, but not more than tells that it is too long: the path

@@ -8,28 +8,7 @@ import (
 // if any are given (rule = [] gives none), replace the default ones. An error
 // is an *Error, the first in the order of the file; the file name is only for it.
 func Parse(file string, text []byte) (*Policy, error) {
-	values, at, e := readDocument(file, string(text))
-	if e != nil {
-		return nil, e
-	}
-	p := defaults()
-	root := &section{first: &e, file: file, values: values, at: at}
-	root.collect(&p.Collect)
-	root.filter(&p.Filter)
-	root.slow(&p.Slow)
-	root.rules(&p.Rules)
-	root.stuck(&p.Stuck)
-	root.limits(&p.Limits)
-	root.output(&p.Output)
-	root.finish()
-	if e != nil {
-		return nil, e
-	}
-	if file != "" {
-		p.Files = []string{file}
-	}
-	p.compile(nil)
-	return p, nil
+	return merge([]source{{file: file, text: text}})
 }
 
 func (s *section) collect(c *Collect) {
@@ -81,29 +60,34 @@ func (s *section) output(o *Output) {
 }
 
 // rules reads [[rule]], or rule = [{...}, ...], or rule = [] for none at all.
-func (s *section) rules(to *[]Rule) {
+func (s *section) rules() (rules []Rule, given bool) {
 	value, at, ok := s.take("rule")
 	if !ok {
-		return
+		return nil, false
 	}
 	tables, ok := asTables(value)
 	if !ok {
 		s.fail(at, "rule", shown(value), "must be an array of tables: each rule begins with [[rule]]")
-		return
+		return nil, true
 	}
 	if len(tables) > MaxRules {
 		s.fail(at, "rule", "", fmt.Sprintf("there are %d; at most %d are allowed", len(tables), MaxRules))
-		return
+		return nil, true
 	}
-	*to = nil
+	if len(tables) > 0 {
+		delete(s.origins, "rule") // they have origins of their own
+	}
 	lines := map[string]int{}
 	for i, values := range tables {
-		t := &section{first: s.first, file: s.file, prefix: fmt.Sprintf("rule[%d]: ", i+1), values: values, at: at.item(i)}
+		t := &section{first: s.first, file: s.file, prefix: fmt.Sprintf("rule[%d]: ", i+1), values: values, at: at.item(i), origins: s.origins}
 		if name, ok := values["name"].(string); ok {
 			t.prefix = fmt.Sprintf("rule[%d] %s: ", i+1, shown(name))
+			t.path = "rule." + name + "."
+			s.origins.forget(name)
 		}
-		*to = append(*to, t.rule(lines))
+		rules = append(rules, t.rule(lines))
 	}
+	return rules, true
 }
 
 // asTables accepts both forms in which the library gives an array of tables.

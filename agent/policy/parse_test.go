@@ -50,7 +50,7 @@ rule = [{name = "inline", threshold = "never", severity = "error"}]
 mode = "account"
 interval = "1m30s"
 group_by = "process"
-top = 1000
+top = 90
 waits = false
 [filter]
 pids = [1, 4194304]
@@ -64,13 +64,13 @@ after = "never"
 sweep = "2s"
 [limits]
 records_per_second = 300
-burst = 5000
+burst = 900
 groups = 64
 [output]
 journal = "off"
 cmdline = false
 `)
-	if want := (Collect{"account", 1, 90 * time.Second, "process", 1000, false}); p.Collect != want {
+	if want := (Collect{"account", 1, 90 * time.Second, "process", 90, false}); p.Collect != want {
 		t.Errorf("collect is %+v", p.Collect)
 	}
 	filter := Filter{
@@ -88,7 +88,7 @@ cmdline = false
 	if want := (Stuck{Never, 2 * time.Second}); p.Stuck != want {
 		t.Errorf("stuck is %+v", p.Stuck)
 	}
-	if want := (Limits{300, 5000, 64}); p.Limits != want {
+	if want := (Limits{300, 900, 64}); p.Limits != want {
 		t.Errorf("limits are %+v", p.Limits)
 	}
 	if want := (Output{"off", false}); p.Output != want {

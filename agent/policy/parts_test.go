@@ -1,11 +1,6 @@
 package policy
 
 import (
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -193,77 +188,6 @@ func TestErrorText(t *testing.T) {
 		if got := tt.give.Error(); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.give, got, tt.want)
 		}
-	}
-}
-
-func write(t *testing.T, dir, name, text string) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func TestLoad(t *testing.T) {
-	dir := t.TempDir()
-	vendor := write(t, dir, "vendor.toml", "[collect]\ntop = 1\n[slow]\nthreshold = \"3s\"")
-	admin := write(t, dir, "admin.toml", "[collect]\ntop = 2")
-	bad := write(t, dir, "bad.toml", "[collect]\ntop = 0")
-	absent := filepath.Join(dir, "absent.toml")
-
-	for _, tt := range []struct {
-		name  string
-		paths []string
-		top   int
-		files []string
-	}{
-		{"none given", nil, 20, nil},
-		{"none exists", []string{absent, absent}, 20, nil},
-		{"vendor alone", []string{vendor, absent}, 1, []string{vendor}},
-		{"admin alone", []string{absent, admin}, 2, []string{admin}},
-		{"admin replaces vendor", []string{vendor, admin}, 2, []string{admin}},
-		{"a broken vendor file that is replaced", []string{bad, admin}, 2, []string{admin}},
-		{"one that is asked for", []string{vendor}, 1, []string{vendor}},
-	} {
-		p, err := Load(tt.paths)
-		if err != nil {
-			t.Errorf("%s: %v", tt.name, err)
-			continue
-		}
-		if p.Collect.Top != tt.top || !reflect.DeepEqual(p.Files, tt.files) {
-			t.Errorf("%s: top %d from %v", tt.name, p.Collect.Top, p.Files)
-		}
-	}
-	if p, _ := Load([]string{vendor, admin}); p.Slow.Threshold != time.Second {
-		t.Error("a key of the replaced file is in force")
-	}
-}
-
-func TestLoadErrors(t *testing.T) {
-	dir := t.TempDir()
-	good := write(t, dir, "good.toml", "")
-	bad := write(t, dir, "bad.toml", "[collect]\n\ntop = 0")
-	long := write(t, dir, "long.toml", strings.Repeat("#", MaxBytes+1))
-	absent := filepath.Join(dir, "absent.toml")
-
-	if _, err := Load([]string{absent}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), absent) {
-		t.Errorf("one that is asked for and absent: %v", err)
-	}
-	for _, path := range []string{bad, long} {
-		var e *Error
-		if _, err := Load([]string{good, path}); !errors.As(err, &e) || e.File != path {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-	// A file that is there and cannot be read is not passed over.
-	for _, path := range []string{dir, filepath.Join(good, "below-a-file")} {
-		if _, err := Load([]string{good, path}); err == nil || !strings.HasPrefix(err.Error(), "read policy: ") {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-	if _, err := Load([]string{"/dev/zero"}); err == nil || !strings.Contains(err.Error(), "is longer than") {
-		t.Errorf("an endless file: %v", err)
 	}
 }
 

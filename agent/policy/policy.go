@@ -1,7 +1,7 @@
 // Package policy is what the administrator wants: which calls are observed, which of
 // them are slow, and where the records go. It reads TOML strictly, explains
-// itself, and judges calls. Policies are immutable once made, by Default, Parse
-// or Load: decisions are pure functions of them.
+// itself, and judges calls. Policies are immutable once made, by Default, Parse,
+// LoadFile or LoadDirs: decisions are pure functions of them.
 package policy
 
 import (
@@ -50,9 +50,10 @@ type Policy struct {
 	Rules   []Rule // in order: the first that matches decides
 	Limits  Limits
 	Output  Output
-	Files   []string // what it was read from; empty for the built-in default
+	Files   []string // what it was read from, in that order; empty for the built-in default
 
-	judge *judge
+	origins origins
+	judge   *judge
 }
 
 // Collect says what is counted and how it is summed up.

@@ -145,6 +145,12 @@ func randomPolicy(random *rand.Rand) *Policy {
 		randomConditions(random, &r)
 		p.Rules = append(p.Rules, r)
 	}
+	for i := range p.Rules {
+		p.Collect.Waits = p.Collect.Waits || p.Rules[i].asksForTimes() != ""
+	}
+	p.Limits.Burst = min(p.Limits.Burst, 600) // all numbers at their largest are too much for journald
+	p.Limits.RecordsPerSecond = min(p.Limits.RecordsPerSecond, 100)
+	p.Collect.Interval = max(p.Collect.Interval, 10*time.Second)
 	p.compile(nil)
 	return p
 }

@@ -74,6 +74,6 @@ func equal(p, q *Policy) bool { return reflect.DeepEqual(withoutTraces(p), witho
 // what the judge remembers.
 func withoutTraces(p *Policy) Policy {
 	bare := *p
-	bare.Files, bare.judge = nil, nil
+	bare.Files, bare.origins, bare.judge = nil, nil, nil
 	return bare
 }

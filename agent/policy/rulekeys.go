@@ -83,6 +83,9 @@ func (s *section) decision(r *Rule) {
 	case !hasThreshold && !hasOvershoot && !wrongAction:
 		s.fail(s.at, "threshold", "", `is missing; a rule needs one, such as "20ms", or an overshoot, or action = "ignore"`)
 	}
+	if o, set := s.origins[s.path+"threshold"]; set && r.Threshold == Never {
+		s.origins[s.path+"action"] = o // which is how it is printed
+	}
 	s.checkOvershoot(r)
 }
 

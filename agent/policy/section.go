@@ -18,6 +18,9 @@ type section struct {
 	values map[string]any
 	at     *mark
 	known  []string // the keys that readers asked for
+
+	path    string // before a key in origins: "collect." or "rule.sync."
+	origins origins
 }
 
 // fail notes an error about a key at a place.
@@ -32,7 +35,11 @@ func (s *section) fail(at *mark, key, value, reason string) {
 func (s *section) take(key string) (value any, at *mark, ok bool) {
 	s.known = append(s.known, key)
 	value, ok = s.values[key]
-	return value, s.at.key(key), ok
+	at = s.at.key(key)
+	if ok {
+		s.origins[s.path+key] = Origin{s.file, at.line, at.column}
+	}
+	return value, at, ok
 }
 
 // takeAs is take for a value of type T, of which want is the description.
@@ -148,7 +155,8 @@ func (s *section) numbers(key, want, what string, most int, min, max int64, to *
 // table gives the section below a key; one that is absent is empty.
 func (s *section) table(key string) *section {
 	values, at, _ := takeAs[map[string]any](s, key, "a table: ["+key+"]")
-	return &section{first: s.first, file: s.file, prefix: key + ".", values: values, at: at}
+	delete(s.origins, key) // its keys have origins of their own
+	return &section{first: s.first, file: s.file, prefix: key + ".", values: values, at: at, path: key + ".", origins: s.origins}
 }
 
 // finish refuses the keys that no reader asked for.

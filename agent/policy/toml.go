@@ -9,37 +9,44 @@ import (
 // TOML writes the policy in force, defaults included, in the form that Parse reads:
 // it parses back to an equal policy. Thresholds set while running (WithThreshold)
 // are not part of it.
-func (p *Policy) TOML() string {
-	var w tomlWriter
+func (p *Policy) TOML() string { return p.toml(&tomlWriter{}) }
+
+// AnnotatedTOML is TOML with a comment behind each key: the file and the line that set it, or
+// "default".
+func (p *Policy) AnnotatedTOML() string {
+	return p.toml(&tomlWriter{origins: p.origins, annotate: true})
+}
+
+func (p *Policy) toml(w *tomlWriter) string {
 	w.comment(p.Files)
 	if len(p.Rules) == 0 {
-		w.line("rule", "[] # none: [slow] alone decides")
+		w.line("rule", "[]") // [slow] alone decides
 	}
-	w.table("[collect]")
+	w.table("collect")
 	w.text("mode", p.Collect.Mode)
 	w.number("sample", p.Collect.Sample)
 	w.text("interval", FormatDuration(p.Collect.Interval))
 	w.text("group_by", p.Collect.GroupBy)
 	w.number("top", p.Collect.Top)
 	w.line("waits", strconv.FormatBool(p.Collect.Waits))
-	w.table("[filter]")
+	w.table("filter")
 	w.numbers("pids", p.Filter.PIDs)
 	w.texts("units", p.Filter.Units)
 	w.texts("cgroups", p.Filter.Cgroups)
 	w.texts("syscalls", p.Filter.Syscalls)
-	w.table("[slow]")
+	w.table("slow")
 	w.text("threshold", FormatDuration(p.Slow.Threshold))
 	for i := range p.Rules {
 		w.rule(&p.Rules[i])
 	}
-	w.table("[stuck]")
+	w.table("stuck")
 	w.text("after", FormatDuration(p.Stuck.After))
 	w.text("sweep", FormatDuration(p.Stuck.Sweep))
-	w.table("[limits]")
+	w.table("limits")
 	w.number("records_per_second", p.Limits.RecordsPerSecond)
 	w.number("burst", p.Limits.Burst)
 	w.number("groups", p.Limits.Groups)
-	w.table("[output]")
+	w.table("output")
 	w.text("journal", p.Output.Journal)
 	w.line("cmdline", strconv.FormatBool(p.Output.CommandLine))
 	return w.String()
@@ -47,7 +54,12 @@ func (p *Policy) TOML() string {
 
 // tomlWriter writes keys and values. The encoder of the TOML library knows neither
 // our durations nor the order and the blank lines that people like to read.
-type tomlWriter struct{ strings.Builder }
+type tomlWriter struct {
+	strings.Builder
+	annotate bool
+	origins  origins
+	path     string // before a key in origins
+}
 
 func (w *tomlWriter) comment(files []string) {
 	if len(files) == 0 {
@@ -58,7 +70,8 @@ func (w *tomlWriter) comment(files []string) {
 }
 
 func (w *tomlWriter) rule(r *Rule) {
-	w.table("[[rule]]")
+	w.WriteString("\n[[rule]]\n")
+	w.path = "rule." + r.Name + "."
 	w.text("name", r.Name)
 	w.someTexts("syscalls", r.Syscalls)
 	w.someTexts("abis", r.ABIs)
@@ -112,8 +125,25 @@ func (w *tomlWriter) least(key string, l Least) {
 	}
 }
 
-func (w *tomlWriter) table(header string)          { w.WriteString("\n" + header + "\n") }
-func (w *tomlWriter) line(key, value string)       { w.WriteString(key + " = " + value + "\n") }
+// table begins a table; its keys have their origins below its name.
+func (w *tomlWriter) table(name string) {
+	w.path = name + "."
+	w.WriteString("\n[" + name + "]\n")
+}
+
+// line writes a key, with its origin if that is wanted.
+func (w *tomlWriter) line(key, value string) {
+	w.WriteString(key + " = " + value)
+	if w.annotate {
+		from := "default"
+		if o, set := w.origins[w.path+key]; set {
+			from = o.String()
+		}
+		w.WriteString(" # " + from)
+	}
+	w.WriteString("\n")
+}
+
 func (w *tomlWriter) number(key string, value int) { w.line(key, strconv.Itoa(value)) }
 func (w *tomlWriter) text(key, value string)       { w.line(key, tomlString(value)) }
 

@@ -59,9 +59,9 @@ func isTerminal(w io.Writer) bool {
 
 func loadPolicy(config string) (*policy.Policy, error) {
 	if config != "" {
-		return policy.Load([]string{config})
+		return policy.LoadFile(config)
 	}
-	return policy.Load([]string{policy.VendorFile, policy.AdminFile})
+	return policy.LoadDirs(policy.HostDirs())
 }
 
 func clockNs(clock int32) uint64 {

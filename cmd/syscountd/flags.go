@@ -38,9 +38,9 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	set.SetOutput(out)
 	set.SortFlags = false
 	set.Usage = func() { fmt.Fprint(out, usage, set.FlagUsages()) }
-	set.StringVar(&f.config, "config", "", "read the policy from this `FILE` only, not from /etc and /usr/lib")
-	set.BoolVar(&f.check, "check", false, "parse the policy, print what it means, and exit (78: it is wrong)")
-	set.BoolVar(&f.printConfig, "print-config", false, "print the effective policy as TOML, and exit")
+	set.StringVar(&f.config, "config", "", "read the policy from this `FILE` only, not from /etc, /run and /usr/lib, and without drop-ins")
+	set.BoolVar(&f.check, "check", false, "parse the policy, print what it means and which files set it, and exit (78: it is wrong)")
+	set.BoolVar(&f.printConfig, "print-config", false, "print the effective policy as TOML, with the file and line of each key, and exit")
 	set.BoolVar(&f.noDBus, "no-dbus", false, "stay off the system bus")
 	set.StringVar(&f.output, "output", "auto", "write records to `journal|stdout`; auto: as [output] journal of the policy says")
 	set.BoolVar(&f.version, "version", false, "print the version, and exit")

@@ -48,10 +48,10 @@ func act(ctx context.Context, env env, f flags) error {
 	}
 	switch {
 	case f.check:
-		fmt.Fprint(env.stdout, p.Describe())
+		fmt.Fprint(env.stdout, p.Describe(), p.Sources())
 		return nil
 	case f.printConfig:
-		fmt.Fprint(env.stdout, p.TOML())
+		fmt.Fprint(env.stdout, p.AnnotatedTOML())
 		return nil
 	}
 	return serve(ctx, env, f, p)

@@ -89,12 +89,12 @@ func TestAMissingPolicyFileIsStatus78(t *testing.T) {
 func TestCheckExplainsAndPrintConfigParsesBack(t *testing.T) {
 	file := policyFile(t, "[slow]\nthreshold = \"123ms\"\n")
 	status, stdout, _ := command(t, "--check", "--config", file)
-	if status != 0 || !strings.Contains(stdout, "123ms") {
+	if status != 0 || !strings.Contains(stdout, "123ms") || !strings.HasSuffix(stdout, file+":2: slow.threshold\n") {
 		t.Errorf("--check: status %d, %q", status, stdout)
 	}
 	status, stdout, _ = command(t, "--print-config", "--config", file)
 	p, err := policy.Parse("printed", []byte(stdout))
-	if status != 0 || err != nil || p.Slow.Threshold.String() != "123ms" {
+	if status != 0 || err != nil || p.Slow.Threshold.String() != "123ms" || !strings.Contains(stdout, "threshold = \"123ms\" # "+file+":2\n") {
 		t.Errorf("--print-config: status %d, %v: %q", status, err, stdout)
 	}
 }

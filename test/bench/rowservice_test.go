@@ -19,7 +19,7 @@ func rowPolicyOf(t *testing.T, rows int, pids []int) *policy.Policy {
 		t.Fatal(err)
 	}
 	<-p.exited
-	read, err := policy.Load([]string{s.policy})
+	read, err := policy.LoadFile(s.policy)
 	if err != nil {
 		t.Fatal(err)
 	}

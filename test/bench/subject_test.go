@@ -50,7 +50,7 @@ func TestOurPoliciesAreValid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := policy.Load([]string{filepath.Join(dir, m.key+".toml")})
+		p, err := policy.LoadFile(filepath.Join(dir, m.key+".toml"))
 		if err != nil {
 			t.Errorf("%s: %v", m.key, err)
 			continue

@@ -54,7 +54,7 @@ cgroups = [%q]
 [slow]
 threshold = "never"
 [limits]
-records_per_second = 300
+records_per_second = 150
 burst = 5000
 %s`, h.slice.Path(), more)
 }

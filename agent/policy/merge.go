@@ -1,0 +1,137 @@
+package policy
+
+import "fmt"
+
+// source is the text of one file.
+type source struct {
+	file   string
+	text   []byte
+	dropIn bool
+}
+
+// merge reads files one over the other: what a later one sets replaces what an earlier one
+// did. Rules of a drop-in come before those of the files before it, or in the place of the one
+// whose name they have.
+func merge(sources []source) (*Policy, error) {
+	p := defaults()
+	p.origins = origins{}
+	for _, s := range sources {
+		if e := p.read(s); e != nil {
+			return nil, e
+		}
+		if s.file != "" {
+			p.Files = append(p.Files, s.file)
+		}
+	}
+	if e := p.check(); e != nil {
+		return nil, e
+	}
+	p.compile(nil)
+	return p, nil
+}
+
+// read puts one file over what is there.
+func (p *Policy) read(from source) *Error {
+	values, at, e := readDocument(from.file, string(from.text))
+	if e != nil {
+		return e
+	}
+	root := &section{first: &e, file: from.file, values: values, at: at, origins: p.origins}
+	root.collect(&p.Collect)
+	root.filter(&p.Filter)
+	root.slow(&p.Slow)
+	rules, given := root.rules()
+	root.stuck(&p.Stuck)
+	root.limits(&p.Limits)
+	root.output(&p.Output)
+	root.finish()
+	switch {
+	case !given:
+	case from.dropIn && len(rules) > 0:
+		p.Rules = overlay(p.Rules, rules)
+	case from.dropIn:
+		p.Rules = nil
+		p.origins.forget("")
+	default:
+		p.Rules = rules
+	}
+	return e
+}
+
+// overlay puts rules over others: in the place of the one with the same name, or else before
+// all, in their order.
+func overlay(below, rules []Rule) []Rule {
+	var front []Rule
+	merged := append([]Rule(nil), below...)
+	for _, r := range rules {
+		if i := indexOf(merged, r.Name); i >= 0 {
+			merged[i] = r
+		} else {
+			front = append(front, r)
+		}
+	}
+	return append(front, merged...)
+}
+
+func indexOf(rules []Rule, name string) int {
+	for i := range rules {
+		if rules[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// check finds out what the keys of all files together cannot mean.
+func (p *Policy) check() *Error {
+	if n := len(p.Rules); n > MaxRules {
+		return p.errorAt("rule."+p.Rules[0].Name+".name", "rule", fmt.Sprintf("there are %d in all files; at most %d are allowed", n, MaxRules))
+	}
+	for i := range p.Rules {
+		if key := p.Rules[i].asksForTimes(); key != "" && !p.Collect.Waits {
+			name := p.Rules[i].Name
+			return p.errorAt("rule."+name+"."+key, fmt.Sprintf("rule %s: %s", shown(name), key), "can never match: it needs [collect] waits = true")
+		}
+	}
+	return p.checkVolume()
+}
+
+// asksForTimes gives the first key that asks where the time of a call went.
+func (r *Rule) asksForTimes() string {
+	switch {
+	case r.IOWait != Least{}:
+		return "io_wait"
+	case r.Runqueue != Least{}:
+		return "runqueue"
+	case r.CPU != Least{}:
+		return "cpu"
+	}
+	return ""
+}
+
+// What journald takes of a service before it drops (journald.conf(5), RateLimitBurst=; the unit
+// file sets both).
+const (
+	journalSeconds = 30
+	journalRecords = 10000
+)
+
+// checkVolume wants that what we write at most stays below what journald takes: slow records, and
+// for each interval the summaries, the interval's own record and a few on changes.
+func (p *Policy) checkVolume() *Error {
+	seconds := int(p.Collect.Interval.Seconds())
+	intervals := (journalSeconds + seconds - 1) / seconds
+	slow := journalSeconds*p.Limits.RecordsPerSecond + p.Limits.Burst
+	if slow+intervals*(p.Collect.Top+2) <= journalRecords {
+		return nil
+	}
+	reason := fmt.Sprintf("with records_per_second = %d, burst = %d, interval = %q and top = %d there may be %d records in %d s; journald drops what is beyond %d",
+		p.Limits.RecordsPerSecond, p.Limits.Burst, FormatDuration(p.Collect.Interval), p.Collect.Top,
+		slow+intervals*(p.Collect.Top+2), journalSeconds, journalRecords)
+	for _, key := range []string{"limits.records_per_second", "limits.burst", "collect.top", "collect.interval"} {
+		if _, set := p.origins[key]; set {
+			return p.errorAt(key, key, reason)
+		}
+	}
+	return nil // the defaults are below
+}
