@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,6 +34,15 @@ var errnos = sync.OnceValue(func() map[string]int {
 	}
 	return numbers
 })
+
+// ParseErrno gives the number of an error by its name. The error is a sentence that repeats
+// the name.
+func ParseErrno(name string) (int, error) {
+	if reason := checkErrno(name); reason != "" {
+		return 0, errors.New(reason)
+	}
+	return errnos()[name], nil
+}
 
 // checkErrno finds out what is wrong with the name of an error; "" is nothing.
 func checkErrno(name string) string {

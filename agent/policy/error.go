@@ -16,6 +16,8 @@ type Error struct {
 	Key    string // such as collect.interval or rule[2] "sync": syscalls (rules count from 1)
 	Value  string // as TOML would spell it; empty where the reason repeats it
 	Reason string // what is wrong, and what is allowed
+
+	source string // the text of the file, for Snippet
 }
 
 // Error gives file:line: key = value: reason.

@@ -108,26 +108,30 @@ func (p *Policy) Floor(sc bpf.Syscall) time.Duration {
 	if d, ok := p.judge.overrides[name]; ok {
 		return d
 	}
-	docket, lowest := p.judge.docket(name), Never
-	for _, i := range docket.rules {
+	return p.floor(sc.ABI, p.judge.docket(name))
+}
+
+func (p *Policy) floor(abi bpf.ABI, d *docket) time.Duration {
+	lowest := Never
+	for _, i := range d.rules {
 		m := &p.judge.rules[i]
-		if m.abis != nil && !m.abis[sc.ABI.String()] {
+		if m.abis != nil && !m.abis[abi.String()] {
 			continue
 		}
-		lowest = min(lowest, p.Rules[i].floor(docket))
-		if !m.blind && m.fds == nil && !(m.allCalls && docket.fdWait) {
+		lowest = min(lowest, p.Rules[i].floor(d))
+		if !m.blind && m.fds == nil && !(m.allCalls && d.fdWait) {
 			return lowest
 		}
 	}
-	return p.orDefault(lowest, docket.wait)
+	return p.orDefault(lowest, d.wait)
 }
 
-// floorOn is Floor for calls on one kind of descriptor.
-func (p *Policy) floorOn(sc bpf.Syscall, d *docket, kind string) time.Duration {
+// floorOn is floor for calls on one kind of descriptor.
+func (p *Policy) floorOn(abi bpf.ABI, d *docket, kind string) time.Duration {
 	lowest, waits := Never, d.waits(kind)
 	for _, i := range d.rules {
 		m := &p.judge.rules[i]
-		if m.allCalls && waits || m.fds != nil && !m.fds[fdWord(kind)] || m.abis != nil && !m.abis[sc.ABI.String()] {
+		if m.allCalls && waits || m.fds != nil && !m.fds[fdWord(kind)] || m.abis != nil && !m.abis[abi.String()] {
 			continue
 		}
 		lowest = min(lowest, p.Rules[i].floor(d))
@@ -155,7 +159,7 @@ func (p *Policy) Exempt(sc bpf.Syscall) (kinds uint16) {
 	}
 	docket := p.judge.docket(name)
 	for kind := bpf.FDKind(0); kind.String() != "" || kind == 0; kind++ {
-		if p.floorOn(sc, docket, docket.kind(kind.String())) == Never {
+		if p.floorOn(sc.ABI, docket, docket.kind(kind.String())) == Never {
 			kinds |= 1 << kind
 		}
 	}

@@ -17,14 +17,14 @@ func merge(sources []source) (*Policy, error) {
 	p.origins = origins{}
 	for _, s := range sources {
 		if e := p.read(s); e != nil {
-			return nil, e
+			return nil, e.from(sources)
 		}
 		if s.file != "" {
 			p.Files = append(p.Files, s.file)
 		}
 	}
 	if e := p.check(); e != nil {
-		return nil, e
+		return nil, e.from(sources)
 	}
 	p.compile(nil)
 	return p, nil

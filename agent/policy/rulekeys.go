@@ -42,7 +42,7 @@ func (s *section) rule(lines map[string]int) Rule {
 	s.integer("rate", &r.Rate, MinRate, MaxRate)
 	if word, at, ok := takeAs[string](s, "severity", severityReason()[len("must be "):]); ok {
 		if r.Severity, ok = ParseSeverity(word); !ok {
-			s.fail(at, "severity", shown(word), severityReason())
+			s.fail(at, "severity", shown(word), severityReason()+didYouMean(word, severityNames[:]))
 		}
 	}
 	s.flag("stack", &r.Stack)

@@ -97,7 +97,15 @@ func (s *section) word(key string, to *string, allowed ...string) {
 			return
 		}
 	}
-	s.fail(at, key, shown(text), "must be "+oneOf(allowed))
+	s.fail(at, key, shown(text), "must be "+oneOf(allowed)+didYouMean(text, allowed))
+}
+
+// didYouMean ends a sentence with the word that was probably meant, if any is near.
+func didYouMean(text string, allowed []string) string {
+	if near := syscalls.Suggest(text, allowed); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 // list reads an array of at most so many elements; each gets the elements and says what is wrong with them.

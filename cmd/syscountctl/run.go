@@ -65,6 +65,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for the commands that read")
 	root.AddCommand(a.statusCommand(), a.startCommand(), a.stopCommand(), a.filterCommand(),
-		a.thresholdCommand(), a.modeCommand(), a.reloadCommand(), a.flushCommand(), a.summaryCommand(), a.slowCommand(), a.stuckCommand())
+		a.thresholdCommand(), a.modeCommand(), a.reloadCommand(), a.flushCommand(), a.summaryCommand(), a.slowCommand(), a.stuckCommand(),
+		a.policyCommand())
 	return root
 }
