@@ -14,7 +14,7 @@ BINARIES = bin/syscountd bin/syscountctl
 SCRIPTS  = .ci/run test/install-deps test/check-generated
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate run test test-kernels bench check install clean
+.PHONY: help build generate run test test-kernels fuzz bench check install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,15 @@ test: ## install what the tests need, then run all of them (root)
 test-kernels: ## BPF tests on Debian's kernels under qemu, in the newest versions
 	test/install-deps kernels
 	go test -tags kernels -run '^TestKernels$$' -count=1 -parallel 2 -timeout 25m -v ./test/kernels
+
+# Each target for so long; what is found stays below testdata/fuzz and is a test from then on.
+FUZZTIME ?= 30s
+
+fuzz: ## run every fuzz target for FUZZTIME=30s
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' agent bpf cmd dbusapi | while IFS=: read -r file _ target; do \
+		echo "$${file%/*} $${target#func }"; \
+		go test -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) "./$${file%/*}" || exit 1; \
+	done
 
 # BENCHFLAGS=-short is a quick look; bin/bench -h lists what there is.
 BENCHFLAGS ?= -write docs/benchmarks.md
@@ -78,6 +87,7 @@ install: $(BINARIES) ## install below DESTDIR, with PREFIX=/usr
 	install -D -m 0644 packaging/syscountd.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/syscountd.catalog
 	install -D -m 0644 dbusapi/io.github.syscountd1.xml $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces/io.github.syscountd1.xml
 	install -D -m 0644 configs/syscountd.toml $(DESTDIR)$(PREFIX)/lib/syscountd/syscountd.toml
+	for example in configs/examples/*.toml; do install -D -m 0644 $$example $(DESTDIR)$(PREFIX)/share/doc/syscountd/examples/$${example##*/}; done
 	install -D -m 0644 configs/syscountd.schema.json $(DESTDIR)$(PREFIX)/share/syscountd/syscountd.schema.json
 	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/syscountd/LICENSE
 

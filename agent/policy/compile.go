@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/syscountd/syscountd/agent/syscalls"
@@ -105,6 +106,7 @@ func setOf[T comparable](list []T) map[T]bool {
 
 // expandKnown expands names and groups and leaves out those that nobody knows.
 func expandKnown(names []string) []string {
+	names = slices.Compact(slices.Sorted(slices.Values(names))) // a long list may name @known again and again
 	if all, err := syscalls.Expand(names); err == nil {
 		return all
 	}

@@ -2,18 +2,15 @@ package policy
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 )
 
-// readDocument checks the syntax and gives the values and their places.
+// readDocument checks the syntax and gives the values and their places. The text is no longer
+// than MaxBytes.
 func readDocument(file, text string) (map[string]any, *mark, *Error) {
-	if len(text) > MaxBytes {
-		return nil, nil, &Error{File: file, Reason: fmt.Sprintf("is longer than %d KiB, more than any policy needs", MaxBytes>>10)}
-	}
 	if isUTF16(text) { // the library would skip the mark and read on
 		return nil, nil, &Error{File: file, Line: 1, Column: 1, Reason: "is UTF-16; TOML is UTF-8"}
 	}

@@ -3,12 +3,16 @@ package policy
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/syscountd/syscountd/agent/decode"
+	"github.com/syscountd/syscountd/bpf"
 )
 
 // FuzzParse: whatever the text, Parse gives a policy that prints and reads
 // back as itself, or an error that is one harmless sentence about a line of the file.
 func FuzzParse(f *testing.F) {
-	for _, name := range []string{"syscountd.toml", "quickstart.toml"} {
+	for _, name := range []string{"syscountd.toml", "quickstart.toml", "examples/database.toml", "examples/latency-critical.toml", "examples/audit-one-unit.toml"} {
 		f.Add(readConfig(f, name))
 	}
 	for _, text := range tomlSamples {
@@ -33,6 +37,46 @@ func FuzzParse(f *testing.F) {
 		}
 		p.Describe()
 		p.Judge(Call{Syscall: "fsync", Unit: text, Comm: text, FDKind: text, Duration: 1})
+	})
+}
+
+// FuzzJudge: under any policy that Parse accepts, whoever makes whatever call, the judge agrees with
+// its explanation and with the same policy read back, and what is slow is not below what the
+// kernel side is told.
+func FuzzJudge(f *testing.F) {
+	for name, samples := range examples {
+		text := readConfig(f, "examples/"+name)
+		for _, s := range samples {
+			f.Add(text, s.call.Syscall, s.call.Unit, s.call.Comm, strings.Join(s.call.Paths, ":"), s.call.FDKind, int64(s.call.Duration), s.call.Errno, byte(0))
+		}
+	}
+	f.Add("[[rule]]\nname = 'a'\nabis = ['i386']\nunits = ['[!-~]*']\ncgroups = ['/**']\nresult = 'ok'\ncpu = '1%'\nthreshold = '1us'\n", "read", "/", "", "", "none", int64(-1), 0, byte(0xff))
+	f.Fuzz(func(t *testing.T, text, syscall, unit, comm, paths, kind string, took int64, errno int, flags byte) {
+		p, err := Parse("p.toml", []byte(text))
+		if err != nil {
+			return
+		}
+		half := time.Duration(took / 2)
+		c := Call{
+			Syscall: syscall, ABI: bpf.ABI(flags & 7), Unit: unit, Cgroup: unit, ContainerID: unit, Runtime: comm, Comm: comm, Executable: paths,
+			UID: uint32(errno), FDKind: kind, Paths: strings.Split(paths, ":"), Duration: time.Duration(took), Open: flags&8 != 0, Errno: errno,
+			Times: Times{flags&16 != 0, half, half / 2, half / 2}, HasTimeout: flags&32 != 0, Overshoot: half,
+		}
+		v, slow := p.Judge(c)
+		e := p.Explain(c)
+		if last := len(e.Steps) - 1; e.Verdict != v || e.Slow != slow || (last >= 0 && e.Steps[last].Matches) != (v.Rule != defaultVerdict) {
+			t.Fatalf("%+v: %+v, %v; explained by %+v", c, v, slow, e)
+		}
+		if slow && c.Duration < e.Kernel && (!v.Overshoot || decode.TakesTimeout(syscall)) {
+			t.Fatalf("%+v is slow by %+v, the kernel side hands it over from %v on", c, v, e.Kernel)
+		}
+		again, err := Parse("p.toml", []byte(p.TOML()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w, slowToo := again.Judge(c); w != v || slowToo != slow {
+			t.Fatalf("%+v: %+v, %v; read back %+v, %v", c, v, slow, w, slowToo)
+		}
 	})
 }
 

@@ -32,6 +32,9 @@ func merge(sources []source) (*Policy, error) {
 
 // read puts one file over what is there.
 func (p *Policy) read(from source) *Error {
+	if len(from.text) > MaxBytes {
+		return &Error{File: from.file, Reason: fmt.Sprintf("is longer than %d KiB, more than any policy needs", MaxBytes>>10)}
+	}
 	values, at, e := readDocument(from.file, string(from.text))
 	if e != nil {
 		return e

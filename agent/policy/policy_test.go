@@ -77,6 +77,18 @@ func TestTheQuickStartFileShowsSomething(t *testing.T) {
 	if p.Slow.Threshold >= Default().Slow.Threshold {
 		t.Errorf("quickstart.toml waits for %v", p.Slow.Threshold)
 	}
+	for _, s := range []sample{
+		{under("", "fdatasync", FDFile, 25*ms), "sync", true},
+		{under("", "fdatasync", FDFile, 5*ms), "sync", false},
+		{under("", "read", FDFile, 60*ms), "storage", true},
+		{under("", "read", FDSocket, hours), "default", false},
+		{under("", "vfork", FDNone, 60*ms), "process", true},
+		{under("", "getpid", FDNone, 150*ms), "default", true},
+	} {
+		if v, slow := p.Judge(s.call); v.Rule != s.rule || slow != s.slow {
+			t.Errorf("quickstart.toml: %+v: slow %v by %s", s.call, slow, v.Rule)
+		}
+	}
 }
 
 func TestTheDefaultRulesNameOnlyWhatExists(t *testing.T) {

@@ -32,7 +32,7 @@ func (e *Error) Snippet() string {
 // from gives the error the text that it is about.
 func (e *Error) from(sources []source) *Error {
 	for _, s := range sources {
-		if s.file == e.File {
+		if s.file == e.File && len(s.text) <= MaxBytes {
 			e.source = string(s.text)
 		}
 	}

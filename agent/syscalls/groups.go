@@ -50,10 +50,10 @@ func (e *UnknownError) Error() string {
 func Expand(names []string) ([]string, error) {
 	set := map[string]bool{}
 	for _, name := range names {
-		members, isGroup := groups()[name]
-		if !isGroup && !Known(name) {
-			return nil, &UnknownError{Name: name, Suggestion: suggestName(name)}
+		if err := Check(name); err != nil {
+			return nil, err
 		}
+		members, isGroup := groups()[name]
 		if !isGroup {
 			members = []string{name}
 		}
@@ -62,6 +62,14 @@ func Expand(names []string) ([]string, error) {
 		}
 	}
 	return sortedNames(set), nil
+}
+
+// Check says whether Expand knows a name: the error is an *UnknownError.
+func Check(name string) error {
+	if _, isGroup := groups()[name]; !isGroup && !Known(name) {
+		return &UnknownError{Name: name, Suggestion: suggestName(name)}
+	}
+	return nil
 }
 
 // In says whether a group (with its @) has this call.
