@@ -11,7 +11,7 @@ import (
 )
 
 // modes are the ways to measure calls, by their names in the policy.
-var modes = map[string]bpf.Mode{"account": bpf.ModeAccount, "count": bpf.ModeCount}
+var modes = map[string]bpf.Mode{"account": bpf.ModeAccount, "count": bpf.ModeCount, "watch": bpf.ModeWatch}
 
 // setMode loads the programs anew: what a mode does not need is not in them.
 func (a *Agent) setMode(who *Caller, mode string) error {

@@ -17,6 +17,7 @@ func (a *Agent) publish() {
 	counters["enter"], counters["exit"], counters["matched"] = c.Enter, c.Exit, c.Matched
 	counters["died"], counters["exit_without_enter"] = c.Died, c.ExitWithoutEnter
 	counters["restarted"], counters["interrupted"], counters["abandoned"] = c.Suspended, c.Interrupted, c.Abandoned
+	counters["callbacks"], counters["callbacks_returned"], counters["callbacks_void"] = c.Callbacks, c.Returned, c.Voided
 	counters["slow"], counters["slow_records"], counters["not_slow"] = c.Slow, a.totals.slow, a.totals.notSlow
 	counters["stuck_records"], counters["folded"] = a.totals.stuck, a.totals.folded
 	for name, n := range a.pending() {
@@ -115,7 +116,7 @@ func counted(n uint64, one, many string) string {
 // trueLosses are the counters that mean that something is missing from the
 // records, not only told elsewhere.
 var trueLosses = []string{
-	"storage_failed", "rows_failed", "ring_full", "recursion_misses", "overwritten",
+	"storage_failed", "rows_failed", "ring_full", "recursion_misses", "overwritten", "callbacks_failed", "callbacks_astray",
 	"output_dropped_queue", "output_dropped_deadline", "output_dropped_error",
 }
 
@@ -137,14 +138,24 @@ func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint6
 	c := a.kernelCounters()
 	usage := a.env.Usage()
 	r := &record.Interval{
-		IntervalNs: intervalNs, Final: final, Groups: uint64(lines.Groups()), Rows: uint64(len(lines)),
-		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), Balance: a.balance(), RecursionMisses: a.misses(),
+		IntervalNs: intervalNs, Final: final,
+		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), RecursionMisses: a.misses(),
 		Cost:       record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
 		Suppressed: suppressions(limit.Top(held, maxSuppressions)),
 	}
-	r.Count, r.Errors, r.TotalNs = lines.Total()
+	if a.effective.Collect.Mode == "watch" {
+		r.Callbacks = a.callbacks()
+	} else {
+		r.Totals, r.Balance = totalsOf(lines), a.balance()
+	}
 	a.totals.slowThen, a.totals.usage = a.totals.slow, usage
 	return r
+}
+
+func totalsOf(lines ledger.Lines) *record.Totals {
+	t := &record.Totals{Groups: uint64(lines.Groups()), Rows: uint64(len(lines))}
+	t.Count, t.Errors, t.TotalNs = lines.Total()
+	return t
 }
 
 // announce says in a record of its own what is missing from the records of an

@@ -68,6 +68,9 @@ func TestARecordOfAllThatTheKernelSideTells(t *testing.T) {
 	if want := (record.Executable{Name: "x (deleted)", Path: "/usr/bin/x (deleted)"}); r.Process.Executable != want {
 		t.Errorf("executable %+v, want %+v", r.Process.Executable, want)
 	}
+	if call.FirstBlock, call.Tick = false, true; recordStart(call) != record.StartTick {
+		t.Errorf("start %q of a call that a tick found; want %q", recordStart(call), record.StartTick)
+	}
 	if r.Start != record.StartFirstBlock || !reflect.DeepEqual(r.Syscall.Paths, call.Paths) || r.To != nil {
 		t.Errorf("record %+v", r)
 	}

@@ -18,7 +18,10 @@ type kernelStack struct {
 
 // recordStart says how the start of a call is known.
 func recordStart(call *bpf.SlowCall) string {
-	if call.FirstBlock {
+	switch {
+	case call.Tick:
+		return record.StartTick
+	case call.FirstBlock:
 		return record.StartFirstBlock
 	}
 	return record.StartEntry

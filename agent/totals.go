@@ -58,7 +58,8 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"storage_failed": c.StorageFailed, "rows_overflowed": c.RowsOverflowed, "rows_failed": c.RowsFailed,
 		"ring_full": c.RingFull, "recursion_misses": c.RecursionMisses, "negative": c.Negative,
 		"overwritten": c.Overwritten, "refiltered": c.Refiltered, "cgroup_names_failed": c.CgroupNamesFailed,
-		"switches_missed": c.SwitchesMissed,
+		"switches_missed":  c.SwitchesMissed,
+		"callbacks_failed": c.CallbacksFailed, "callbacks_astray": c.Astray,
 		"suppressed":      a.totals.suppressed,
 		"stuck_untracked": a.totals.untracked + a.stuck.tracker.Overflow(), "incidents_evicted": a.incidents.book.Evicted(),
 	}
@@ -87,13 +88,24 @@ const looks = 3
 
 // balance checks the equations of struct counters against the calls that are
 // open now. It is about the running session: its programs saw all of it.
-func (a *Agent) balance() (b record.Balance) {
+func (a *Agent) balance() *record.Balance {
+	var b record.Balance
 	for range looks {
 		if b = a.lookAtBalance(); b.Residual == 0 {
 			break
 		}
 	}
-	return b
+	return &b
+}
+
+// callbacks are those of the running session, in mode watch.
+func (a *Agent) callbacks() *record.Callbacks {
+	c := a.sessionCounters()
+	return &record.Callbacks{
+		Asked: c.Callbacks, Returned: c.Returned, Astray: c.Astray, Died: c.Died, Void: c.Voided,
+		Pending:   c.Callbacks - min(c.Callbacks, c.Returned+c.Astray+c.Died+c.Voided),
+		Restarted: c.Suspended, Interrupted: c.Interrupted, Abandoned: c.Abandoned,
+	}
 }
 
 func (a *Agent) lookAtBalance() record.Balance {

@@ -81,6 +81,24 @@ func TestCountedCallsHaveNoTimes(t *testing.T) {
 	}
 }
 
+// Mode watch does not say that there were no calls, but that it has not counted.
+func TestWatchedCallsAreNotCounted(t *testing.T) {
+	r := runAgent(t, quiet+"mode = \"watch\"\n")
+	if o := r.kernel().options; o.Mode != bpf.ModeWatch {
+		t.Errorf("options %+v", o)
+	}
+	r.kernel().counters = bpf.Counters{Callbacks: 9, Returned: 4, Astray: 1, Died: 1, Voided: 1, Suspended: 3, Interrupted: 2, Abandoned: 1}
+	r.do(Flush{})
+	i := only[*record.Interval](r.out.take())[0]
+	want := record.Callbacks{Asked: 9, Returned: 4, Astray: 1, Died: 1, Void: 1, Pending: 2, Restarted: 3, Interrupted: 2, Abandoned: 1}
+	if i.Callbacks == nil || *i.Callbacks != want || i.Totals != nil || i.Balance != nil {
+		t.Errorf("%+v, callbacks %+v; want %+v", i, i.Callbacks, want)
+	}
+	if i.Drops["callbacks_astray"] != 1 {
+		t.Errorf("drops %v; want the callback that went astray", i.Drops)
+	}
+}
+
 func TestSampledRowsAreScaledAndMarked(t *testing.T) {
 	r := runAgent(t, quiet+"sample = 16\ngroup_by = \"none\"\n")
 	if o := r.kernel().options; o.Sample != 16 {

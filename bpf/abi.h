@@ -59,6 +59,17 @@ static __always_inline bool is_in_call(struct pt_regs *regs)
 	return (int)regs->orig_ax >= 0 && (long)regs->ax == -ENOSYS;
 }
 
+static __always_inline long result_of(struct pt_regs *regs)
+{
+	return regs->ax;
+}
+
+/* Where in the program the call was made. */
+static __always_inline __u64 ip_of(struct pt_regs *regs)
+{
+	return regs->ip;
+}
+
 /* The registers still hold the arguments at the end of the call. */
 static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 args[6])
 {
@@ -120,6 +131,17 @@ static __always_inline long number_at_exit(struct pt_regs *regs)
 static __always_inline bool is_in_call(struct pt_regs *regs)
 {
 	return regs->syscallno >= 0 && regs->regs[0] == regs->orig_x0;
+}
+
+static __always_inline long result_of(struct pt_regs *regs)
+{
+	return regs->regs[0];
+}
+
+/* Where in the program the call was made. */
+static __always_inline __u64 ip_of(struct pt_regs *regs)
+{
+	return regs->pc;
 }
 
 static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 args[6])

@@ -14,6 +14,7 @@ type Counters struct {
 	Died, Overwritten, ExitWithoutEnter, Refiltered                  uint64
 	Negative, StorageFailed, RowsOverflowed, RowsFailed              uint64
 	Slow, RingFull, CgroupNamesFailed, SwitchesMissed                uint64
+	Callbacks, Returned, Astray, Voided, CallbacksFailed             uint64 // ModeWatch
 
 	RecursionMisses uint64 // runs of a program that the kernel skipped
 }
@@ -23,7 +24,8 @@ func (c *Counters) each() []*uint64 {
 	return []*uint64{
 		&c.Enter, &c.Exit, &c.Matched, &c.Suspended, &c.Resumed, &c.Interrupted, &c.Abandoned, &c.Died, &c.Overwritten,
 		&c.ExitWithoutEnter, &c.Refiltered, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
-		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.RecursionMisses,
+		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.Callbacks, &c.Returned, &c.Astray, &c.Voided, &c.CallbacksFailed,
+		&c.RecursionMisses,
 	}
 }
 
@@ -71,6 +73,7 @@ func countersOf(c syscountCounters) Counters {
 		StorageFailed: c.StorageFailed, RowsOverflowed: c.RowsOverflowed, RowsFailed: c.RowsFailed,
 		Slow: c.Slow, RingFull: c.RingFull, CgroupNamesFailed: c.CgroupNamesFailed,
 		SwitchesMissed: c.SwitchesMissed,
+		Callbacks:      c.Callbacks, Returned: c.Returned, Astray: c.Astray, Voided: c.Voided, CallbacksFailed: c.CallbacksFailed,
 	}
 }
 

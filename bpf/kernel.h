@@ -252,6 +252,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	unsigned int flags;
+	int on_cpu; /* it runs, or is being switched out */
 	unsigned long nvcsw;
 	unsigned long nivcsw;
 	unsigned long maj_flt;
@@ -281,11 +282,13 @@ struct task_struct {
 struct pt_regs {
 	unsigned long bp, bx, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax;
+	unsigned long ip, sp;
 };
 #elif defined(__TARGET_ARCH_arm64)
 /* arch/arm64/include/asm/ptrace.h: x0 is overwritten by the result, orig_x0 keeps the argument. */
 struct pt_regs {
 	__u64 regs[31];
+	__u64 sp, pc;
 	__u64 orig_x0;
 	__s32 syscallno;
 };
@@ -293,11 +296,21 @@ struct pt_regs {
 #error "no system call convention for this architecture"
 #endif
 
+/* A map, for functions of the kernel that call back with it. */
+struct bpf_map {
+	__u32 id;
+};
+
 /* The context of an iterator over tasks: kernel/bpf/task_iter.c. */
 struct bpf_iter__task {
 	struct task_struct *task;
 };
 
 #pragma clang attribute pop
+
+/* include/uapi/linux/bpf.h, since Linux 6.18: the verifier knows it by its name. */
+struct bpf_task_work {
+	__u64 __opaque;
+} __attribute__((aligned(8)));
 
 #endif

@@ -29,7 +29,14 @@ struct thread {
 	__u64 suspended_end_ns;
 
 	__u32 attachment; /* of which all this is */
-	__u32 _pad;
+
+	/* Mode watch: see watch.h. */
+	__u8 called_back; /* the kernel will call us back when the thread returns to user mode */
+	__u8 resumed; /* the call that it is in is the suspended one, begun again */
+	__u16 _pad;
+	__u64 ip; /* where its call was made, and on which stack */
+	__u64 sp;
+	__u64 known_ns; /* when we last knew which call it was in */
 
 	struct wait wait;
 };

@@ -19,15 +19,16 @@ type Mode uint8
 const (
 	ModeAccount Mode = iota // both: counts and times
 	ModeCount               // the end only: counts
+	ModeWatch               // neither: calls that leave the CPU, or burn it; needs HasTaskWork
 )
 
 // Options are fixed when the programs are loaded.
 type Options struct {
 	Mode    Mode
-	Sample  int // ModeAccount: the clock is read in one of so many calls; 0 and 1: in all
-	GroupBy GroupBy
-	NoWaits bool // do not measure where the time of slow calls went, nor find slow calls of which no time is taken
-	Rows    int  // rows (group, syscall, CPU), of about 700 bytes each
+	Sample  int     // ModeAccount: the clock is read in one of so many calls; 0 and 1: in all
+	GroupBy GroupBy // not ModeWatch, which has no rows
+	NoWaits bool    // do not measure where the time of slow calls went, nor find slow calls of which no time is taken
+	Rows    int     // rows (group, syscall, CPU), of about 700 bytes each
 }
 
 // Setting is what the kernel side has to know about a syscall.
@@ -73,3 +74,7 @@ type Filter struct {
 	CgroupNames []string // of a cgroup anywhere above the thread, such as "ssh.service"
 	CgroupIDs   []uint64
 }
+
+// PiecesOfThreshold: ModeWatch may miss so much of a call's beginning, as a part of
+// its threshold, when it waits in shorter pieces (watch.h).
+const PiecesOfThreshold = 16

@@ -38,6 +38,30 @@ func Probe() error {
 	return nil
 }
 
+// taskWork is how this kernel lets a program be called back when a thread returns
+// to user mode.
+func taskWork() syscountTaskWork {
+	switch {
+	case hasKernelFunction("bpf_task_work_schedule_resume"):
+		return syscountTaskWorkTASK_WORK
+	case hasKernelFunction("bpf_task_work_schedule_resume_impl"):
+		return syscountTaskWorkTASK_WORK_IMPL
+	}
+	return syscountTaskWorkTASK_WORK_NONE
+}
+
+// HasTaskWork says whether this kernel can run ModeWatch.
+func HasTaskWork() bool { return taskWork() != syscountTaskWorkTASK_WORK_NONE }
+
+// needTaskWork says in one sentence why this kernel cannot run ModeWatch.
+func needTaskWork() error {
+	if HasTaskWork() {
+		return nil
+	}
+	return fmt.Errorf("%w: mode watch needs BPF task work (bpf_task_work_schedule_resume), which came with Linux 6.18; Linux %s has none: "+
+		"use mode account or count", ErrNotSupported, release())
+}
+
 func explainProbe(err error, what, since string) error {
 	switch {
 	case errors.Is(err, ebpf.ErrNotSupported):

@@ -61,6 +61,7 @@ static __always_inline void give_back(struct cpu *cpu, struct task_struct *task,
 	r->start_ns = 0;
 	r->first_ns = 0;
 	r->stale = false;
+	r->ticked = false;
 }
 
 /* The thread's storage comes to the CPU. */
@@ -76,6 +77,7 @@ static __always_inline void hold(struct running *r, struct task_struct *task, st
 	r->observed = t->observed;
 	r->suspended = t->suspended_ret != 0;
 	r->first_ns = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
+	r->ticked = t->wait.ticked;
 	r->task = (__u64)task;
 	r->regs = t->regs;
 }

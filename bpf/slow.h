@@ -40,7 +40,7 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 
 	if (!t)
 		return;
-	if (t->wait.call != call->start_ns && !call->first_block) {
+	if ((call->start == START_ENTRY ? t->wait.call : t->wait.first_ns) != call->start_ns) {
 		call->wait.longest_class = WAIT_CLASSES;
 		call->has_wait = true; /* it never left the CPU */
 		return;
@@ -190,6 +190,13 @@ __noinline int complete(struct slow_call *call)
 	return send(call) ? SENT : RING_FULL;
 }
 
+static __always_inline __u8 start_of(bool first_block, bool ticked)
+{
+	if (!first_block)
+		return START_ENTRY;
+	return ticked ? START_TICK : START_FIRST_BLOCK;
+}
+
 /* Only for a call that took at least its threshold. */
 static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *regs, const struct ended *ended)
 {
@@ -202,7 +209,7 @@ static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *re
 	call->end_ns = ended->end_ns;
 	call->ret = ended->ret;
 	call->syscall = slot;
-	call->first_block = ended->first_block != 0;
+	call->start = start_of(ended->first_block != 0, ended->ticked);
 	call->has_args = !(has_trait(slot, TRAIT_NEW_REGISTERS) && ended->ret == 0);
 	if (call->has_args)
 		read_args(regs, slot, call->args);

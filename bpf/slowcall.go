@@ -29,6 +29,7 @@ type SlowCall struct {
 	Syscall
 	StartNs, EndNs uint64 // CLOCK_MONOTONIC; Stuck: EndNs is when it was looked at
 	FirstBlock     bool   // StartNs is when it first left the CPU: its entry was not seen
+	Tick           bool   // StartNs is a tick at which it was on the CPU, likewise
 	Stuck          bool   // it has not returned: Ret says nothing
 	Ret            int64  // as the kernel returned it: -errno on failure
 	Args           []uint64
@@ -146,7 +147,8 @@ func (t *Tracer) slowCallOf(sample []byte) (*SlowCall, error) {
 		return nil, fmt.Errorf("read a slow call: slot %d is no syscall's", raw.Syscall)
 	}
 	call := &SlowCall{
-		Syscall: sc, StartNs: raw.StartNs, EndNs: raw.EndNs, FirstBlock: raw.FirstBlock != 0, Stuck: raw.Open != 0,
+		Syscall: sc, StartNs: raw.StartNs, EndNs: raw.EndNs, Stuck: raw.Open != 0,
+		FirstBlock: raw.Start == uint8(syscountCallStartSTART_FIRST_BLOCK), Tick: raw.Start == uint8(syscountCallStartSTART_TICK),
 		Ret: raw.Ret, FDKind: FDKind(raw.File.Kind),
 		PID: raw.Pid, TID: raw.Tid, Parent: raw.Parent, UID: raw.Uid, Comm: cString(raw.Comm[:]),
 		ProcessStartNs: raw.ProcessStartNs, Cgroup: raw.Cgroup,

@@ -5,10 +5,10 @@
  * The kernel side. In mode account a call's beginning is stamped into its
  * thread's record; its end adds the duration to one row and, at or over the
  * threshold of its syscall, hands the call over to user space. In mode count
- * the end alone is seen, and counted.
+ * the end alone is seen, and counted. In mode watch neither is: see watch.h.
  *
  * The order of the file: configuration, maps, who is observed, rows, restarts,
- * the slow path, programs.
+ * waits, the slow path, ticks and mode watch, programs.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -24,10 +24,12 @@
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile __u32 sample = 1; /* the clock is read in one of so many calls */
 const volatile bool counting = false; /* mode count */
+const volatile bool watching = false; /* mode watch */
 const volatile bool waits = true; /* where the time of slow calls went is measured */
 const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
 const volatile bool has_rdonly_cast = false; /* the kernel has bpf_rdonly_cast */
+const volatile __u32 has_task_work = TASK_WORK_NONE;
 const volatile bool preemptible = false; /* this kernel runs these programs preemptibly: 7.2 and later */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
@@ -53,6 +55,8 @@ const enum slots *unused_slots __attribute__((unused));
 const enum histogram *unused_histogram __attribute__((unused));
 const enum group_by *unused_group_by __attribute__((unused));
 const enum wait_class *unused_wait_class __attribute__((unused));
+const enum call_start *unused_call_start __attribute__((unused));
+const enum task_work *unused_task_work __attribute__((unused));
 
 /* --- maps --- */
 
@@ -98,6 +102,14 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 #include "file.h"
 #include "lock.h"
 #include "slow.h"
+
+/* --- ticks, and mode watch --- */
+
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+#include "tick.h"
+#include "watch.h"
 
 /* --- programs --- */
 
@@ -155,7 +167,7 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 		return;
 	ended.start_ns = cpu->running.start_ns;
 	cpu->running.start_ns = 0;
-	ended.first_block = first_block(&cpu->running, ended.ret);
+	take_first_block(&cpu->running, &ended);
 	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(regs)))
 		return;
 	cpu->counters.exit++;
@@ -188,7 +200,7 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 
 	if (!cpu || !is_observed(cpu, regs))
 		return;
-	ended.first_block = first_block(&cpu->running, ret);
+	take_first_block(&cpu->running, &ended);
 	slot = slot_at_exit(running_task(cpu), regs);
 	if (cpu->running.suspended)
 		resume(cpu, &slot);
@@ -216,9 +228,6 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
  * Linux 7.1 these programs run with preemption off; since then they have to see
  * to it themselves.
  */
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
-
 #define UNPREEMPTED(statement)                                                                                       \
 	do {                                                                                                         \
 		if (preemptible)                                                                                     \
@@ -313,6 +322,8 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 		return;
 	}
 	t = bpf_task_storage_get(&threads, prev, NULL, 0);
+	if (t && r->ticked && r->task == (__u64)prev)
+		keep_tick(r, t, prev);
 	give_back(cpu, prev, t);
 	if (waits && t)
 		leave(t, prev, class, now);
@@ -349,6 +360,52 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	return 0;
 }
 
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch_watch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct cpu *cpu = this_cpu();
+	__u32 state = has_prev_state ? (__u32)ctx[3] : prev->__state;
+	__u64 now = 0;
+
+	if (!watching || !cpu)
+		return 0;
+	watch_out(cpu, prev, class_of_state(preempt, state), &now);
+	watch_in(cpu, next, &now);
+	return 0;
+}
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(signal_deliver_watch, int sig, void *info, struct k_sigaction *action)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (watching && cpu)
+		deliver_watched(cpu, action);
+	return 0;
+}
+
+SEC("tp_btf/hrtimer_expire_entry")
+int BPF_PROG(tick)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs;
+	struct cpu *cpu;
+
+	if (task->flags & (PF_KTHREAD | PF_EXITING))
+		return 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	if (!is_in_call(regs))
+		return 0;
+	cpu = this_cpu();
+	if (!cpu)
+		return 0;
+	if (watching)
+		tick_watched(cpu, task, regs);
+	else
+		tick_untimed(cpu, task);
+	return 0;
+}
+
 SEC("tp_btf/sched_waking")
 int BPF_PROG(sched_waking, struct task_struct *task)
 {
@@ -367,6 +424,8 @@ static __always_inline void ended_thread(struct task_struct *task)
 	give_back(cpu, task, t);
 	if (!t)
 		return;
+	if (watching)
+		end_watching(cpu, t, task);
 	forget_earlier(cpu, t);
 	cpu->counters.abandoned += t->suspended_ret != 0;
 	cpu->counters.died += is_open(t->start_ns);
@@ -402,15 +461,17 @@ static __always_inline __u32 cpu_of(struct task_struct *task)
 struct open_call {
 	__u64 start_ns;
 	__u32 syscall;
+	__u8 start; /* enum call_start */
 };
 
 /*
  * A thread that runs has its open call with its CPU, which goes on meanwhile: what
  * is the same before and after belongs together. Linux 5.15 cannot look there.
  */
-static __always_inline void running_call(struct open_call *open, struct task_struct *task)
+static __always_inline void running_call(struct open_call *open, struct task_struct *task, struct pt_regs *regs)
 {
 	volatile struct running *r;
+	__u64 start_ns, first_ns;
 	struct cpu *cpu;
 	__u32 zero = 0;
 
@@ -420,11 +481,17 @@ static __always_inline void running_call(struct open_call *open, struct task_str
 	if (!cpu)
 		return;
 	r = &cpu->running;
-	open->start_ns = r->start_ns;
-	open->syscall = r->syscall;
-	if (r->task != (__u64)task || r->start_ns != open->start_ns || !is_open(open->start_ns) ||
-	    open->start_ns == UNTIMED)
-		open->start_ns = 0;
+	start_ns = r->start_ns;
+	first_ns = r->first_ns;
+	open->start = start_of(counting || start_ns == UNTIMED, r->ticked);
+	if (!counting)
+		open->syscall = r->syscall;
+	if (r->task != (__u64)task || r->start_ns != start_ns || r->first_ns != first_ns)
+		return;
+	if (open->start == START_ENTRY)
+		open->start_ns = is_open(start_ns) ? start_ns : 0;
+	else if (is_in_call(regs))
+		open->start_ns = first_ns;
 }
 
 static __always_inline struct open_call open_call_of(const struct thread *t, struct task_struct *task,
@@ -432,18 +499,26 @@ static __always_inline struct open_call open_call_of(const struct thread *t, str
 {
 	struct open_call open = { .syscall = t->syscall };
 
+	if (watching) {
+		open.start = start_of(true, t->wait.ticked);
+		if (is_watched_call(t, task, regs))
+			open.start_ns = t->wait.first_ns;
+		return open;
+	}
 	if (t->suspended_ret)
 		open.syscall = t->suspended;
 	if (counting)
 		open.syscall = syscall_slot(task, number_at_exit(regs));
-	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs)))
+	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs))) {
 		open.start_ns = t->wait.first_ns; /* of a running thread the waits may be stale */
-	else if (t->suspended_ret)
+		open.start = start_of(true, t->wait.ticked);
+	} else if (t->suspended_ret) {
 		open.start_ns = t->suspended_start_ns;
-	else if (is_open(t->start_ns) && t->start_ns != UNTIMED)
+	} else if (is_open(t->start_ns) && t->start_ns != UNTIMED) {
 		open.start_ns = t->start_ns;
-	else if (!t->start_ns && !counting)
-		running_call(&open, task);
+	} else if (!t->start_ns) {
+		running_call(&open, task, regs);
+	}
 	return open;
 }
 
@@ -476,7 +551,7 @@ int sweep(struct bpf_iter__task *ctx)
 	call->end_ns = sweep_ns;
 	call->open = true;
 	call->syscall = open.syscall;
-	call->first_block = t->wait.call == UNTIMED && open.start_ns == t->wait.first_ns;
+	call->start = open.start;
 	call->has_args = true;
 	read_args(regs, open.syscall, call->args);
 	file = file_of_call(call, task);

@@ -176,6 +176,13 @@ struct counters {
 	__u64 ring_full; /* of these, not handed over */
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
 	__u64 switches_missed; /* threads that left the CPU unseen: see running.h */
+
+	/* Mode watch: callbacks = returned + astray + died + void + those to come. */
+	__u64 callbacks; /* when the thread returns to user mode: its call has ended then */
+	__u64 returned; /* made there */
+	__u64 astray; /* made elsewhere, such as inside the call: its end is not seen */
+	__u64 voided; /* of an earlier attachment */
+	__u64 callbacks_failed; /* refused by the kernel, or too many: the end of the call is not seen */
 };
 
 /*
@@ -188,7 +195,7 @@ struct running {
 	__u64 start_ns; /* of the open call, CLOCK_MONOTONIC; 0: none */
 	__u64 group; /* first part of the row's key */
 	__u64 cgroup; /* for which the verdict was made */
-	__u64 first_ns; /* when the thread first left the CPU in the open UNTIMED call; 0: it did not */
+	__u64 first_ns; /* when the thread first left the CPU in the open UNTIMED call, or a tick; 0: neither */
 	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict; 0: nobody's record */
 	__u16 syscall; /* slot of the open call */
@@ -196,7 +203,9 @@ struct running {
 	__u8 suspended; /* the thread has a suspended call: see restart.h */
 	__u32 skip; /* sampling: calls of the CPU until the next that is timed */
 	__u32 random; /* sampling: state of the generator */
-	__u32 stale; /* the waits in the thread's storage are of an UNTIMED call that has ended */
+	__u8 stale; /* the waits in the thread's storage are of an UNTIMED call that has ended */
+	__u8 ticked; /* first_ns is a tick at which the thread was in the call, on the CPU */
+	__u16 _pad;
 };
 
 /* Everything that belongs to a CPU, found with one look. */
@@ -234,7 +243,7 @@ struct thread_name {
  */
 struct wait {
 	__u64 call; /* the start_ns of the call, or UNTIMED; 0: no call */
-	__u64 first_ns; /* when the thread first left the CPU */
+	__u64 first_ns; /* when the thread first left the CPU, or was seen in the call by a tick */
 	__u64 off_ns; /* since when it has been off the CPU; 0: it is on one */
 	__u64 off_jiffies; /* the same, cheap to compare */
 	__u64 total_ns[WAIT_CLASSES];
@@ -252,10 +261,26 @@ struct wait {
 	__s32 waking_stack; /* id of the waker's kernel stack; < 0: none */
 	__s32 longest_waking_stack;
 	__u32 frames; /* of stack in use */
+	__u32 ticked; /* first_ns is a tick */
+	__u32 _pad;
 	struct thread_name waker; /* who ended the last wait */
 	struct thread_name longest_waker;
 	struct thread_name blocker; /* who held the lock that it waited for last */
 	__u64 stack[WAIT_FRAMES]; /* of the longest wait */
+};
+
+/* How this kernel spells bpf_task_work_schedule_resume. */
+enum task_work {
+	TASK_WORK_NONE = 0,
+	TASK_WORK_IMPL = 1, /* with _impl, and an argument more: 6.18 */
+	TASK_WORK = 2,
+};
+
+/* How the beginning of a call is known. */
+enum call_start {
+	START_ENTRY = 0, /* it was seen */
+	START_FIRST_BLOCK = 1, /* when it first left the CPU */
+	START_TICK = 2, /* it was in the call at a tick of the scheduler */
 };
 
 /* What a file descriptor is. */
@@ -331,7 +356,7 @@ struct slow_call {
 	__u32 parent; /* 0: outside of that namespace */
 	__u32 uid;
 	__u16 syscall; /* slot */
-	__u8 first_block; /* start_ns is when it first left the CPU */
+	__u8 start; /* enum call_start */
 	__u8 open; /* it has not ended yet */
 	__u8 has_args; /* false where the call replaced the registers: execve, rt_sigreturn */
 	__u8 has_wait;

@@ -13,6 +13,22 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type syscountCallStart uint32
+
+const (
+	syscountCallStartSTART_ENTRY       syscountCallStart = 0
+	syscountCallStartSTART_FIRST_BLOCK syscountCallStart = 1
+	syscountCallStartSTART_TICK        syscountCallStart = 2
+)
+
+type syscountCallback struct {
+	_    structs.HostLayout
+	Work struct {
+		_      structs.HostLayout
+		Opaque uint64
+	}
+}
+
 type syscountCgroupName struct {
 	_    structs.HostLayout
 	Name [256]uint8
@@ -54,6 +70,11 @@ type syscountCounters struct {
 	RingFull          uint64
 	CgroupNamesFailed uint64
 	SwitchesMissed    uint64
+	Callbacks         uint64
+	Returned          uint64
+	Astray            uint64
+	Voided            uint64
+	CallbacksFailed   uint64
 }
 
 type syscountCpu struct {
@@ -176,7 +197,9 @@ type syscountRunning struct {
 	Suspended  uint8
 	Skip       uint32
 	Random     uint32
-	Stale      uint32
+	Stale      uint8
+	Ticked     uint8
+	Pad        uint16
 }
 
 type syscountScratch struct {
@@ -208,7 +231,7 @@ type syscountSlowCall struct {
 	Parent          uint32
 	Uid             uint32
 	Syscall         uint16
-	FirstBlock      uint8
+	Start           uint8
 	Open            uint8
 	HasArgs         uint8
 	HasWait         uint8
@@ -242,6 +265,14 @@ type syscountSocketReport struct {
 	Path       [112]uint8
 }
 
+type syscountTaskWork uint32
+
+const (
+	syscountTaskWorkTASK_WORK_NONE syscountTaskWork = 0
+	syscountTaskWorkTASK_WORK_IMPL syscountTaskWork = 1
+	syscountTaskWorkTASK_WORK      syscountTaskWork = 2
+)
+
 type syscountThread struct {
 	_                structs.HostLayout
 	StartNs          uint64
@@ -260,7 +291,12 @@ type syscountThread struct {
 	SuspendedStartNs uint64
 	SuspendedEndNs   uint64
 	Attachment       uint32
-	Pad              uint32
+	CalledBack       uint8
+	Resumed          uint8
+	Pad              uint16
+	Ip               uint64
+	Sp               uint64
+	KnownNs          uint64
 	Wait             syscountWait
 }
 
@@ -312,6 +348,8 @@ type syscountWait struct {
 	WakingStack        int32
 	LongestWakingStack int32
 	Frames             uint32
+	Ticked             uint32
+	Pad                uint32
 	Waker              syscountThreadName
 	LongestWaker       syscountThreadName
 	Blocker            syscountThreadName
@@ -334,6 +372,7 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	syscountMapCallbacks           = "callbacks"
 	syscountMapCgroupPaths         = "cgroup_paths"
 	syscountMapCpus                = "cpus"
 	syscountMapDrafts              = "drafts"
@@ -355,13 +394,16 @@ const (
 	syscountProgProcessExec        = "process_exec"
 	syscountProgProcessExit        = "process_exit"
 	syscountProgSchedSwitch        = "sched_switch"
+	syscountProgSchedSwitchWatch   = "sched_switch_watch"
 	syscountProgSchedWaking        = "sched_waking"
 	syscountProgSignalDeliver      = "signal_deliver"
+	syscountProgSignalDeliverWatch = "signal_deliver_watch"
 	syscountProgSweep              = "sweep"
 	syscountProgSymbolise          = "symbolise"
 	syscountProgSysEnter           = "sys_enter"
 	syscountProgSysExit            = "sys_exit"
 	syscountProgSysExitCount       = "sys_exit_count"
+	syscountProgTick               = "tick"
 	syscountVarAttachment          = "attachment"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarCounting            = "counting"
@@ -370,6 +412,7 @@ const (
 	syscountVarGeneration          = "generation"
 	syscountVarHasPrevState        = "has_prev_state"
 	syscountVarHasRdonlyCast       = "has_rdonly_cast"
+	syscountVarHasTaskWork         = "has_task_work"
 	syscountVarInterval            = "interval"
 	syscountVarLooks               = "looks"
 	syscountVarNearShift           = "near_shift"
@@ -386,14 +429,17 @@ const (
 	syscountVarSymbolName          = "symbol_name"
 	syscountVarThresholdNs         = "threshold_ns"
 	syscountVarTraits              = "traits"
+	syscountVarUnusedCallStart     = "unused_call_start"
 	syscountVarUnusedCgroupPathEnd = "unused_cgroup_path_end"
 	syscountVarUnusedFdKind        = "unused_fd_kind"
 	syscountVarUnusedGroupBy       = "unused_group_by"
 	syscountVarUnusedHistogram     = "unused_histogram"
 	syscountVarUnusedSlots         = "unused_slots"
+	syscountVarUnusedTaskWork      = "unused_task_work"
 	syscountVarUnusedTrait         = "unused_trait"
 	syscountVarUnusedWaitClass     = "unused_wait_class"
 	syscountVarWaits               = "waits"
+	syscountVarWatching            = "watching"
 )
 
 // loadSyscount returns the embedded CollectionSpec for syscount.
@@ -438,24 +484,28 @@ type syscountSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountProgramSpecs struct {
-	CountOpen     *ebpf.ProgramSpec `ebpf:"count_open"`
-	Locate        *ebpf.ProgramSpec `ebpf:"locate"`
-	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
-	ProcessExit   *ebpf.ProgramSpec `ebpf:"process_exit"`
-	SchedSwitch   *ebpf.ProgramSpec `ebpf:"sched_switch"`
-	SchedWaking   *ebpf.ProgramSpec `ebpf:"sched_waking"`
-	SignalDeliver *ebpf.ProgramSpec `ebpf:"signal_deliver"`
-	Sweep         *ebpf.ProgramSpec `ebpf:"sweep"`
-	Symbolise     *ebpf.ProgramSpec `ebpf:"symbolise"`
-	SysEnter      *ebpf.ProgramSpec `ebpf:"sys_enter"`
-	SysExit       *ebpf.ProgramSpec `ebpf:"sys_exit"`
-	SysExitCount  *ebpf.ProgramSpec `ebpf:"sys_exit_count"`
+	CountOpen          *ebpf.ProgramSpec `ebpf:"count_open"`
+	Locate             *ebpf.ProgramSpec `ebpf:"locate"`
+	ProcessExec        *ebpf.ProgramSpec `ebpf:"process_exec"`
+	ProcessExit        *ebpf.ProgramSpec `ebpf:"process_exit"`
+	SchedSwitch        *ebpf.ProgramSpec `ebpf:"sched_switch"`
+	SchedSwitchWatch   *ebpf.ProgramSpec `ebpf:"sched_switch_watch"`
+	SchedWaking        *ebpf.ProgramSpec `ebpf:"sched_waking"`
+	SignalDeliver      *ebpf.ProgramSpec `ebpf:"signal_deliver"`
+	SignalDeliverWatch *ebpf.ProgramSpec `ebpf:"signal_deliver_watch"`
+	Sweep              *ebpf.ProgramSpec `ebpf:"sweep"`
+	Symbolise          *ebpf.ProgramSpec `ebpf:"symbolise"`
+	SysEnter           *ebpf.ProgramSpec `ebpf:"sys_enter"`
+	SysExit            *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	SysExitCount       *ebpf.ProgramSpec `ebpf:"sys_exit_count"`
+	Tick               *ebpf.ProgramSpec `ebpf:"tick"`
 }
 
 // syscountMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountMapSpecs struct {
+	Callbacks     *ebpf.MapSpec `ebpf:"callbacks"`
 	CgroupPaths   *ebpf.MapSpec `ebpf:"cgroup_paths"`
 	Cpus          *ebpf.MapSpec `ebpf:"cpus"`
 	Drafts        *ebpf.MapSpec `ebpf:"drafts"`
@@ -486,6 +536,7 @@ type syscountVariableSpecs struct {
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
 	HasPrevState        *ebpf.VariableSpec `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.VariableSpec `ebpf:"has_rdonly_cast"`
+	HasTaskWork         *ebpf.VariableSpec `ebpf:"has_task_work"`
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
 	Looks               *ebpf.VariableSpec `ebpf:"looks"`
 	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
@@ -502,14 +553,17 @@ type syscountVariableSpecs struct {
 	SymbolName          *ebpf.VariableSpec `ebpf:"symbol_name"`
 	ThresholdNs         *ebpf.VariableSpec `ebpf:"threshold_ns"`
 	Traits              *ebpf.VariableSpec `ebpf:"traits"`
+	UnusedCallStart     *ebpf.VariableSpec `ebpf:"unused_call_start"`
 	UnusedCgroupPathEnd *ebpf.VariableSpec `ebpf:"unused_cgroup_path_end"`
 	UnusedFdKind        *ebpf.VariableSpec `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.VariableSpec `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
+	UnusedTaskWork      *ebpf.VariableSpec `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.VariableSpec `ebpf:"unused_wait_class"`
 	Waits               *ebpf.VariableSpec `ebpf:"waits"`
+	Watching            *ebpf.VariableSpec `ebpf:"watching"`
 }
 
 // syscountObjects contains all objects after they have been loaded into the kernel.
@@ -532,6 +586,7 @@ func (o *syscountObjects) Close() error {
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountMaps struct {
+	Callbacks     *ebpf.Map `ebpf:"callbacks"`
 	CgroupPaths   *ebpf.Map `ebpf:"cgroup_paths"`
 	Cpus          *ebpf.Map `ebpf:"cpus"`
 	Drafts        *ebpf.Map `ebpf:"drafts"`
@@ -552,6 +607,7 @@ type syscountMaps struct {
 
 func (m *syscountMaps) Close() error {
 	return _SyscountClose(
+		m.Callbacks,
 		m.CgroupPaths,
 		m.Cpus,
 		m.Drafts,
@@ -583,6 +639,7 @@ type syscountVariables struct {
 	Generation          *ebpf.Variable `ebpf:"generation"`
 	HasPrevState        *ebpf.Variable `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.Variable `ebpf:"has_rdonly_cast"`
+	HasTaskWork         *ebpf.Variable `ebpf:"has_task_work"`
 	Interval            *ebpf.Variable `ebpf:"interval"`
 	Looks               *ebpf.Variable `ebpf:"looks"`
 	NearShift           *ebpf.Variable `ebpf:"near_shift"`
@@ -599,32 +656,38 @@ type syscountVariables struct {
 	SymbolName          *ebpf.Variable `ebpf:"symbol_name"`
 	ThresholdNs         *ebpf.Variable `ebpf:"threshold_ns"`
 	Traits              *ebpf.Variable `ebpf:"traits"`
+	UnusedCallStart     *ebpf.Variable `ebpf:"unused_call_start"`
 	UnusedCgroupPathEnd *ebpf.Variable `ebpf:"unused_cgroup_path_end"`
 	UnusedFdKind        *ebpf.Variable `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.Variable `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
+	UnusedTaskWork      *ebpf.Variable `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.Variable `ebpf:"unused_wait_class"`
 	Waits               *ebpf.Variable `ebpf:"waits"`
+	Watching            *ebpf.Variable `ebpf:"watching"`
 }
 
 // syscountPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountPrograms struct {
-	CountOpen     *ebpf.Program `ebpf:"count_open"`
-	Locate        *ebpf.Program `ebpf:"locate"`
-	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
-	ProcessExit   *ebpf.Program `ebpf:"process_exit"`
-	SchedSwitch   *ebpf.Program `ebpf:"sched_switch"`
-	SchedWaking   *ebpf.Program `ebpf:"sched_waking"`
-	SignalDeliver *ebpf.Program `ebpf:"signal_deliver"`
-	Sweep         *ebpf.Program `ebpf:"sweep"`
-	Symbolise     *ebpf.Program `ebpf:"symbolise"`
-	SysEnter      *ebpf.Program `ebpf:"sys_enter"`
-	SysExit       *ebpf.Program `ebpf:"sys_exit"`
-	SysExitCount  *ebpf.Program `ebpf:"sys_exit_count"`
+	CountOpen          *ebpf.Program `ebpf:"count_open"`
+	Locate             *ebpf.Program `ebpf:"locate"`
+	ProcessExec        *ebpf.Program `ebpf:"process_exec"`
+	ProcessExit        *ebpf.Program `ebpf:"process_exit"`
+	SchedSwitch        *ebpf.Program `ebpf:"sched_switch"`
+	SchedSwitchWatch   *ebpf.Program `ebpf:"sched_switch_watch"`
+	SchedWaking        *ebpf.Program `ebpf:"sched_waking"`
+	SignalDeliver      *ebpf.Program `ebpf:"signal_deliver"`
+	SignalDeliverWatch *ebpf.Program `ebpf:"signal_deliver_watch"`
+	Sweep              *ebpf.Program `ebpf:"sweep"`
+	Symbolise          *ebpf.Program `ebpf:"symbolise"`
+	SysEnter           *ebpf.Program `ebpf:"sys_enter"`
+	SysExit            *ebpf.Program `ebpf:"sys_exit"`
+	SysExitCount       *ebpf.Program `ebpf:"sys_exit_count"`
+	Tick               *ebpf.Program `ebpf:"tick"`
 }
 
 func (p *syscountPrograms) Close() error {
@@ -634,13 +697,16 @@ func (p *syscountPrograms) Close() error {
 		p.ProcessExec,
 		p.ProcessExit,
 		p.SchedSwitch,
+		p.SchedSwitchWatch,
 		p.SchedWaking,
 		p.SignalDeliver,
+		p.SignalDeliverWatch,
 		p.Sweep,
 		p.Symbolise,
 		p.SysEnter,
 		p.SysExit,
 		p.SysExitCount,
+		p.Tick,
 	)
 }
 

@@ -18,6 +18,7 @@ type Tracer struct {
 	objs     syscountObjects
 	links    []link.Link
 	mode     Mode
+	sampled  bool
 	slow     *ringbuf.Reader
 	near     nearRows
 	waits    bool
@@ -30,6 +31,12 @@ type Tracer struct {
 // Load creates the maps and loads the programs; nothing is attached yet. It
 // needs CAP_BPF and CAP_PERFMON.
 func Load(opts Options) (_ *Tracer, err error) {
+	if opts.Mode == ModeWatch {
+		if err := needTaskWork(); err != nil {
+			return nil, err
+		}
+		opts.GroupBy, opts.NoWaits = GroupByNone, false
+	}
 	spec, err := loadSyscount()
 	if err != nil {
 		return nil, fmt.Errorf("read the compiled programs: %w", err)
@@ -37,7 +44,7 @@ func Load(opts Options) (_ *Tracer, err error) {
 	if err := specialise(spec, opts); err != nil {
 		return nil, err
 	}
-	t := &Tracer{mode: opts.Mode, waits: !opts.NoWaits, interval: 1, filter: 1}
+	t := &Tracer{mode: opts.Mode, sampled: opts.Sample > 1, waits: !opts.NoWaits, interval: 1, filter: 1}
 	if err := spec.LoadAndAssign(&t.objs, nil); err != nil {
 		return nil, explainLoad("load the programs", err)
 	}
@@ -94,6 +101,8 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 		spec.Variables["has_prev_state"].Set(bit(tracepointArguments("sched_switch") >= 4)),
 		spec.Variables["has_rdonly_cast"].Set(bit(hasKernelFunction("bpf_rdonly_cast"))),
 		spec.Variables["counting"].Set(bit(opts.Mode == ModeCount)),
+		spec.Variables["watching"].Set(bit(opts.Mode == ModeWatch)),
+		spec.Variables["has_task_work"].Set(uint32(taskWork())),
 		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release())))); err != nil {
 		return fmt.Errorf("set the constants: %w", err)
 	}
@@ -135,6 +144,9 @@ type program struct {
 // threadPrograms notice that a thread leaves the CPU, comes to it, or ends.
 func (t *Tracer) threadPrograms() []program {
 	programs := []program{{"sched_switch", t.objs.SchedSwitch}, {"sched_process_exit", t.objs.ProcessExit}}
+	if t.mode == ModeWatch {
+		programs[0].Program = t.objs.SchedSwitchWatch
+	}
 	if t.waits {
 		programs = append(programs, program{"sched_waking", t.objs.SchedWaking})
 	}
@@ -143,15 +155,33 @@ func (t *Tracer) threadPrograms() []program {
 
 // callPrograms are those of the mode.
 func (t *Tracer) callPrograms() []program {
-	if t.mode == ModeCount {
-		return []program{{"sched_process_exec", t.objs.ProcessExec}, {"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExitCount}}
+	tick := program{"hrtimer_expire_entry", t.objs.Tick}
+	switch {
+	case t.mode == ModeWatch:
+		return []program{{"signal_deliver", t.objs.SignalDeliverWatch}, tick}
+	case t.mode == ModeCount && t.waits:
+		return append(t.endPrograms(), tick)
+	case t.mode == ModeCount:
+		return t.endPrograms()
+	case t.sampled && t.waits:
+		return append(t.bothEnds(), tick)
 	}
+	return t.bothEnds()
+}
+
+// endPrograms are those of ModeCount.
+func (t *Tracer) endPrograms() []program {
+	return []program{{"sched_process_exec", t.objs.ProcessExec}, {"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExitCount}}
+}
+
+// bothEnds are the programs of ModeAccount.
+func (t *Tracer) bothEnds() []program {
 	return []program{{"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExit}, {"sys_enter", t.objs.SysEnter}}
 }
 
 // programs are all, in the order of their attachment: those of threads first,
-// then the end of calls and their beginning last, so that no call is seen to
-// begin whose end is missed.
+// then the end of calls and their beginning last, and the ticks that stand for
+// it, so that no call is seen to begin whose end is missed.
 func (t *Tracer) programs() []program { return append(t.threadPrograms(), t.callPrograms()...) }
 
 // Attach starts the counting. What was open when an earlier attachment ended is
@@ -214,6 +244,8 @@ func (t *Tracer) Attachment() string {
 		return ""
 	case t.mode == ModeCount:
 		return "tp_btf/sys_exit"
+	case t.mode == ModeWatch:
+		return "tp_btf/sched_switch"
 	}
 	return "tp_btf/sys_enter tp_btf/sys_exit"
 }

@@ -115,7 +115,7 @@ static __always_inline void settle(struct wait *w, struct task_struct *task)
 	w->total_ns[WAIT_RUNQUEUE] += runnable;
 }
 
-static __noinline void begin_waits(struct wait *w, struct task_struct *task, __u64 call, __u64 now)
+static __always_inline void begin_waits(struct wait *w, struct task_struct *task, __u64 call, __u64 now)
 {
 	w->call = call;
 	w->first_ns = now;
@@ -125,6 +125,7 @@ static __noinline void begin_waits(struct wait *w, struct task_struct *task, __u
 	w->voluntary = 0;
 	w->involuntary = 0;
 	w->frames = 0;
+	w->ticked = false;
 	w->longest_class = WAIT_CLASSES;
 	w->longest_iowait = 0;
 	w->waker.pid = 0;
@@ -138,6 +139,12 @@ static __noinline void begin_waits(struct wait *w, struct task_struct *task, __u
 	w->major_faults = task->maj_flt;
 }
 
+/* Where a call blocks for the first time, seldom enough for a call of its own. */
+static __noinline void begin_waits_apart(struct wait *w, struct task_struct *task, __u64 call, __u64 now)
+{
+	begin_waits(w, task, call, now);
+}
+
 /*
  * The call that the thread is in, by its start; 0: in none. Mode count does not
  * see beginnings: there the registers tell, which hold no result yet.
@@ -148,7 +155,9 @@ static __always_inline __u64 call_of(struct thread *t, struct task_struct *task,
 		return t->suspended_start_ns;
 	if (!counting)
 		return is_open(t->start_ns) ? t->start_ns : 0;
-	if (!t->observed || t->generation != generation || class == WAIT_RUNQUEUE || class >= WAIT_STOPPED)
+	if (!t->observed || t->generation != generation || class >= WAIT_STOPPED)
+		return 0;
+	if (class == WAIT_RUNQUEUE && t->wait.call != UNTIMED)
 		return 0;
 	return is_in_call((struct pt_regs *)bpf_task_pt_regs(task)) ? UNTIMED : 0;
 }
@@ -203,23 +212,8 @@ static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *
 	w->frames = 0;
 }
 
-/* The thread leaves the CPU. */
-static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
+static __always_inline void off_cpu(struct wait *w, struct task_struct *task, __u32 class, __u64 now)
 {
-	__u64 call = call_of(t, task, class);
-	struct wait *w = &t->wait;
-	__u64 now;
-
-	if (!call)
-		return;
-	now = *clock = bpf_ktime_get_ns();
-	if (w->call != call) {
-		begin_waits(w, task, call, now);
-	} else {
-		if (w->off_ns)
-			end_unseen_wait(w, task, now);
-		settle(w, task);
-	}
 	if (class == WAIT_RUNQUEUE)
 		w->involuntary++;
 	else
@@ -232,9 +226,29 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 	w->waking_stack = -1;
 	w->waker.pid = 0;
 	w->waker.tid = 0;
-	note_sleeper(task);
 	if (bpf_core_field_exists(task->blocker) && task->blocker)
 		name_blocker(w, task->blocker);
+}
+
+/* The thread leaves the CPU. */
+static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
+{
+	__u64 call = call_of(t, task, class);
+	struct wait *w = &t->wait;
+	__u64 now;
+
+	if (!call)
+		return;
+	now = *clock = bpf_ktime_get_ns();
+	if (w->call != call) {
+		begin_waits_apart(w, task, call, now);
+	} else {
+		if (w->off_ns)
+			end_unseen_wait(w, task, now);
+		settle(w, task);
+	}
+	off_cpu(w, task, class, now);
+	note_sleeper(task);
 }
 
 /* The wait was the longest until now: who ended it, and where it was spent. */
@@ -288,15 +302,15 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
  * The start of a call of which no time was taken, if it left the CPU; and the
  * next call's waits are its own.
  */
-static __always_inline __u64 first_block(struct running *r, long ret)
+static __always_inline void take_first_block(struct running *r, struct ended *ended)
 {
-	__u64 first_ns = r->first_ns;
-
-	if (!first_ns || is_restart(ret))
-		return 0;
+	if (!r->first_ns || is_restart(ended->ret))
+		return;
+	ended->first_block = r->first_ns;
+	ended->ticked = r->ticked;
 	r->first_ns = 0;
+	r->ticked = false;
 	r->stale = true;
-	return first_ns;
 }
 
 #endif

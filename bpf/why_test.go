@@ -215,7 +215,7 @@ func TestNobodyWakesASleeper(t *testing.T) {
 
 // Without a clock at its beginning, a call is slow from its first block on.
 func TestSlowFromTheFirstBlock(t *testing.T) {
-	for name, opts := range modes {
+	for name, opts := range findingModes() {
 		if timesAll(opts) {
 			continue
 		}
@@ -247,7 +247,7 @@ func TestSlowFromTheFirstBlock(t *testing.T) {
 
 // A call that has not returned is found by the sweep, with its stack now.
 func TestASweepFindsOpenCalls(t *testing.T) {
-	for name, opts := range modes {
+	for name, opts := range findingModes() {
 		t.Run(name, func(t *testing.T) {
 			p := bpftest.NewProgram()
 			b := p.Words(0)

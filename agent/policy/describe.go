@@ -51,6 +51,10 @@ func (p *Policy) counting() string {
 	if p.Collect.GroupBy != "none" {
 		by = "per " + p.Collect.GroupBy
 	}
+	if p.Collect.Mode == "watch" {
+		return fmt.Sprintf("no call is counted; one that leaves the CPU, or burns it for a tick, is slow from that moment on (mode watch); each %s an interval record.",
+			FormatDuration(p.Collect.Interval))
+	}
 	return fmt.Sprintf("%s (mode %s); each %s a summary %s: the %d busiest rows, the rest folded into one.",
 		p.collecting(), p.Collect.Mode, FormatDuration(p.Collect.Interval), by, p.Collect.Top)
 }

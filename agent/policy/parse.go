@@ -13,7 +13,7 @@ func Parse(file string, text []byte) (*Policy, error) {
 
 func (s *section) collect(c *Collect) {
 	t := s.table("collect")
-	t.word("mode", &c.Mode, "account", "count")
+	t.word("mode", &c.Mode, "account", "count", "watch")
 	t.integer("sample", &c.Sample, MinSample, MaxSample)
 	t.duration("interval", &c.Interval, MinInterval, MaxInterval, false)
 	t.word("group_by", &c.GroupBy, "none", "process", "unit", "cgroup", "comm")

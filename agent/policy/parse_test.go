@@ -143,7 +143,7 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[slow]\nthreshold = \"25h\"", `p.toml:2: slow.threshold = "25h": must be between 1us and 24h, or "never"`},
 		{"[slow]\nthreshold = 1.5", `p.toml:2: slow.threshold = 1.5: must be a string such as "20ms"`},
 		// words, numbers, flags
-		{"[collect]\nmode = \"auto\"", `p.toml:2: collect.mode = "auto": must be "account" or "count"`},
+		{"[collect]\nmode = \"auto\"", `p.toml:2: collect.mode = "auto": must be "account", "count" or "watch"`},
 		{"[collect]\ngroup_by = \"uid\"", `p.toml:2: collect.group_by = "uid": must be "none", "process", "unit", "cgroup" or "comm"`},
 		{"[collect]\ntop = 0", `p.toml:2: collect.top = 0: must be between 1 and 1000`},
 		{"[collect]\ntop = -9223372036854775808", `p.toml:2: collect.top = -9223372036854775808: must be between 1 and 1000`},

@@ -58,7 +58,7 @@ type Policy struct {
 
 // Collect says what is counted and how it is summed up.
 type Collect struct {
-	Mode     string        // "account" or "count"
+	Mode     string        // "account", "count" or "watch"
 	Sample   int           // account: the clock is read in one of so many calls
 	Interval time.Duration // one summary per interval
 	GroupBy  string        // "none", "process", "unit", "cgroup" or "comm"

@@ -129,7 +129,7 @@ func randomPolicy(random *rand.Rand) *Policy {
 	known, _ := syscalls.Expand([]string{"@known"})
 	names := append(known, syscalls.Groups()...)
 	p := &Policy{
-		Collect: Collect{word("account", "count"), between(MinSample, MaxSample), duration(MinInterval, MaxInterval), word("none", "process", "unit", "cgroup", "comm"), between(MinTop, MaxTop), random.IntN(2) == 0},
+		Collect: Collect{word("account", "count", "watch"), between(MinSample, MaxSample), duration(MinInterval, MaxInterval), word("none", "process", "unit", "cgroup", "comm"), between(MinTop, MaxTop), random.IntN(2) == 0},
 		Filter: Filter{
 			Units:    pick([]string{"a.service", `b\x2d.scope`, "c@d:e.socket", "-.mount"}, random.IntN(4)),
 			Cgroups:  pick([]string{"/", "/a\"b", "/ü\u202e\x1b[31m\n", `/a\b`}, random.IntN(4)),

@@ -39,6 +39,7 @@ func TestGolden(t *testing.T) {
 		"summary-process": &record.Summary{IntervalNs: 2e9, Final: true, Process: record.Process{PID: 77, Comm: "cat"}, Syscall: record.Syscall{Name: "unknown", Nr: -1, ABI: "x32"}, Count: 1, Errors: 1},
 		"summary-other":   &record.Summary{IntervalNs: 60e9, Other: true, Count: 7, TotalNs: 700, MinNs: 100, MaxNs: 100},
 		"interval":        interval(),
+		"interval-watch":  intervalOfWatch(),
 		"state":           state(),
 		"state-suppressed": &record.State{Change: record.ChangeSuppressed,
 			Suppressed: &record.Suppression{Rule: "sync", Count: 12, WorstNs: 3904118204, TotalNs: 12e9}},

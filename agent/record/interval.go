@@ -13,11 +13,7 @@ type Interval struct {
 	Header
 	IntervalNs uint64 `json:"interval_ns"`
 	Final      bool   `json:"final,omitzero"` // the last, shorter interval before a stop
-	Count      uint64 `json:"count"`
-	Errors     uint64 `json:"errors"`
-	TotalNs    uint64 `json:"total_ns"`
-	Groups     uint64 `json:"groups"`
-	Rows       uint64 `json:"rows"` // pairs of group and syscall
+	*Totals           // nil: mode watch, which counts no calls
 	Slow       uint64 `json:"slow"` // slow records written
 
 	// Drops has every counter of things lost, those at zero too: a reader can
@@ -26,11 +22,37 @@ type Interval struct {
 	// Suppressed are the records that the limits held back in this interval, by rule and
 	// unit; drops.suppressed is their sum.
 	Suppressed []Suppression `json:"suppressed,omitempty"`
-	Balance    Balance       `json:"balance"`
+	Balance    *Balance      `json:"balance,omitzero"`   // nil: mode watch
+	Callbacks  *Callbacks    `json:"callbacks,omitzero"` // mode watch only
 	// RecursionMisses are the runs of each program that the kernel skipped since they
 	// were loaded, by tracepoint: the equations may be off by so much.
 	RecursionMisses map[string]uint64 `json:"recursion_misses"`
 	Cost            Cost              `json:"cost"`
+}
+
+// Totals are of all calls of an interval.
+type Totals struct {
+	Count   uint64 `json:"count"`
+	Errors  uint64 `json:"errors"`
+	TotalNs uint64 `json:"total_ns"`
+	Groups  uint64 `json:"groups"`
+	Rows    uint64 `json:"rows"` // pairs of group and syscall
+}
+
+// Callbacks accounts for the ends of calls that mode watch has asked the kernel to
+// tell, since the programs were attached: asked = returned + astray + died + void +
+// pending. What the kernel restarts is told once for each part:
+// restarted = resumed + interrupted + abandoned + those whose signal is being handled.
+type Callbacks struct {
+	Asked       uint64 `json:"asked"`
+	Returned    uint64 `json:"returned"`    // at the end of the call
+	Astray      uint64 `json:"astray"`      // elsewhere, such as inside the call: its end was not seen
+	Died        uint64 `json:"died"`        // threads that ended in the call
+	Void        uint64 `json:"void"`        // of an earlier attachment
+	Pending     uint64 `json:"pending"`     // calls that have not returned
+	Restarted   uint64 `json:"restarted"`   // of returned: the kernel goes on with the same call
+	Interrupted uint64 `json:"interrupted"` // of restarted: a handler made it EINTR
+	Abandoned   uint64 `json:"abandoned"`   // of restarted: its end was not seen
 }
 
 // Balance accounts for every event of the kernel side since the programs were
@@ -69,12 +91,19 @@ func (*Interval) Priority() int { return 6 }
 // Sentence reads like "60 s: 1203911 calls (12 failed) in 812 rows of 41
 // groups, 3 slow, nothing lost".
 func (i *Interval) Sentence() string {
-	msg := fmt.Sprintf("%s: %s (%d failed) in %s of %s, %d slow, %s", Human(i.IntervalNs, 3),
-		counted(i.Count, "call"), i.Errors, counted(i.Rows, "row"), counted(i.Groups, "group"), i.Slow, lost(i.Drops))
-	if i.Balance.Residual != 0 {
+	msg := fmt.Sprintf("%s: %s, %d slow, %s", Human(i.IntervalNs, 3), i.Totals.label(), i.Slow, lost(i.Drops))
+	if i.Balance != nil && i.Balance.Residual != 0 {
 		msg += fmt.Sprintf(", balance off by %d", i.Balance.Residual)
 	}
 	return msg
+}
+
+// label is "7 calls (1 failed) in 2 rows of 1 group".
+func (t *Totals) label() string {
+	if t == nil {
+		return "calls are not counted in this mode"
+	}
+	return fmt.Sprintf("%s (%d failed) in %s of %s", counted(t.Count, "call"), t.Errors, counted(t.Rows, "row"), counted(t.Groups, "group"))
 }
 
 // counted is "1 row", "2 rows".

@@ -153,15 +153,26 @@ func summary() *record.Summary {
 
 func interval() *record.Interval {
 	return &record.Interval{
-		IntervalNs: 60e9, Count: 1203911, Errors: 12, TotalNs: 88100311000,
-		Groups: 41, Rows: 812, Slow: 3,
-		Drops: map[string]uint64{"ring_full": 0, "rows_overflow": 2, "output_dropped_queue": 0, "suppressed": 14},
+		IntervalNs: 60e9, Slow: 3,
+		Totals: &record.Totals{Count: 1203911, Errors: 12, TotalNs: 88100311000, Groups: 41, Rows: 812},
+		Drops:  map[string]uint64{"ring_full": 0, "rows_overflow": 2, "output_dropped_queue": 0, "suppressed": 14},
 		Suppressed: []record.Suppression{
 			{Rule: "sync", Unit: "postgresql@15-main.service", Count: 12, WorstNs: 3904118204, TotalNs: 12e9},
 			{Other: true, Count: 2, WorstNs: 2e9, TotalNs: 3e9},
 		},
-		Balance:         record.Balance{Enter: 1203950, Exit: 1203930, Matched: 1203911, Died: 7, InFlight: 32, ExitWithoutEnter: 19},
+		Balance:         &record.Balance{Enter: 1203950, Exit: 1203930, Matched: 1203911, Died: 7, InFlight: 32, ExitWithoutEnter: 19},
 		RecursionMisses: map[string]uint64{"sched_switch": 0, "sys_enter": 0, "sys_exit": 0},
+		Cost:            record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20},
+	}
+}
+
+// intervalOfWatch is one of the mode that counts no calls.
+func intervalOfWatch() *record.Interval {
+	return &record.Interval{
+		IntervalNs: 60e9, Slow: 3,
+		Drops:           map[string]uint64{"callbacks_astray": 0, "callbacks_failed": 0},
+		Callbacks:       &record.Callbacks{Asked: 812, Returned: 809, Died: 1, Pending: 2, Restarted: 4, Interrupted: 1},
+		RecursionMisses: map[string]uint64{"hrtimer_expire_entry": 0, "sched_switch": 0},
 		Cost:            record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20},
 	}
 }

@@ -100,6 +100,8 @@ func keys(typ reflect.Type) (always, sometimes map[string]reflect.Type) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous || name == "-":
+		case throughPointer(typ, f.Index):
+			sometimes[name] = f.Type
 		case options == "":
 			always[name] = f.Type
 		default:
@@ -107,6 +109,11 @@ func keys(typ reflect.Type) (always, sometimes map[string]reflect.Type) {
 		}
 	}
 	return always, sometimes
+}
+
+// throughPointer: the field is one of an embedded struct that may be missing.
+func throughPointer(typ reflect.Type, index []int) bool {
+	return len(index) > 1 && typ.Field(index[0]).Type.Kind() == reflect.Pointer
 }
 
 func union(a, b map[string]reflect.Type) map[string]reflect.Type {

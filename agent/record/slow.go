@@ -9,7 +9,7 @@ import (
 const (
 	StartEntry      = "entry"       // its entry was seen: the duration is exact
 	StartFirstBlock = "first-block" // when the thread first left the CPU in it: the duration is a little short
-	StartTick       = "tick"        // known to one tick of the scheduler
+	StartTick       = "tick"        // a tick of the scheduler found the thread in it, on the CPU
 )
 
 // Slow is one call that took at least as long as its threshold.

@@ -151,7 +151,7 @@ func (a *audit) drop(t *testing.T, i *record.Interval) {
 // balance: the residual has to be 0. While calls go on it leaves out what the
 // events between two looks at the counters explain: see gap.
 func (a *audit) balance(t *testing.T, i *record.Interval) {
-	b := i.Balance
+	b := *i.Balance
 	a.last, a.final = b, i.Final
 	misses := a.drops[missed]
 	if b.Residual > misses {

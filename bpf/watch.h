@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Mode watch: nothing is attached to system calls. A thread that leaves the CPU
+ * inside a call has its wait stamped; when it comes back after a long one, the
+ * kernel is asked to call us back as the thread returns to user mode. The call
+ * has ended then, and its result is in the registers.
+ *
+ * Nothing tells whether a thread that leaves the CPU again is still in the same
+ * call, unless a callback is to come. So each wait begins a new record until
+ * there is one, and one is asked for after a wait of a fraction of the
+ * threshold, or when none was due for as long: what a call loses of its
+ * beginning, because it waits in short pieces, is no more than that.
+ */
+#ifndef SYSCOUNT_WATCH_H
+#define SYSCOUNT_WATCH_H
+
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
+
+#define PIECES 16 /* the fraction */
+#define CALLBACKS 8192 /* threads that may wait for theirs at a time */
+
+/*
+ * Below two ticks (of 10 ms, the longest that there are) the tick's number tells
+ * that a wait was shorter than the fraction of such a threshold.
+ */
+#define TOLD_BY_TICKS_NS (20000000ULL * PIECES)
+
+struct callback {
+	struct bpf_task_work work;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CALLBACKS);
+	__type(key, __u64); /* address of the task */
+	__type(value, struct callback);
+} callbacks SEC(".maps");
+
+/* Two spellings: the fifth argument was made implicit in Linux 7.0. */
+extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_task_work *work, void *map,
+					 int (*callback)(struct bpf_map *map, void *key, void *value)) __ksym __weak;
+extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct bpf_task_work *work, void *map,
+					      int (*callback)(struct bpf_map *map, void *key, void *value),
+					      void *aux) __ksym __weak;
+
+extern void bpf_rcu_read_lock(void) __ksym __weak;
+extern void bpf_rcu_read_unlock(void) __ksym __weak;
+
+static __always_inline bool is_on_cpu(struct task_struct *task)
+{
+	return !bpf_core_field_exists(task->on_cpu) || BPF_CORE_READ(task, on_cpu);
+}
+
+/* The call goes on after a restart: its arguments and its place are those of before. */
+static __always_inline bool is_restarted(const struct thread *t, struct pt_regs *regs, __u32 slot)
+{
+	return (slot == t->suspended || has_trait(slot, TRAIT_RESTART)) && ip_of(regs) == t->ip && regs->sp == t->sp;
+}
+
+/* The thread has come back to user mode: none of its calls is open. */
+static __always_inline void forget_call(struct thread *t)
+{
+	t->wait.call = 0;
+	t->wait.off_ns = 0;
+	t->resumed = false;
+}
+
+static __always_inline void hand_over_watched(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
+{
+	if (ended->end_ns < ended->start_ns) {
+		cpu->counters.negative++;
+		return;
+	}
+	judge(cpu, slot, regs, ended);
+}
+
+static __always_inline void suspend_watched(struct cpu *cpu, struct thread *t, const struct ended *ended)
+{
+	cpu->counters.suspended++;
+	t->suspended = t->syscall;
+	t->suspended_start_ns = ended->start_ns;
+	t->suspended_end_ns = ended->end_ns;
+	t->suspended_ret = ended->ret;
+}
+
+/* The end of the call of which the callback was asked for, if this is where the kernel calls back. */
+static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struct pt_regs *regs)
+{
+	bool replaced = has_trait(t->syscall, TRAIT_NEW_REGISTERS) && ip_of(regs) != t->ip;
+	struct ended ended = {
+		.start_ns = t->wait.first_ns,
+		.end_ns = bpf_ktime_get_ns(),
+		.ret = replaced ? 0 : result_of(regs),
+		.first_block = t->wait.first_ns,
+		.ticked = t->wait.ticked,
+	};
+
+	t->known_ns = ended.end_ns;
+	if (!replaced && (is_in_call(regs) || number_at_exit(regs) < 0 || ip_of(regs) != t->ip)) {
+		cpu->counters.astray++;
+		forget_call(t);
+		return;
+	}
+	cpu->counters.returned++;
+	if (t->generation != generation || !t->observed) {
+		cpu->counters.refiltered++;
+		forget_call(t);
+		return;
+	}
+	if (is_restart(ended.ret)) {
+		suspend_watched(cpu, t, &ended);
+		return;
+	}
+	hand_over_watched(cpu, t->syscall, regs, &ended);
+	forget_call(t);
+}
+
+static __always_inline void call_ended(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct cpu *cpu = this_cpu();
+	__u64 key = (__u64)task;
+
+	bpf_map_delete_elem(&callbacks, &key);
+	if (!cpu || !t || !t->called_back)
+		return;
+	t->called_back = false;
+	if (t->attachment == attachment)
+		end_watched(cpu, t, (struct pt_regs *)bpf_task_pt_regs(task));
+	else
+		cpu->counters.voided++;
+}
+
+/* Called by the kernel in the thread itself, which may be preempted: what belongs to the CPU must not be. */
+static int call_returns(struct bpf_map *map, void *key, void *value)
+{
+	bpf_rcu_read_lock();
+	bpf_preempt_disable();
+	call_ended();
+	bpf_preempt_enable();
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+static __always_inline int schedule_callback(struct task_struct *task, struct callback *c)
+{
+	if (has_task_work == TASK_WORK_IMPL)
+		return bpf_task_work_schedule_resume_impl(task, &c->work, &callbacks, call_returns, NULL);
+	if (has_task_work == TASK_WORK)
+		return bpf_task_work_schedule_resume(task, &c->work, &callbacks, call_returns);
+	return -1;
+}
+
+static __noinline void ask_for_callback(struct cpu *cpu, struct thread *t, struct task_struct *task)
+{
+	__u64 key = (__u64)task;
+	struct callback empty = {};
+	struct callback *c;
+
+	bpf_map_update_elem(&callbacks, &key, &empty, BPF_NOEXIST);
+	c = bpf_map_lookup_elem(&callbacks, &key);
+	if (!c) {
+		cpu->counters.callbacks_failed++;
+		return;
+	}
+	if (schedule_callback(task, c)) {
+		cpu->counters.callbacks_failed++;
+		bpf_map_delete_elem(&callbacks, &key);
+		return;
+	}
+	cpu->counters.callbacks++;
+	t->called_back = true;
+}
+
+/* What was open when an earlier attachment ended, and a verdict for this one. */
+static __noinline void begin_watching(struct cpu *cpu, struct thread *t, struct task_struct *task)
+{
+	__u64 key = (__u64)task;
+
+	if (t->attachment != attachment) {
+		if (t->called_back && !bpf_map_delete_elem(&callbacks, &key))
+			cpu->counters.voided++;
+		t->called_back = false;
+		t->resumed = false;
+		t->known_ns = bpf_ktime_get_ns();
+		forget_earlier(cpu, t);
+	}
+	decide(task, t);
+}
+
+/* The record of a thread in a call, if anybody wants to know of that call. */
+static __always_inline struct thread *watched_thread(struct cpu *cpu, struct task_struct *task, __u32 slot)
+{
+	struct thread *t;
+
+	if (threshold_of(slot) == NEVER && !has_trait(slot, TRAIT_RESTART))
+		return NULL;
+	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t) {
+		cpu->counters.storage_failed++;
+		return NULL;
+	}
+	if (t->attachment != attachment || !is_decided(task, t->generation, t->cgroup))
+		begin_watching(cpu, t, task);
+	return t->observed && has_trait(slot, TRAIT_OBSERVED) ? t : NULL;
+}
+
+/*
+ * True: this is the call that the waits in the record are of. A suspended call
+ * that another one follows has ended where nobody looked, or a handler runs.
+ */
+static __always_inline bool is_same_call(struct cpu *cpu, struct thread *t, struct pt_regs *regs, __u32 slot)
+{
+	if (t->called_back || t->resumed)
+		return true;
+	if (!t->suspended_ret)
+		return false;
+	t->suspended_ret = 0;
+	if (!is_restarted(t, regs, slot)) {
+		cpu->counters.abandoned++;
+		return false;
+	}
+	cpu->counters.resumed++;
+	t->resumed = true;
+	return true;
+}
+
+static __always_inline void begin_watched(struct thread *t, struct task_struct *task, struct pt_regs *regs,
+					  __u32 slot, __u64 now)
+{
+	t->syscall = slot;
+	t->ip = ip_of(regs);
+	t->sp = regs->sp;
+	begin_waits(&t->wait, task, UNTIMED, now);
+}
+
+static __always_inline __u64 piece_of(const struct thread *t)
+{
+	return threshold_of(t->syscall) / PIECES;
+}
+
+/* When the thread comes back, its storage must be looked at, however short the wait. */
+static __always_inline bool looks_at_once(const struct thread *t, __u64 now)
+{
+	return t->called_back || t->resumed || t->suspended_ret || threshold_of(t->syscall) < TOLD_BY_TICKS_NS ||
+	       now - t->known_ns >= piece_of(t);
+}
+
+static __always_inline void go_off(struct thread *t, struct task_struct *task, __u32 class, __u64 now)
+{
+	__u64 *sleeper = sleeper_like(task);
+
+	off_cpu(&t->wait, task, class, now);
+	if (sleeper)
+		*sleeper = looks_at_once(t, now) ? (__u64)task->pid << 32 : since_this_tick(task);
+}
+
+/* The thread leaves the CPU. */
+static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, __u32 class, __u64 *clock)
+{
+	struct pt_regs *regs;
+	struct thread *t;
+	__u32 slot;
+
+	if (prev->flags & (PF_KTHREAD | PF_EXITING))
+		return;
+	regs = (struct pt_regs *)bpf_task_pt_regs(prev);
+	if (!is_in_call(regs)) {
+		if (class == WAIT_RUNQUEUE)
+			return;
+		/* Stopped or frozen, on the way to the restart of its call. */
+		t = bpf_task_storage_get(&threads, prev, NULL, 0);
+		if (!t || t->attachment != attachment || !t->suspended_ret)
+			return;
+		*clock = bpf_ktime_get_ns();
+		settle(&t->wait, prev);
+		go_off(t, prev, class, *clock);
+		return;
+	}
+	slot = syscall_slot(prev, number_at_exit(regs));
+	t = watched_thread(cpu, prev, slot);
+	if (!t)
+		return;
+	*clock = bpf_ktime_get_ns();
+	if (is_same_call(cpu, t, regs, slot))
+		settle(&t->wait, prev);
+	else
+		begin_watched(t, prev, regs, slot, *clock);
+	go_off(t, prev, class, *clock);
+}
+
+/* Two ticks have begun since it left, or nothing tells. */
+static __always_inline bool was_long_off(__u64 sleeper, struct task_struct *task)
+{
+	return sleeper >> 32 != task->pid || (__u32)bpf_jiffies64() - (__u32)sleeper > 1;
+}
+
+/* The thread comes to the CPU. */
+static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, __u64 *clock)
+{
+	__u64 *sleeper = sleeper_like(next);
+	struct thread *t;
+	__u64 now;
+
+	if (!sleeper || !*sleeper || next->flags & (PF_KTHREAD | PF_EXITING) || !was_long_off(*sleeper, next))
+		return;
+	t = bpf_task_storage_get(&threads, next, NULL, 0);
+	if (!t || !t->wait.off_ns || t->attachment != attachment)
+		return;
+	*clock = now = *clock ?: bpf_ktime_get_ns();
+	come(&t->wait, next, clock);
+	if (t->called_back || t->suspended_ret)
+		return;
+	if (!t->resumed && t->wait.last_ns < piece_of(t) && now - t->known_ns < piece_of(t))
+		return;
+	t->resumed = false;
+	t->known_ns = now;
+	ask_for_callback(cpu, t, next);
+}
+
+/* A tick finds the running thread in a call: if nothing is known of the call, it begins here. */
+static __always_inline void tick_watched(struct cpu *cpu, struct task_struct *task, struct pt_regs *regs)
+{
+	__u32 slot = syscall_slot(task, number_at_exit(regs));
+	struct thread *t = watched_thread(cpu, task, slot);
+	__u64 now;
+
+	if (!t || t->called_back)
+		return;
+	now = bpf_ktime_get_ns();
+	if (!is_same_call(cpu, t, regs, slot)) {
+		begin_watched(t, task, regs, slot, now);
+		t->wait.off_ns = 0;
+		t->wait.ticked = true;
+	}
+	t->resumed = false;
+	t->known_ns = now;
+	ask_for_callback(cpu, t, task);
+}
+
+/* A handler begins. It ends the suspended call with EINTR, unless that goes on after it. */
+static __always_inline void deliver_watched(struct cpu *cpu, struct k_sigaction *action)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct ended ended = { .ret = -EINTR };
+
+	if (!t || !t->suspended_ret || t->attachment != attachment ||
+	    (unsigned long)action->sa.sa_handler <= SIG_IGN || goes_on(t->suspended_ret, action->sa.sa_flags))
+		return;
+	cpu->counters.interrupted++;
+	t->suspended_ret = 0;
+	ended.start_ns = ended.first_block = t->suspended_start_ns;
+	ended.end_ns = t->suspended_end_ns;
+	ended.ticked = t->wait.ticked;
+	hand_over_watched(cpu, t->suspended, (struct pt_regs *)bpf_task_pt_regs(task), &ended);
+	forget_call(t);
+}
+
+/* The thread ends: no callback will come any more. */
+static __always_inline void end_watching(struct cpu *cpu, struct thread *t, struct task_struct *task)
+{
+	__u64 key = (__u64)task;
+
+	if (!t->called_back)
+		return;
+	bpf_map_delete_elem(&callbacks, &key);
+	t->called_back = false;
+	if (t->attachment == attachment)
+		cpu->counters.died++;
+	else
+		cpu->counters.voided++;
+}
+
+/* The thread is off the CPU in a call of which its record is, or its callback is to come. */
+static __always_inline bool is_watched_call(const struct thread *t, struct task_struct *task, struct pt_regs *regs)
+{
+	if (t->wait.call != UNTIMED)
+		return false;
+	if (is_on_cpu(task))
+		return (t->called_back || t->resumed) && is_in_call(regs);
+	if (t->suspended_ret && !is_in_call(regs))
+		return t->wait.off_ns;
+	return t->called_back || t->resumed ||
+	       (is_in_call(regs) && syscall_slot(task, number_at_exit(regs)) == t->syscall);
+}
+
+#endif
