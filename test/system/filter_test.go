@@ -13,7 +13,7 @@ const byProcess = `
 [collect]
 interval = "10m"
 group_by = "process"
-top = 1000
+top = 100
 `
 
 // ready is the line of a workload that waits.

@@ -16,7 +16,7 @@ const chatty = `
 [collect]
 interval = "1s"
 group_by = "process"
-top = 1000
+top = 100
 `
 
 // held is what the service must not have more of after its neighbours' troubles.
