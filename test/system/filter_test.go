@@ -13,7 +13,7 @@ const byProcess = `
 [collect]
 interval = "10m"
 group_by = "process"
-top = 100
+top = 1000
 `
 
 // ready is the line of a workload that waits.
