@@ -35,6 +35,8 @@ type Env struct {
 	OnBeat func()           // sends the watchdog's ping
 	Usage  func() Usage
 
+	StateFile string // where what was learned is kept; "": nowhere
+
 	OnStatus func(*Status) // gets each new status; may be nil
 
 	Features map[string]bool // of the kernel, by name: whether it has them
@@ -75,6 +77,7 @@ type Agent struct {
 	totals    *totals
 	stuck     stuckCalls
 	incidents incidents
+	learning  learning
 	recent    recent
 	nextSweep time.Duration // on CLOCK_MONOTONIC
 	nextEnd   time.Time     // of the running interval
@@ -90,6 +93,7 @@ func New(env Env, p *policy.Policy) *Agent {
 	a.limit = newLimiter(p.Limits)
 	a.procs = procinfo.NewProcfs(env.Proc, p.Output.CommandLine)
 	a.filter = policyFilter(p)
+	a.learning = openLearning(env, p)
 	return a
 }
 

@@ -304,6 +304,12 @@ func (r *rig) refused(cmd Command, kind error, sentence string) {
 // runAgent runs an agent under a policy until the test's end.
 func runAgent(t *testing.T, text string) *rig {
 	t.Helper()
+	return runAgentWith(t, text, "")
+}
+
+// runAgentWith is runAgent with a file for what is learned.
+func runAgentWith(t *testing.T, text, stateFile string) *rig {
+	t.Helper()
 	p, err := policy.Parse("test.toml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -321,7 +327,7 @@ func runAgent(t *testing.T, text string) *rig {
 		},
 		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },
 		Sink:   r.out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"),
-		Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		StateFile: stateFile, Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, Usage: func() Usage { return Usage{} },
 	}, p)
 	ctx, cancel := context.WithCancel(context.Background())

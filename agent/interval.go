@@ -22,6 +22,7 @@ func (a *Agent) endInterval(final bool) {
 	if err != nil {
 		a.env.Log.Error("read the rows: they come with the next interval", "error", err)
 	}
+	a.learnFrom(lines)
 	ended := a.env.Now()
 	intervalNs := uint64(max(ended.Sub(a.starts), 0))
 	top, other := lines.Top(a.effective.Collect.Top, waits)

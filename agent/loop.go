@@ -18,6 +18,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	defer a.targets.close()
+	defer a.saveLast()
 	close(a.ready)
 	beat := newTicker(a.env.Beat)
 	defer beat.Stop()

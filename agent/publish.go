@@ -25,7 +25,7 @@ func (a *Agent) publish() {
 	}
 	s := &Status{
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
-		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files),
+		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files), Learned: a.learnedNow(),
 		Interval: a.effective.Collect.Interval, Counters: counters,
 		Exited: a.targets.exited(), Features: a.env.Features,
 	}

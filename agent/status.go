@@ -5,14 +5,15 @@ import "time"
 // Status is an immutable picture of the agent, published after every change
 // and at every interval.
 type Status struct {
-	State      string        // "running" or "stopped"
-	Mode       string        // "account" or "count"
-	Attachment string        // what we are attached to, e.g. "tp_btf/sys_enter tp_btf/sys_exit"
-	Filter     Filter        // in force
-	Exited     []uint32      // those of Filter.PIDs that have ended
-	Thresholds []Threshold   // overrides by D-Bus, in the order of their setting
-	Policy     []string      // the files that the policy was read from
-	Interval   time.Duration // of the summaries
+	State      string             // "running" or "stopped"
+	Mode       string             // "account" or "count"
+	Attachment string             // what we are attached to, e.g. "tp_btf/sys_enter tp_btf/sys_exit"
+	Filter     Filter             // in force
+	Exited     []uint32           // those of Filter.PIDs that have ended
+	Thresholds []Threshold        // overrides by D-Bus, in the order of their setting
+	Learned    []LearnedThreshold // by unit and syscall, for rules with threshold = "auto"
+	Policy     []string           // the files that the policy was read from
+	Interval   time.Duration      // of the summaries
 	Counters   map[string]uint64
 	Sentence   string          // for STATUS= and syscountctl status
 	Features   map[string]bool // of the kernel, by name: whether it has them

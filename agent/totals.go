@@ -61,6 +61,7 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"switches_missed":  c.SwitchesMissed,
 		"callbacks_failed": c.CallbacksFailed, "callbacks_astray": c.Astray,
 		"suppressed":      a.totals.suppressed,
+		"learn_missed":    a.learning.table.Missed(),
 		"stuck_untracked": a.totals.untracked + a.stuck.tracker.Overflow(), "incidents_evicted": a.incidents.book.Evicted(),
 	}
 	for name, n := range a.env.Sink.Counters() {

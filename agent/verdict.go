@@ -14,6 +14,7 @@ import (
 
 func (a *Agent) verdict(call *bpf.SlowCall, at place) (policy.Verdict, bool) {
 	facts := policyCall(call, at)
+	facts.Learned = a.learnedThreshold(facts.Unit, facts.Syscall)
 	if timeout, ok := a.timeout(call); ok {
 		facts.HasTimeout, facts.Overshoot = true, decode.Overshoot(timeout, facts.Duration)
 	}

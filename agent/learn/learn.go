@@ -29,7 +29,7 @@ const (
 	minParts = 3
 	// minCalls in a part: with fewer a quantile is only the longest of a few calls.
 	minCalls = 100
-	// MaxRows bounds the table: 2 KB each.
+	// MaxRows bounds the table: 1.5 KB each.
 	MaxRows = 4096
 )
 

@@ -25,6 +25,7 @@ type Call struct {
 	Open     bool // it has not returned
 	Errno    int  // 0: it succeeded
 
+	Learned    time.Duration // the threshold that was learned for this unit and syscall; 0: none yet
 	HasTimeout bool          // it asked for a time, and Overshoot is right
 	Overshoot  time.Duration // beyond that time
 }
@@ -39,6 +40,7 @@ type Times struct {
 type Verdict struct {
 	Rule      string        // the rule's name, "default" or "override"
 	Threshold time.Duration // Never: not slow, however long
+	Auto      bool          // Threshold was learned or, while it was not, is that of [slow]
 	Overshoot bool          // Threshold is one on the time beyond the call's time-out
 	Rate      int           // slow records per second of this rule; 0: any number
 	Severity  Severity
@@ -56,19 +58,27 @@ func (v Verdict) reached(c *Call) bool {
 	return c.Duration >= v.Threshold
 }
 
-// verdict of a rule.
-func (r *Rule) verdict() Verdict {
+// verdictOf is what a rule says of a call that it matches.
+func (p *Policy) verdictOf(r *Rule, c *Call) Verdict {
 	v := Verdict{Rule: r.Name, Threshold: r.Threshold, Rate: r.Rate, Severity: r.Severity, Stack: r.Stack}
-	if r.Overshoot > 0 {
+	switch {
+	case r.Overshoot > 0:
 		v.Threshold, v.Overshoot = r.Overshoot, true
+	case r.Auto:
+		v.Threshold, v.Auto = p.Slow.Threshold, true
+		if c.Learned > 0 {
+			v.Threshold = max(c.Learned, p.Learn.Floor)
+		}
 	}
 	return v
 }
 
-// floor is the shortest duration of a call that this rule may find slow. One that took
-// less than the overshoot cannot be late by it; one without a time-out is never late.
-func (r *Rule) floor(d *docket) time.Duration {
+// floorOf is the shortest duration of a call that a rule may find slow. One that took less
+// than the overshoot cannot be late by it; one without a time-out is never late.
+func (p *Policy) floorOf(r *Rule, d *docket) time.Duration {
 	switch {
+	case r.Auto:
+		return min(p.Learn.Floor, p.Slow.Threshold)
 	case r.Overshoot == 0:
 		return r.Threshold
 	case d.timeout:

@@ -177,6 +177,40 @@ threshold = "1s"
 	}
 }
 
+func TestAuto(t *testing.T) {
+	p := mustParse(t, "[slow]\nthreshold = \"1s\"\n[learn]\nfloor = \"5ms\"\n[[rule]]\nname = \"unusual\"\nsyscalls = [\"@sync\", \"@storage\"]\nthreshold = \"auto\"\n")
+	for _, tt := range []struct {
+		learned, took, threshold time.Duration
+		slow                     bool
+	}{
+		{0, 999 * ms, time.Second, false},
+		{0, time.Second, time.Second, true},
+		{20 * ms, 20 * ms, 20 * ms, true},
+		{20 * ms, 19 * ms, 20 * ms, false},
+		{ms, 4 * ms, 5 * ms, false}, // never below the floor
+	} {
+		v, slow := p.Judge(Call{Syscall: "fsync", FDKind: FDFile, Duration: tt.took, Learned: tt.learned})
+		if v.Rule != "unusual" || !v.Auto || v.Threshold != tt.threshold || slow != tt.slow {
+			t.Errorf("%+v: %+v, %v", tt, v, slow)
+		}
+	}
+	if got := p.Floor(bpf.Syscall{ABI: bpf.ABIx8664, Nr: 74}); got != 5*ms {
+		t.Errorf("the kernel side hands over from %v on", got)
+	}
+	for name, want := range map[string]bool{"fsync": true, "rename": true, "read": false, "getpid": false, "futex": false} {
+		if p.Learns(name) != want {
+			t.Errorf("%s is learned: %v", name, !want)
+		}
+	}
+	if Default().LearnsAny() || !p.LearnsAny() {
+		t.Error("who learns is wrong")
+	}
+	never := mustParse(t, "[slow]\nthreshold = \"never\"\n[[rule]]\nname = \"u\"\nsyscalls = [\"fsync\"]\nthreshold = \"auto\"\n")
+	if v, slow := never.Judge(Call{Syscall: "fsync", Duration: hours}); slow || v.Threshold != Never {
+		t.Errorf("while nothing is known: %+v, %v", v, slow)
+	}
+}
+
 func TestRulesThatMakeNoSense(t *testing.T) {
 	for _, tt := range []struct{ lines, want string }{
 		{"overshoot = \"1s\"\nthreshold = \"1s\"", `p.toml:3: rule[1] "a": overshoot: cannot stand beside threshold: a rule judges by the one or by the other`},
@@ -188,6 +222,9 @@ func TestRulesThatMakeNoSense(t *testing.T) {
 		{"overshoot = \"never\"\nsyscalls = [\"poll\"]", `p.toml:3: rule[1] "a": overshoot = "never": must be a duration with its unit (ns, us, ms, s, m, h), such as "20ms"`},
 		{"overshoot = \"1s\"\nsyscalls = [\"poll\", \"fsync\"]", `p.toml:4: rule[1] "a": syscalls: "fsync" has no time-out that can be read when it ends; overshoot is for calls that do, such as nanosleep, poll, epoll_wait and futex`},
 		{"overshoot = \"1s\"\nsyscalls = [\"@sync\"]", `p.toml:4: rule[1] "a": syscalls: "@sync" has no time-out that can be read when it ends; overshoot is for calls that do, such as nanosleep, poll, epoll_wait and futex`},
+		{"threshold = \"auto\"", `p.toml:3: rule[1] "a": threshold = "auto": needs syscalls of which it can be learned, such as syscalls = ["@sync"]`},
+		{"threshold = \"auto\"\nsyscalls = [\"fsync\", \"read\"]", `p.toml:4: rule[1] "a": syscalls: "read" waits, on sockets and pipes if not always: what it usually takes says nothing, so that threshold = "auto" is not for it`},
+		{"threshold = \"auto\"\nsyscalls = [\"fsync\"]\n[collect]\ngroup_by = \"comm\"", `p.toml:3: rule "a": threshold: cannot be learned by unit: "auto" needs [collect] group_by = "unit"`},
 		{"threshold = \"1s\"\nresult = \"ok\"\nerrnos = [\"EIO\"]", `p.toml:5: rule[1] "a": errnos: can never match: result = "ok" is for calls that return no error`},
 		{"threshold = \"1s\"\nerrnos = [\"ENOSPAC\"]", `p.toml:4: rule[1] "a": errnos: unknown error "ENOSPAC"; did you mean "ENOSPC"?`},
 		{"threshold = \"1s\"\nerrnos = [\"nonsense\"]", `p.toml:4: rule[1] "a": errnos: unknown error "nonsense"; errors are named as in errno(3), such as "EIO"`},

@@ -24,12 +24,20 @@ func (p *Policy) Describe() string {
 		}
 	}
 	fmt.Fprintf(&b, "  %s\n", p.Slow.describe())
+	if p.LearnsAny() {
+		fmt.Fprintf(&b, "  %s\n", p.describeLearn())
+	}
 	fmt.Fprintf(&b, "  %s\n", p.Stuck.describe())
 	fmt.Fprintf(&b, "At most %d slow records a second, or %d at once; what is held back is counted and reported.\n",
 		p.Limits.RecordsPerSecond, p.Limits.Burst)
 	fmt.Fprintf(&b, "Up to %d groups are told apart; calls of any further ones are counted together.\n", p.Limits.Groups)
 	fmt.Fprintf(&b, "Records: %s\n", p.Output.describe())
 	return b.String()
+}
+
+func (p *Policy) describeLearn() string {
+	return fmt.Sprintf("Long for a unit is %d times the usual %v%% of the last %s, but not below %s; until that is known, the threshold for any other call counts.",
+		p.Learn.Multiple, p.Learn.Percentile, FormatDuration(p.Learn.Window), FormatDuration(p.Learn.Floor))
 }
 
 func (s Stuck) describe() string {
@@ -108,6 +116,8 @@ func (r *Rule) describe() string {
 	switch {
 	case r.Overshoot > 0:
 		fmt.Fprintf(&b, ": %s or more beyond its time-out is reported as %s", FormatDuration(r.Overshoot), r.Severity)
+	case r.Auto:
+		fmt.Fprintf(&b, ": what is long for its unit is reported as %s", r.Severity)
 	case r.Threshold == Never:
 		return b.String() + ": never reported."
 	default:

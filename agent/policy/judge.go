@@ -78,7 +78,7 @@ func (p *Policy) verdict(c *Call) Verdict {
 	c.FDKind = docket.kind(c.FDKind)
 	waits := docket.waits(c.FDKind)
 	if i := j.first(docket, c, waits); i >= 0 {
-		return p.Rules[i].verdict()
+		return p.verdictOf(&p.Rules[i], c)
 	}
 	v := Verdict{Rule: defaultVerdict, Threshold: p.Slow.Threshold, Severity: Warning}
 	if waits {
@@ -118,7 +118,7 @@ func (p *Policy) floor(abi bpf.ABI, d *docket) time.Duration {
 		if m.abis != nil && !m.abis[abi.String()] {
 			continue
 		}
-		lowest = min(lowest, p.Rules[i].floor(d))
+		lowest = min(lowest, p.floorOf(&p.Rules[i], d))
 		if !m.blind && m.fds == nil && !(m.allCalls && d.fdWait) {
 			return lowest
 		}
@@ -134,7 +134,7 @@ func (p *Policy) floorOn(abi bpf.ABI, d *docket, kind string) time.Duration {
 		if m.allCalls && waits || m.fds != nil && !m.fds[fdWord(kind)] || m.abis != nil && !m.abis[abi.String()] {
 			continue
 		}
-		lowest = min(lowest, p.Rules[i].floor(d))
+		lowest = min(lowest, p.floorOf(&p.Rules[i], d))
 		if !m.blind {
 			return lowest
 		}
@@ -164,6 +164,22 @@ func (p *Policy) Exempt(sc bpf.Syscall) (kinds uint16) {
 		}
 	}
 	return kinds
+}
+
+// Learns says whether a rule that may decide about this syscall wants its thresholds to be learned.
+func (p *Policy) Learns(syscall string) bool {
+	return learnable(syscall) && slices.ContainsFunc(p.judge.docket(syscall).rules, func(i int32) bool { return p.Rules[i].Auto })
+}
+
+// LearnsAny says whether any rule wants thresholds to be learned.
+func (p *Policy) LearnsAny() bool {
+	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Auto })
+}
+
+// learnable: what a call usually takes says something about it. Of those that wait it says when
+// others have something to tell; and one number for files and sockets says nothing of either.
+func learnable(syscall string) bool {
+	return !syscalls.In(syscalls.Wait, syscall) && !syscalls.In(syscalls.FDWait, syscall)
 }
 
 // UserStack says whether a rule that may decide about this syscall wants the caller's stack.

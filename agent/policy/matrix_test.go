@@ -47,6 +47,10 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"rule.rate":                 {"integer", `7`},
 	"stuck.after":               {"string", `"5s"`},
 	"stuck.sweep":               {"string", `"5s"`},
+	"learn.floor":               {"string", `"5s"`},
+	"learn.multiple":            {"integer", `7`},
+	"learn.percentile":          {"float", `99.5`},
+	"learn.window":              {"string", `"5h"`},
 	"limits.records_per_second": {"integer", `7`},
 	"limits.burst":              {"integer", `7`},
 	"limits.groups":             {"integer", `700`},
@@ -119,7 +123,7 @@ func TestEveryKeyRefusesEveryWrongValue(t *testing.T) {
 
 // The table above has every key that the parser knows.
 func TestTheMatrixHasEveryKey(t *testing.T) {
-	for _, section := range []string{"collect", "filter", "slow", "stuck", "limits", "output", "rule"} {
+	for _, section := range []string{"collect", "filter", "slow", "stuck", "learn", "limits", "output", "rule"} {
 		header := "[" + section + "]\n"
 		if section == "rule" {
 			header = "[[rule]]\nname = \"a\"\nthreshold = \"1s\"\n"
@@ -153,6 +157,10 @@ func TestBoundsAreInclusive(t *testing.T) {
 		number("limits.groups", MinGroups, MaxGroups),
 		duration("collect.interval", MinInterval, MaxInterval),
 		duration("slow.threshold", MinThreshold, MaxThreshold),
+		number("learn.multiple", MinMultiple, MaxMultiple),
+		duration("learn.floor", MinThreshold, MaxThreshold),
+		duration("learn.window", MinWindow, MaxWindow),
+		{"learn.percentile", []string{"50", "50.0", "99.99"}, []string{"49.99", "99.991", "100"}},
 		number("rule.rate", MinRate, MaxRate),
 		duration("rule.overshoot", MinThreshold, MaxThreshold),
 		{"rule.uids", []string{"[0]", "[4294967294]"}, []string{"[-1]", "[4294967295]"}},

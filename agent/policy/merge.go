@@ -45,6 +45,7 @@ func (p *Policy) read(from source) *Error {
 	root.slow(&p.Slow)
 	rules, given := root.rules()
 	root.stuck(&p.Stuck)
+	root.learn(&p.Learn)
 	root.limits(&p.Limits)
 	root.output(&p.Output)
 	root.finish()
@@ -94,6 +95,11 @@ func (p *Policy) check() *Error {
 		if key := p.Rules[i].asksForTimes(); key != "" && !p.Collect.Waits {
 			name := p.Rules[i].Name
 			return p.errorAt("rule."+name+"."+key, fmt.Sprintf("rule %s: %s", shown(name), key), "can never match: it needs [collect] waits = true")
+		}
+	}
+	for i := range p.Rules {
+		if name := p.Rules[i].Name; p.Rules[i].Auto && p.Collect.GroupBy != "unit" {
+			return p.errorAt("rule."+name+".threshold", fmt.Sprintf("rule %s: threshold", shown(name)), `cannot be learned by unit: "auto" needs [collect] group_by = "unit"`)
 		}
 	}
 	return p.checkVolume()

@@ -44,6 +44,15 @@ func (s *section) stuck(o *Stuck) {
 	t.finish()
 }
 
+func (s *section) learn(l *Learn) {
+	t := s.table("learn")
+	t.duration("floor", &l.Floor, MinThreshold, MaxThreshold, false)
+	t.integer("multiple", &l.Multiple, MinMultiple, MaxMultiple)
+	t.number("percentile", &l.Percentile, MinQuantile, MaxQuantile)
+	t.duration("window", &l.Window, MinWindow, MaxWindow, false)
+	t.finish()
+}
+
 func (s *section) limits(l *Limits) {
 	t := s.table("limits")
 	t.integer("records_per_second", &l.RecordsPerSecond, MinRate, MaxRate)

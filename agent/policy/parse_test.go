@@ -158,11 +158,11 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		// unknown keys
 		{"[collect]\nintervall = \"5s\"", `p.toml:2: collect.intervall: unknown key; did you mean interval? allowed are mode, sample, interval, group_by, top, waits`},
 		{"[slow]\nxyz = 1", `p.toml:2: slow.xyz: unknown key; allowed are threshold`},
-		{"[[rules]]\nname = \"x\"", `p.toml:1: rules: unknown table; did you mean rule? allowed are collect, filter, slow, rule, stuck, limits, output`},
-		{"\n[stick]\nafter = \"1s\"", `p.toml:2: stick: unknown table; did you mean stuck? allowed are collect, filter, slow, rule, stuck, limits, output`},
-		{"top = 3", `p.toml:1: top: unknown key; allowed are collect, filter, slow, rule, stuck, limits, output`},
-		{"\"a\\nb\\u001b[31m\" = 3", `p.toml:1: "a\nb\x1b[31m": unknown key; allowed are collect, filter, slow, rule, stuck, limits, output`},
-		{"\"\" = 3", `p.toml:1: "": unknown key; allowed are collect, filter, slow, rule, stuck, limits, output`},
+		{"[[rules]]\nname = \"x\"", `p.toml:1: rules: unknown table; did you mean rule? allowed are collect, filter, slow, rule, stuck, learn, limits, output`},
+		{"\n[stick]\nafter = \"1s\"", `p.toml:2: stick: unknown table; did you mean stuck? allowed are collect, filter, slow, rule, stuck, learn, limits, output`},
+		{"top = 3", `p.toml:1: top: unknown key; allowed are collect, filter, slow, rule, stuck, learn, limits, output`},
+		{"\"a\\nb\\u001b[31m\" = 3", `p.toml:1: "a\nb\x1b[31m": unknown key; allowed are collect, filter, slow, rule, stuck, learn, limits, output`},
+		{"\"\" = 3", `p.toml:1: "": unknown key; allowed are collect, filter, slow, rule, stuck, learn, limits, output`},
 		// shapes
 		{"collect = 3", `p.toml:1: collect = 3: must be a table: [collect]`},
 		{"[[collect]]", `p.toml:1: collect = an array: must be a table: [collect]`},

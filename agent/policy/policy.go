@@ -29,6 +29,12 @@ const (
 	MaxRate      = 300 // 30 s of it stay below the 10,000 at which journald drops
 	MinBurst     = 1
 	MaxBurst     = 5000
+	MinMultiple  = 2
+	MaxMultiple  = 1000
+	MinQuantile  = 50    // percent
+	MaxQuantile  = 99.99 // percent: beyond that a part of the window has too few calls
+	MinWindow    = time.Hour
+	MaxWindow    = 7 * 24 * time.Hour
 	MinGroups    = 64
 	MaxGroups    = 65536
 	MaxPID       = 1 << 22 // the kernel's PID_MAX_LIMIT on 64-bit machines
@@ -47,6 +53,7 @@ type Policy struct {
 	Filter  Filter
 	Slow    Slow
 	Stuck   Stuck
+	Learn   Learn
 	Rules   []Rule // in order: the first that matches decides
 	Limits  Limits
 	Output  Output
@@ -85,6 +92,15 @@ type Stuck struct {
 	Sweep time.Duration // how often we look
 }
 
+// Learn says how the thresholds of rules with Auto follow from what a unit's calls took in the
+// last hours.
+type Learn struct {
+	Floor      time.Duration // no learned threshold is lower
+	Multiple   int           // of the usual percentile
+	Percentile float64       // 50 to 99.99
+	Window     time.Duration // what counts as usual
+}
+
 // Rule decides about the calls that it matches: those that meet all of its conditions. An
 // empty list, and the zero value of any other condition, is met by every call.
 type Rule struct {
@@ -105,6 +121,7 @@ type Rule struct {
 	IOWait, Runqueue, CPU Least // how much of its time went there at least
 
 	Threshold time.Duration // on the duration, or Never: matched calls are ignored
+	Auto      bool          // the threshold is the learned one; while there is none, that of Slow
 	Overshoot time.Duration // on the time beyond the call's own time-out, instead of Threshold; 0: Threshold counts
 	Rate      int           // slow records per second, at most; 0: only Limits bound them
 	Severity  Severity      // of the record
@@ -144,6 +161,7 @@ func defaults() *Policy {
 		Collect: Collect{Mode: "account", Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20, Waits: true},
 		Slow:    Slow{Threshold: time.Second},
 		Stuck:   Stuck{After: 10 * time.Second, Sweep: 2 * time.Second},
+		Learn:   Learn{Floor: 10 * time.Millisecond, Multiple: 5, Percentile: 99.9, Window: 6 * time.Hour},
 		Rules:   defaultRules(),
 		Limits:  Limits{RecordsPerSecond: 50, Burst: 200, Groups: 8192},
 		Output:  Output{Journal: "auto", CommandLine: true},

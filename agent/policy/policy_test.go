@@ -44,7 +44,7 @@ func TestTheReferenceFileHasEveryKey(t *testing.T) {
 	for _, key := range meta.Keys() {
 		have[key.String()] = true
 	}
-	for _, section := range []string{"collect", "filter", "slow", "stuck", "limits", "output"} {
+	for _, section := range []string{"collect", "filter", "slow", "stuck", "learn", "limits", "output"} {
 		for _, key := range allowedKeys(t, "["+section+"]\n") {
 			if !have[section+"."+key] {
 				t.Errorf("configs/syscountd.toml lacks %s.%s", section, key)
@@ -137,6 +137,7 @@ func randomPolicy(random *rand.Rand) *Policy {
 		},
 		Slow:   Slow{duration(MinThreshold, MaxThreshold)},
 		Stuck:  Stuck{duration(MinAfter, MaxThreshold), duration(MinSweep, MaxSweep)},
+		Learn:  Learn{duration(MinThreshold, MaxThreshold-1), between(MinMultiple, MaxMultiple), []float64{MinQuantile, 99.9, MaxQuantile}[random.IntN(3)], duration(MinWindow, MaxWindow)},
 		Limits: Limits{between(MinRate, MaxRate), between(MinBurst, MaxBurst), between(MinGroups, MaxGroups)},
 		Output: Output{word("auto", "on", "off"), random.IntN(2) == 0},
 		Files:  []string{"p.toml"},
@@ -159,6 +160,9 @@ func randomPolicy(random *rand.Rand) *Policy {
 	}
 	for i := range p.Rules {
 		p.Collect.Waits = p.Collect.Waits || p.Rules[i].asksForTimes() != ""
+		if p.Rules[i].Auto {
+			p.Collect.GroupBy = "unit"
+		}
 	}
 	p.Limits.Burst = min(p.Limits.Burst, 600) // all numbers at their largest are too much for journald
 	p.Limits.RecordsPerSecond = min(p.Limits.RecordsPerSecond, 100)

@@ -42,6 +42,10 @@ func randomConditions(random *rand.Rand, r *Rule) {
 	r.CPU = pick(random, Least{}, Least{}, Least{Time: 1500 * time.Nanosecond})
 	r.Rate = random.IntN(3)
 	r.Stack = random.IntN(2) == 0
+	if random.IntN(4) == 0 {
+		r.Syscalls, r.Auto, r.Threshold = pick(random, []string{"fsync"}, []string{"@sync", "@storage"}), true, 0
+		return
+	}
 	if random.IntN(3) == 0 {
 		r.Syscalls, r.Overshoot, r.Threshold = pick(random, []string{"nanosleep", "poll"}, []string{"@wait", "futex"}), 5*ms, 0
 	}
@@ -60,6 +64,7 @@ func randomCall(random *rand.Rand, sc bpf.Syscall) Call {
 		Duration: pick(random, Never-1, time.Duration(random.Int64N(int64(20*time.Second)))>>random.IntN(20)),
 		Open:     random.IntN(4) == 0, Errno: pick(random, 0, 5, 11),
 	}
+	c.Learned = pick(random, 0, time.Microsecond, 20*ms)
 	c.Times = Times{random.IntN(2) == 0, c.Duration / 2, c.Duration / 3, c.Duration / 6}
 	if c.HasTimeout = decode.TakesTimeout(c.Syscall) && random.IntN(2) == 0; c.HasTimeout {
 		c.Overshoot = time.Duration(random.Int64N(int64(c.Duration) + 1))

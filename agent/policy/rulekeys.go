@@ -14,6 +14,9 @@ import (
 // maxUID is the largest user id: the one above means "no id" (chown(2)).
 const maxUID = math.MaxUint32 - 1
 
+// autoWord is a threshold that is learned.
+const autoWord = "auto"
+
 // The words of a rule's action.
 const (
 	actionReport = "report"
@@ -64,7 +67,11 @@ func (s *section) result(r *Rule) {
 
 // decision reads what the rule does with a call: exactly one of three keys says so.
 func (s *section) decision(r *Rule) {
-	s.duration("threshold", &r.Threshold, MinThreshold, MaxThreshold, true)
+	if r.Auto = s.values["threshold"] == autoWord; r.Auto {
+		s.take("threshold")
+	} else {
+		s.duration("threshold", &r.Threshold, MinThreshold, MaxThreshold, true)
+	}
 	s.duration("overshoot", &r.Overshoot, MinThreshold, MaxThreshold, false)
 	action := actionReport
 	s.word("action", &action, actionReport, actionIgnore)
@@ -76,7 +83,7 @@ func (s *section) decision(r *Rule) {
 		s.fail(s.at.key("overshoot"), "overshoot", "", "cannot stand beside threshold: a rule judges by the one or by the other")
 	case action == actionIgnore && hasOvershoot:
 		s.fail(s.at.key("overshoot"), "overshoot", "", `means nothing beside action = "ignore": what matches is never slow`)
-	case action == actionIgnore && hasThreshold && r.Threshold != Never:
+	case action == actionIgnore && hasThreshold && (r.Auto || r.Threshold != Never):
 		s.fail(s.at.key("threshold"), "threshold", "", `means nothing beside action = "ignore": what matches is never slow`)
 	case action == actionIgnore:
 		r.Threshold = Never
@@ -87,6 +94,24 @@ func (s *section) decision(r *Rule) {
 		s.origins[s.path+"action"] = o // which is how it is printed
 	}
 	s.checkOvershoot(r)
+	s.checkAuto(r)
+}
+
+// checkAuto wants calls of which one can say what is usual. A @group may hold others: for them
+// the threshold of [slow] counts.
+func (s *section) checkAuto(r *Rule) {
+	if !r.Auto {
+		return
+	}
+	if len(r.Syscalls) == 0 {
+		s.fail(s.at.key("threshold"), "threshold", shown(autoWord), `needs syscalls of which it can be learned, such as syscalls = ["@sync"]`)
+		return
+	}
+	for i, name := range r.Syscalls {
+		if syscalls.Known(name) && !learnable(name) {
+			s.fail(s.at.key("syscalls").item(i), "syscalls", "", shown(name)+` waits, on sockets and pipes if not always: what it usually takes says nothing, so that threshold = "auto" is not for it`)
+		}
+	}
 }
 
 // checkOvershoot wants calls that ask for a time. A @group may hold others too: they are

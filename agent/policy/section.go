@@ -79,6 +79,23 @@ func (s *section) integer(key string, to *int, min, max int64) {
 	*to = int(n)
 }
 
+// number reads a number that need not be whole.
+func (s *section) number(key string, to *float64, min, max float64) {
+	value, at, ok := s.take(key)
+	if !ok {
+		return
+	}
+	n, isFloat := value.(float64)
+	if whole, isWhole := value.(int64); isWhole {
+		n, isFloat = float64(whole), true
+	}
+	if !isFloat || !(n >= min && n <= max) { // NaN is neither
+		s.fail(at, key, shown(value), fmt.Sprintf("must be a number between %v and %v", min, max))
+		return
+	}
+	*to = n
+}
+
 func (s *section) flag(key string, to *bool) {
 	if on, _, ok := takeAs[bool](s, key, "true or false"); ok {
 		*to = on

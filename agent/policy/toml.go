@@ -42,6 +42,11 @@ func (p *Policy) toml(w *tomlWriter) string {
 	w.table("stuck")
 	w.text("after", FormatDuration(p.Stuck.After))
 	w.text("sweep", FormatDuration(p.Stuck.Sweep))
+	w.table("learn")
+	w.text("floor", FormatDuration(p.Learn.Floor))
+	w.number("multiple", p.Learn.Multiple)
+	w.line("percentile", strconv.FormatFloat(p.Learn.Percentile, 'f', -1, 64))
+	w.text("window", FormatDuration(p.Learn.Window))
 	w.table("limits")
 	w.number("records_per_second", p.Limits.RecordsPerSecond)
 	w.number("burst", p.Limits.Burst)
@@ -105,6 +110,8 @@ func (w *tomlWriter) decision(r *Rule) {
 	switch {
 	case r.Overshoot > 0:
 		w.text("overshoot", FormatDuration(r.Overshoot))
+	case r.Auto:
+		w.text("threshold", autoWord)
 	case r.Threshold == Never:
 		w.text("action", actionIgnore)
 	default:

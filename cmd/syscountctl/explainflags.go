@@ -27,6 +27,7 @@ type explainFlags struct {
 	open                                     bool
 	duration, overshoot                      time.Duration
 	ioWait, runqueue, cpu                    time.Duration
+	learned                                  time.Duration
 }
 
 func (f *explainFlags) define(set *pflag.FlagSet) {
@@ -47,6 +48,7 @@ func (f *explainFlags) define(set *pflag.FlagSet) {
 	set.BoolVar(&f.open, "open", false, "it has not returned yet")
 	set.DurationVar(&f.duration, "duration", 0, "`TIME` that it took, such as 20ms")
 	set.DurationVar(&f.overshoot, "overshoot", 0, "`TIME` beyond its time-out")
+	set.DurationVar(&f.learned, "learned", 0, "the threshold, a `TIME`, that was learned for this unit, for rules with threshold = \"auto\"")
 	set.DurationVar(&f.ioWait, "io-wait", 0, "`TIME` of that in which it waited for I/O")
 	set.DurationVar(&f.runqueue, "runqueue", 0, "`TIME` of that in which it waited for a CPU")
 	set.DurationVar(&f.cpu, "cpu", 0, "`TIME` of that on a CPU")
@@ -57,7 +59,7 @@ func (f *explainFlags) call(given func(string) bool) (policy.Call, error) {
 	c := policy.Call{
 		Syscall: f.syscall, Unit: f.unit, Cgroup: f.cgroup, ContainerID: f.container, Runtime: f.containerEngine,
 		Comm: f.comm, Executable: f.executable, UID: f.uid, Paths: f.paths, Open: f.open,
-		Duration: f.duration, HasTimeout: given("overshoot"), Overshoot: f.overshoot,
+		Duration: f.duration, HasTimeout: given("overshoot"), Overshoot: f.overshoot, Learned: f.learned,
 		Times: policy.Times{Known: given("io-wait") || given("runqueue") || given("cpu"), IOWait: f.ioWait, Runqueue: f.runqueue, CPU: f.cpu},
 	}
 	if err := f.checkSyscall(); err != nil {
@@ -98,7 +100,7 @@ func (f *explainFlags) checkSyscall() error {
 // checkTimes: the parts of a duration are no more than the whole.
 func (f *explainFlags) checkTimes() error {
 	for name, d := range map[string]time.Duration{
-		"duration": f.duration, "overshoot": f.overshoot, "io-wait": f.ioWait, "runqueue": f.runqueue, "cpu": f.cpu,
+		"duration": f.duration, "overshoot": f.overshoot, "learned": f.learned, "io-wait": f.ioWait, "runqueue": f.runqueue, "cpu": f.cpu,
 	} {
 		if d < 0 {
 			return usagef("--%s %v is less than nothing; give a duration such as 20ms", name, d)

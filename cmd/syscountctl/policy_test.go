@@ -41,6 +41,11 @@ name      = "timers"
 syscalls  = ["nanosleep"]
 overshoot = "5ms"
 severity  = "err"
+
+[[rule]]
+name      = "unusual"
+syscalls  = ["fsync"]
+threshold = "auto"
 `
 
 func TestPolicyCheck(t *testing.T) {
@@ -49,7 +54,7 @@ func TestPolicyCheck(t *testing.T) {
 	wrong := policyFile(t, "[[rule]]\nname = \"a\"\nsyscalls = [\"fsync\", \"fdatasink\"]\nthreshold = \"1s\"\n")
 	unknown := policyFile(t, "[slow]\ntreshold = \"1s\"\n")
 
-	if got, want := offline(t, "policy", "check", right), (result{0, right + ": right; 3 rules\n", ""}); got != want {
+	if got, want := offline(t, "policy", "check", right), (result{0, right + ": right; 4 rules\n", ""}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	want := dead + ": right; 2 rules\n  rule dead can never decide: rules before it take all of its calls\n"
@@ -62,7 +67,7 @@ func TestPolicyCheck(t *testing.T) {
 ` + unknown + `:2: slow.treshold: unknown key; did you mean threshold? allowed are threshold
     treshold = "1s"
     ^
-` + right + ": right; 3 rules\n"
+` + right + ": right; 4 rules\n"
 	got := offline(t, "policy", "check", wrong, unknown, right)
 	if got.code != 1 || got.stdout != want || got.stderr != "syscountctl: 2 of 3 cannot be put in force\n" {
 		t.Errorf("%+v, want %s", got, want)
@@ -82,7 +87,7 @@ func TestPolicyCheckAsJSON(t *testing.T) {
 	if e := results[0].Error; e == nil || results[0].Right || e.File != wrong || e.Line != 3 || e.Column != 3 || e.Key != "slow.treshold" || !strings.Contains(e.Sentence, "did you mean threshold?") {
 		t.Errorf("%+v", e)
 	}
-	if r := results[1]; !r.Right || r.Rules != 3 || r.Error != nil {
+	if r := results[1]; !r.Right || r.Rules != 4 || r.Error != nil {
 		t.Errorf("%+v", r)
 	}
 }
@@ -100,6 +105,7 @@ The kernel side hands over such calls from 20.0ms on.
   1. backup does not match; units: postgresql@15.service is none of backup*.service
   2. wal does not match; paths: /srv/base/1 is none of **/pg_wal/*
   3. timers does not match; syscalls: fdatasync is not in nanosleep
+  4. unusual does not match; syscalls: fdatasync is not in fsync
 No rule matches, so that [slow] decides: slow from 1.00s on, as warning. With 30.0ms it is not slow.
 The kernel side hands over such calls from 20.0ms on.
 `},
@@ -115,10 +121,19 @@ The kernel side hands over such calls from 1.00s on.
 Rule timers decides: slow from 5.00ms beyond its time-out on, as err. With 1.00s it is slow.
 The kernel side hands over such calls from 5.00ms on.
 `},
+		{"--syscall fsync --unit a.service --learned 12ms --duration 13ms", `fsync in a.service, under FILE:
+  1. backup does not match; units: a.service is none of backup*.service
+  2. wal does not match; units: a.service is none of postgresql*.service
+  3. timers does not match; syscalls: fsync is not in nanosleep
+  4. unusual decides.
+Rule unusual decides: slow from 12.0ms on (learned, or that of [slow] until then), as warning. With 13.0ms it is slow.
+The kernel side hands over such calls from 10.0ms on.
+`},
 		{"--syscall read --fd socket", `read on socket, under FILE:
   1. backup does not match; syscalls: it names no call, and this one waits
   2. wal does not match; syscalls: read is not in @sync
   3. timers does not match; syscalls: read is not in nanosleep
+  4. unusual does not match; syscalls: read is not in fsync
 No rule matches, so that [slow] decides: never slow, since it is a call that waits.
 The kernel side hands over no such call.
 `},

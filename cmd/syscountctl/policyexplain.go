@@ -22,7 +22,8 @@ type explained struct {
 
 	Rule        string  `json:"rule"`
 	ThresholdNs *uint64 `json:"threshold_ns,omitempty"`
-	By          string  `json:"by"` // what the threshold is on: "duration" or "overshoot"
+	Auto        bool    `json:"auto,omitempty"` // the threshold was learned or, where none was given as learned, is that of [slow]
+	By          string  `json:"by"`             // what the threshold is on: "duration" or "overshoot"
 	Severity    string  `json:"severity"`
 	Rate        int     `json:"rate,omitempty"`
 	DurationNs  *uint64 `json:"duration_ns,omitempty"` // as given
@@ -68,7 +69,7 @@ func answerOf(p *policy.Policy, call policy.Call, timed bool) explained {
 	answer := explained{
 		Policy: notNil(p.Files), Syscall: call.Syscall, Kind: call.FDKind, Waits: e.Waits, Rules: []explainedRule{},
 		Rule: e.Verdict.Rule, ThresholdNs: nsOf(e.Verdict.Threshold), By: "duration", Severity: e.Verdict.Severity.String(),
-		Rate: e.Verdict.Rate, KernelNs: nsOf(e.Kernel),
+		Auto: e.Verdict.Auto, Rate: e.Verdict.Rate, KernelNs: nsOf(e.Kernel),
 	}
 	if e.Verdict.Overshoot {
 		answer.By = "overshoot"
@@ -128,6 +129,9 @@ func verdictSentence(e explained) string {
 		return who + ": never slow."
 	}
 	what := "slow from " + humanNs(*e.ThresholdNs) + " on"
+	if e.Auto {
+		what += " (learned, or that of [slow] until then)"
+	}
 	if e.By == "overshoot" {
 		what = "slow from " + humanNs(*e.ThresholdNs) + " beyond its time-out on"
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,7 @@ type env struct {
 	notify         func(state string) // sd_notify(3); does nothing outside of systemd
 	watchdog       time.Duration      // how often systemd wants a sign of life; 0: never
 	journalSocket  string
+	stateFile      string                 // "": none
 	busAddress     string                 // "": the system bus
 	busPatience    time.Duration          // after which a start does without it
 	features       func() map[string]bool // of the kernel
@@ -44,6 +46,7 @@ func hostEnv() env {
 		journalSocket: journal.DefaultPath,
 		busPatience:   15 * time.Second,
 		features:      bpf.Features,
+		stateFile:     stateFile(os.Getenv("STATE_DIRECTORY")),
 	}
 }
 
@@ -62,6 +65,15 @@ func loadPolicy(config string) (*policy.Policy, error) {
 		return policy.LoadFile(config)
 	}
 	return policy.LoadDirs(policy.HostDirs())
+}
+
+// stateFile is where what was learned is kept: in the directory that systemd gives
+// (systemd.exec(5), StateDirectory=), or nowhere.
+func stateFile(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "learned.json")
 }
 
 func clockNs(clock int32) uint64 {

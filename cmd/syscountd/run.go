@@ -81,7 +81,8 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		Now: time.Now, Boot: func() time.Time { return time.Now().Add(-time.Duration(clockNs(unix.CLOCK_BOOTTIME))) },
 		MonoNs: func() uint64 { return clockNs(unix.CLOCK_MONOTONIC) },
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
-		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) }, Features: env.features(),
+		StateFile: env.stateFile,
+		OnStatus:  func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) }, Features: env.features(),
 	}, p)
 	return runTasks(ctx, env, a, busOf(env, f, a, log, level, logTarget(out)), log)
 }
