@@ -54,6 +54,9 @@ func learnOptions(p *policy.Policy) learn.Options {
 
 // learnFrom takes the rows of an interval whose calls a rule wants to be learned.
 func (a *Agent) learnFrom(lines ledger.Lines) {
+	if !a.effective.LearnsAny() {
+		return
+	}
 	options, now := learnOptions(a.effective), a.env.Now()
 	for _, line := range lines {
 		name := syscalls.Name(line.Syscall)
