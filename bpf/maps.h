@@ -34,6 +34,8 @@ struct thread {
 	__u8 called_back; /* the kernel will call us back when the thread returns to user mode */
 	__u8 resumed; /* the call that it is in is the suspended one, begun again */
 	__u16 _pad;
+	__u32 switches; /* of the thread off the CPU, with the last one that was noted */
+	__u32 _more_pad;
 	__u64 ip; /* where its call was made, and on which stack */
 	__u64 sp;
 	__u64 known_ns; /* when we last knew which call it was in */

@@ -294,6 +294,8 @@ type syscountThread struct {
 	CalledBack       uint8
 	Resumed          uint8
 	Pad              uint16
+	Switches         uint32
+	MorePad          uint32
 	Ip               uint64
 	Sp               uint64
 	KnownNs          uint64

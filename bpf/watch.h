@@ -46,6 +46,12 @@ extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct b
 extern void bpf_rcu_read_lock(void) __ksym __weak;
 extern void bpf_rcu_read_unlock(void) __ksym __weak;
 
+/* How often the thread has left the CPU, with this time: the scheduler counts before it tells. */
+static __always_inline __u32 switches_of(struct task_struct *task)
+{
+	return task->nvcsw + task->nivcsw;
+}
+
 static __always_inline bool is_on_cpu(struct task_struct *task)
 {
 	return !bpf_core_field_exists(task->on_cpu) || BPF_CORE_READ(task, on_cpu);
@@ -247,11 +253,31 @@ static __always_inline bool looks_at_once(const struct thread *t, __u64 now)
 	       now - t->known_ns >= piece_of(t);
 }
 
+/*
+ * A thread that leaves the CPU with a result that asks for a restart is stopped or
+ * frozen on its way there. If no callback has told so, because the wait before was
+ * short, it has not been off the CPU since.
+ */
+static __always_inline bool is_suspended(struct cpu *cpu, struct thread *t, struct task_struct *task,
+					 struct pt_regs *regs, __u64 now)
+{
+	struct ended ended = { .start_ns = t->wait.first_ns, .end_ns = now, .ret = result_of(regs) };
+
+	if (t->suspended_ret)
+		return true;
+	if (t->wait.call != UNTIMED || t->called_back || !is_restart(ended.ret) || number_at_exit(regs) < 0 ||
+	    ip_of(regs) != t->ip || regs->sp != t->sp || switches_of(task) != t->switches + 1)
+		return false;
+	suspend_watched(cpu, t, &ended);
+	return true;
+}
+
 static __always_inline void go_off(struct thread *t, struct task_struct *task, __u32 class, __u64 now)
 {
 	__u64 *sleeper = sleeper_like(task);
 
 	off_cpu(&t->wait, task, class, now);
+	t->switches = switches_of(task);
 	if (sleeper)
 		*sleeper = looks_at_once(t, now) ? (__u64)task->pid << 32 : since_this_tick(task);
 }
@@ -269,11 +295,12 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 	if (!is_in_call(regs)) {
 		if (class == WAIT_RUNQUEUE)
 			return;
-		/* Stopped or frozen, on the way to the restart of its call. */
 		t = bpf_task_storage_get(&threads, prev, NULL, 0);
-		if (!t || t->attachment != attachment || !t->suspended_ret)
+		if (!t || t->attachment != attachment)
 			return;
 		*clock = bpf_ktime_get_ns();
+		if (!is_suspended(cpu, t, prev, regs, *clock))
+			return;
 		settle(&t->wait, prev);
 		go_off(t, prev, class, *clock);
 		return;
@@ -306,7 +333,8 @@ static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, 
 	if (!sleeper || !*sleeper || next->flags & (PF_KTHREAD | PF_EXITING) || !was_long_off(*sleeper, next))
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
-	if (!t || !t->wait.off_ns || t->attachment != attachment)
+	/* It may have been off the CPU for something else since then, such as a preemption in user mode. */
+	if (!t || !t->wait.off_ns || t->attachment != attachment || t->switches != switches_of(next))
 		return;
 	*clock = now = *clock ?: bpf_ktime_get_ns();
 	come(&t->wait, next, clock);
@@ -382,8 +410,7 @@ static __always_inline bool is_watched_call(const struct thread *t, struct task_
 		return (t->called_back || t->resumed) && is_in_call(regs);
 	if (t->suspended_ret && !is_in_call(regs))
 		return t->wait.off_ns;
-	return t->called_back || t->resumed ||
-	       (is_in_call(regs) && syscall_slot(task, number_at_exit(regs)) == t->syscall);
+	return t->called_back || t->resumed || (is_in_call(regs) && t->switches == switches_of(task));
 }
 
 #endif

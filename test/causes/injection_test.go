@@ -104,6 +104,7 @@ type cause struct {
 	inject  func(*scene, int, time.Duration) injection
 	share   func(*record.Wait) uint64 // what it has to be in the record
 	io      bool                      // the share of what is not run queue is judged: nobody knows how long it was injected
+	onCPU   bool                      // the call burns CPU
 	classes []string
 	sites   []string // parts of their names
 }
@@ -204,7 +205,7 @@ var causes = []cause{
 			call := caller.hear()
 			return injection{call: call, until: hogged.until, waker: s.helper().pid()}
 		}},
-	{name: "hog meanwhile", syscall: "preadv", most: hogMost, share: runqueueOf, classes: []string{"CPU"},
+	{name: "hog meanwhile", syscall: "preadv", onCPU: true, most: hogMost, share: runqueueOf, classes: []string{"CPU"},
 		inject: func(s *scene, _ int, d time.Duration) injection {
 			caller := s.onOneCPU()
 			caller.tell(job{Op: "read random numbers", N: 128})
@@ -213,12 +214,12 @@ var causes = []cause{
 			call := caller.hear()
 			return injection{call: call, until: hogged.until, skip: hogged.Before < call.Before || hogged.Before > call.After}
 		}},
-	{name: "cpu", syscall: "preadv", share: cpuOf,
+	{name: "cpu", syscall: "preadv", onCPU: true, share: cpuOf,
 		inject: func(s *scene, _ int, d time.Duration) injection {
 			r := s.next().do(job{Op: "read random numbers", N: int(d.Milliseconds()/4) + 4})
 			return injection{call: r, ns: r.CPUNs}
 		}},
-	{name: "cpu at once", syscall: "getrandom", most: 100 * time.Millisecond, share: cpuOf,
+	{name: "cpu at once", syscall: "getrandom", onCPU: true, most: 100 * time.Millisecond, share: cpuOf,
 		inject: func(s *scene, _ int, d time.Duration) injection {
 			r := s.next().do(job{Op: "getrandom", N: min(max(int(d.Milliseconds()), 8)<<20/2, 64<<20)})
 			return injection{call: r, ns: r.CPUNs}

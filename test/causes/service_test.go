@@ -45,8 +45,12 @@ func (r records) aboutCalls() int {
 }
 
 // policyFor observes a test's slice; the rest of the policy is the test's.
-func policyFor(h *host, more string) string {
+func policyFor(h *host, more string) string { return policyIn("account", h, more) }
+
+// policyIn is policyFor for another mode.
+func policyIn(mode string, h *host, more string) string {
 	return fmt.Sprintf(`[collect]
+mode = %q
 group_by = "cgroup"
 interval = "1h"
 [filter]
@@ -56,7 +60,7 @@ threshold = "never"
 [limits]
 records_per_second = 150
 burst = 5000
-%s`, h.slice.Path(), more)
+%s`, mode, h.slice.Path(), more)
 }
 
 // start runs the service, and returns when it is attached.
