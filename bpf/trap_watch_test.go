@@ -238,7 +238,7 @@ func TestACallThatBurnsCPUBeginsWithATick(t *testing.T) {
 			if lost := after - before - c.DurationNs(); !c.Tick && !c.FirstBlock || lost > 2*tick+w.RunqueueNs {
 				t.Errorf("tick %v, first block %v, %d ns of %d missing; want two ticks at most", c.Tick, c.FirstBlock, lost, after-before)
 			}
-			if c.Ret != vectors*size || w.CPUNs < c.DurationNs()/4 {
+			if c.Ret != vectors*size || w.CPUNs < 10e6 {
 				t.Errorf("ret %d, %+v; want %d bytes, and CPU time", c.Ret, w, vectors*size)
 			}
 		})
@@ -404,6 +404,10 @@ func TestWatchEndsWithCallbacksToCome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			process, tracer := blockedTwice(t)
+			var now unix.Timespec
+			if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+				t.Fatal(err)
+			}
 			if err := end(tracer); err != nil {
 				t.Fatal(err)
 			}
@@ -415,8 +419,10 @@ func TestWatchEndsWithCallbacksToCome(t *testing.T) {
 				wantWatched(t, tracer, 2*16*4096, uint64(pause))
 				return
 			}
-			for _, c := range slowCalls(t, tracer) {
-				t.Errorf("%+v; want none, since it began before", c)
+			for _, c := range slowCalls(t, tracer) { // the machine may be busy
+				if c.StartNs < uint64(now.Nano()) {
+					t.Errorf("%+v; it began before the attachment", c)
+				}
 			}
 		})
 	}

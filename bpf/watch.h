@@ -195,21 +195,18 @@ static __noinline void begin_watching(struct cpu *cpu, struct thread *t, struct 
 	decide(task, t);
 }
 
-/* The record of a thread in a call, if anybody wants to know of that call. */
-static __always_inline struct thread *watched_thread(struct cpu *cpu, struct task_struct *task, __u32 slot)
+/* Somebody wants to know of this call. */
+static __always_inline bool is_wanted(__u32 slot)
 {
-	struct thread *t;
+	return threshold_of(slot) != NEVER || has_trait(slot, TRAIT_RESTART);
+}
 
-	if (threshold_of(slot) == NEVER && !has_trait(slot, TRAIT_RESTART))
-		return NULL;
-	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t) {
-		cpu->counters.storage_failed++;
-		return NULL;
-	}
+/* With a verdict for this attachment and filter. False: its call is left out. */
+static __always_inline bool is_watched(struct cpu *cpu, struct thread *t, struct task_struct *task, __u32 slot)
+{
 	if (t->attachment != attachment || !is_decided(task, t->generation, t->cgroup))
 		begin_watching(cpu, t, task);
-	return t->observed && has_trait(slot, TRAIT_OBSERVED) ? t : NULL;
+	return t->observed && has_trait(slot, TRAIT_OBSERVED);
 }
 
 /*
@@ -282,6 +279,21 @@ static __always_inline void go_off(struct thread *t, struct task_struct *task, _
 		*sleeper = looks_at_once(t, now) ? (__u64)task->pid << 32 : since_this_tick(task);
 }
 
+/* The thread's call has a result, but it has not come back to user mode, or not for good. */
+static __noinline void stay_in_call(struct cpu *cpu, struct task_struct *task, struct pt_regs *regs, __u32 class,
+				    __u64 *clock)
+{
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+
+	if (!t || t->attachment != attachment)
+		return;
+	*clock = bpf_ktime_get_ns();
+	if (!t->called_back && (class == WAIT_RUNQUEUE || !is_suspended(cpu, t, task, regs, *clock)))
+		return;
+	settle(&t->wait, task);
+	go_off(t, task, class, *clock);
+}
+
 /* The thread leaves the CPU. */
 static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, __u32 class, __u64 *clock)
 {
@@ -293,21 +305,18 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 		return;
 	regs = (struct pt_regs *)bpf_task_pt_regs(prev);
 	if (!is_in_call(regs)) {
-		if (class == WAIT_RUNQUEUE)
-			return;
-		t = bpf_task_storage_get(&threads, prev, NULL, 0);
-		if (!t || t->attachment != attachment)
-			return;
-		*clock = bpf_ktime_get_ns();
-		if (!is_suspended(cpu, t, prev, regs, *clock))
-			return;
-		settle(&t->wait, prev);
-		go_off(t, prev, class, *clock);
+		stay_in_call(cpu, prev, regs, class, clock);
 		return;
 	}
 	slot = syscall_slot(prev, number_at_exit(regs));
-	t = watched_thread(cpu, prev, slot);
-	if (!t)
+	if (!is_wanted(slot))
+		return;
+	t = bpf_task_storage_get(&threads, prev, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t) {
+		cpu->counters.storage_failed++;
+		return;
+	}
+	if (!is_watched(cpu, t, prev, slot))
 		return;
 	*clock = bpf_ktime_get_ns();
 	if (is_same_call(cpu, t, regs, slot))
@@ -351,10 +360,14 @@ static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, 
 static __always_inline void tick_watched(struct cpu *cpu, struct task_struct *task, struct pt_regs *regs)
 {
 	__u32 slot = syscall_slot(task, number_at_exit(regs));
-	struct thread *t = watched_thread(cpu, task, slot);
+	struct thread *t;
 	__u64 now;
 
-	if (!t || t->called_back)
+	if (!is_wanted(slot))
+		return;
+	/* None may be made while we interrupt the making of another: the next tick will do. */
+	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t || !is_watched(cpu, t, task, slot) || t->called_back)
 		return;
 	now = bpf_ktime_get_ns();
 	if (!is_same_call(cpu, t, regs, slot)) {
