@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // goal is something that syscountd promises: a ratio, or a number with a unit, that
 // is at most so much.
@@ -61,6 +64,16 @@ var callGoals = []struct {
 	{keyFiltered, keyLatency1, 0.75, "account filtered to another PID, of `syscount -L -p`"},
 }
 
+// watchGoals are about real programs under mode watch, against nothing attached:
+// only a switch from one thread to another costs something.
+var watchGoals = []struct {
+	program string
+	limit   float64
+}{{pipeKey, 1.06}, {serverKey, 1.01}}
+
+// watchedCall is the limit for single calls, which do not block.
+const watchedCall = 1.01
+
 // programGoals are about real programs: under a mode of ours they take no longer
 // than under any peer that gives the same: times of all calls, counts alone,
 // times of another process.
@@ -95,7 +108,24 @@ func (r *result) goals() []goal {
 			})
 		}
 	}
-	return append(append(goals, r.slowGoals()...), r.rowGoals()...)
+	return slices.Concat(goals, r.watchGoals(), r.slowGoals(), r.rowGoals())
+}
+
+// watchGoals are those of a run in which the mode was measured.
+func (r *result) watchGoals() []goal {
+	var goals []goal
+	own := r.subject(keyWatch)
+	for _, call := range callNames {
+		if whole := own.wholeOf(call).spread(); whole.Rounds > 0 {
+			goals = append(goals, goal{Text: call + ", whole time: watch, of nothing attached", Limit: watchedCall, Got: whole})
+		}
+	}
+	for _, g := range watchGoals {
+		if got := own.Slowdown[g.program].spread(); got.Rounds > 0 {
+			goals = append(goals, goal{Text: g.program + ", whole time: watch, of nothing attached", Limit: g.limit, Got: got})
+		}
+	}
+	return goals
 }
 
 // against is the program's slowdown under own, divided by that under the peer for

@@ -87,6 +87,16 @@ func (r *subjectResult) putPrograms(round int, under, before, after map[string]f
 	}
 }
 
+// wholeOf is what a call takes, divided by what it takes with nothing attached just
+// before and after.
+func (r *subjectResult) wholeOf(call string) series {
+	bare := series{}
+	for round, ns := range r.CallNs[call] {
+		bare[round] = ns - r.AddedNs[call][round]
+	}
+	return r.CallNs[call].over(bare)
+}
+
 // measured tells whether there is any number.
 func (r *subjectResult) measured() bool { return len(r.CallNs)+len(r.Seconds) > 0 }
 

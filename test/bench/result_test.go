@@ -25,6 +25,24 @@ func TestAddedIsOverTheMeanOfBeforeAndAfter(t *testing.T) {
 	}
 }
 
+func TestWatchIsHeldAgainstNothing(t *testing.T) {
+	s := newSubjectResult(subject{key: keyWatch})
+	s.putCalls(1, map[string]float64{"getppid": 102, "read": 100}, map[string]float64{"getppid": 100, "read": 100}, map[string]float64{"getppid": 100, "read": 100})
+	s.putPrograms(1, map[string]float64{pipeKey: 2.1}, map[string]float64{pipeKey: 2}, map[string]float64{pipeKey: 2})
+	verdicts := map[string]string{}
+	for _, g := range (&result{Subjects: []*subjectResult{s}}).watchGoals() {
+		verdicts[g.Text] = g.verdict()
+	}
+	want := map[string]string{
+		"getppid, whole time: watch, of nothing attached": verdictNotReached,
+		"read, whole time: watch, of nothing attached":    verdictReached,
+		"pipe, whole time: watch, of nothing attached":    verdictReached,
+	}
+	if !maps.Equal(verdicts, want) {
+		t.Errorf("%v; want %v", verdicts, want)
+	}
+}
+
 func TestSubjectIsGivenUpAfterSomeFailures(t *testing.T) {
 	never := newSubjectResult(subject{key: "never"})
 	for attempt := 1; attempt <= mostWithout; attempt++ {

@@ -21,6 +21,7 @@ const (
 	keySample16  = "account-sample16"
 	keyCount     = "count"
 	keyCountOnly = "count-nowaits"
+	keyWatch     = "watch"
 	keyPlain     = "syscount"
 	keyLatency   = "syscount-L"
 	keyLatencyP  = "syscount-L-P"
@@ -66,6 +67,7 @@ type mode struct {
 	key, name string
 	policy    string // TOML
 	blind     bool   // the filter leaves the load out
+	uncounted bool   // it counts no calls
 }
 
 var modes = []mode{
@@ -76,6 +78,7 @@ var modes = []mode{
 	{key: keySample16, name: "syscountd account, by process, sample 16", policy: "[collect]\nmode = \"account\"\nsample = 16\ngroup_by = \"process\"\n"},
 	{key: keyCount, name: "syscountd count, by process", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\n"},
 	{key: keyCountOnly, name: "syscountd count, by process, waits = false", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\nwaits = false\n"},
+	{key: keyWatch, name: "syscountd watch", uncounted: true, policy: "[collect]\nmode = \"watch\"\n"},
 	{key: keyFiltered, name: "syscountd account, filtered to another PID", blind: true,
 		policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\n\n[filter]\npids = [1]\n"},
 }
@@ -86,6 +89,9 @@ const allRows = "top = 1000\n"
 
 // sawSummary is a summary of the load's getppid calls.
 const sawSummary = `"event":"summary".*"name":"getppid"`
+
+// sawCallbacks is the account that mode watch gives instead, which names no calls.
+const sawCallbacks = `"event":"interval".*"callbacks"`
 
 // subject writes the policy of m into dir.
 func (m mode) subject(dir, syscountd string) (subject, error) {
@@ -98,7 +104,10 @@ func (m mode) subject(dir, syscountd string) (subject, error) {
 		argv:      []string{syscountd, "--no-dbus", "--output", "stdout", "--config", path},
 		readyLine: `"change":"started"`,
 	}
-	if !m.blind {
+	switch {
+	case m.uncounted:
+		t.sawLine = sawCallbacks
+	case !m.blind:
 		t.sawLine = sawSummary
 	}
 	return subject{key: m.key, name: m.name, attach: t.attach}, nil

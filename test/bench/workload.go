@@ -40,7 +40,7 @@ func workloads(dir string) ([]workload, error) {
 		return nil, err
 	}
 	server := workload{
-		key: "server", name: fmt.Sprintf("network server: %d HTTP requests over loopback", serverRequests),
+		key: serverKey, name: fmt.Sprintf("network server: %d HTTP requests over loopback", serverRequests),
 		argv: []string{self, serverCommand, strconv.Itoa(serverRequests)}, dir: dir,
 		reset: func() error { return nil },
 	}
@@ -51,6 +51,7 @@ func workloads(dir string) ([]workload, error) {
 // calls and two context switches each time, and hardly anything else.
 const (
 	pipeKey    = "pipe"
+	serverKey  = "server"
 	pipeRounds = 100_000
 )
 
