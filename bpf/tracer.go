@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
@@ -84,6 +85,9 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	if opts.GroupBy != GroupByNone {
 		rows = uint32(max(opts.Rows, 1))
 	}
+	if taskWork() == syscountTaskWorkTASK_WORK {
+		leaveOut(spec, "bpf_task_work_schedule_resume_impl")
+	}
 	online, err := onlineCPUs()
 	if err != nil {
 		return fmt.Errorf("count the CPUs that are online: %w", err)
@@ -107,6 +111,19 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 		return fmt.Errorf("set the constants: %w", err)
 	}
 	return nil
+}
+
+// leaveOut takes the calls of a kernel function out of the programs, where they are
+// never reached: kernels that have another spelling may have this one with other
+// types, which the loader refuses.
+func leaveOut(spec *ebpf.CollectionSpec, function string) {
+	for _, prog := range spec.Programs {
+		for i, ins := range prog.Instructions {
+			if ins.IsKfuncCall() && ins.Reference() == function {
+				prog.Instructions[i] = asm.Mov.Imm(asm.R0, -1)
+			}
+		}
+	}
 }
 
 // locate lets the kernel say where in the namespaces we live.
