@@ -141,6 +141,8 @@ static __always_inline void call_ended(void)
 /* Called by the kernel in the thread itself, which may be preempted: what belongs to the CPU must not be. */
 static int call_returns(struct bpf_map *map, void *key, void *value)
 {
+	if (!watching) /* and no kernel function first: where it is missing, the loader would lose ours with it */
+		return 0;
 	bpf_rcu_read_lock();
 	bpf_preempt_disable();
 	call_ended();
