@@ -85,6 +85,9 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	if opts.GroupBy != GroupByNone {
 		rows = uint32(max(opts.Rows, 1))
 	}
+	if opts.Mode != ModeWatch {
+		spec.Maps["callbacks"].MaxEntries = 1
+	}
 	if taskWork() == syscountTaskWorkTASK_WORK {
 		leaveOut(spec, "bpf_task_work_schedule_resume_impl")
 	}

@@ -366,6 +366,33 @@ func TestWatchSeesAParentWaitForItsChild(t *testing.T) {
 	wantCallbacks(t, tracer, Counters{})
 }
 
+// When too many callbacks are to come, one that is missing is counted.
+func TestWatchCountsWhatItCannotAskFor(t *testing.T) {
+	process := readFor(t, 0)
+	tracer := watching(t, process, unix.SYS_READ, 30e6)
+	t.Cleanup(func() {
+		if err := empty[uint64, uint64](tracer.objs.Callbacks); err != nil {
+			t.Error(err)
+		}
+	})
+	for key := range uint64(tracer.objs.Callbacks.MaxEntries()) {
+		if err := tracer.objs.Callbacks.Put(key, uint64(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	process.Poke()
+	hold(process)
+	process.Poke()
+	hearBracket(process)
+	process.Finish()
+	if calls := slowCalls(t, tracer); len(calls) != 0 {
+		t.Errorf("%+v; want none", calls[0])
+	}
+	if c, err := tracer.Counters(); err != nil || c.CallbacksFailed == 0 || c.Callbacks != 0 {
+		t.Errorf("%d callbacks failed, %d were asked for, %v; want some, none", c.CallbacksFailed, c.Callbacks, err)
+	}
+}
+
 // blockedTwice is a process whose callback is still to come, since its call
 // waits a second time.
 func blockedTwice(t *testing.T) (*bpftest.Process, *Tracer) {

@@ -287,10 +287,10 @@ static __noinline void stay_in_call(struct cpu *cpu, struct task_struct *task, s
 {
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 
-	if (!t || t->attachment != attachment)
+	if (!t || t->attachment != attachment || (class == WAIT_RUNQUEUE && !t->called_back))
 		return;
 	*clock = bpf_ktime_get_ns();
-	if (!t->called_back && (class == WAIT_RUNQUEUE || !is_suspended(cpu, t, task, regs, *clock)))
+	if (!t->called_back && !is_suspended(cpu, t, task, regs, *clock))
 		return;
 	settle(&t->wait, task);
 	go_off(t, task, class, *clock);
