@@ -37,6 +37,13 @@ func watching(t *testing.T, process *bpftest.Process, nr int32, thresholdNs uint
 	t.Helper()
 	needWatch(t)
 	tracer := running(t, watchMode, Filter{PIDFDs: []int{pidfdOf(t, process.PID())}})
+	setWatched(t, tracer, nr, thresholdNs)
+	return tracer
+}
+
+// setWatched makes the calls of one number slow.
+func setWatched(t *testing.T, tracer *Tracer, nr int32, thresholdNs uint64) {
+	t.Helper()
 	if err := tracer.SetSyscalls(func(sc Syscall) Setting {
 		s := settingOfTraps(sc)
 		if sc == own(nr) {
@@ -49,7 +56,6 @@ func watching(t *testing.T, process *bpftest.Process, nr int32, thresholdNs uint
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return tracer
 }
 
 // bracketed are the steps of a call with a look at the clock before and after it;
@@ -393,14 +399,21 @@ func TestWatchCountsWhatItCannotAskFor(t *testing.T) {
 	}
 }
 
-// blockedTwice is a process whose callback is still to come, since its call
-// waits a second time.
-func blockedTwice(t *testing.T) (*bpftest.Process, *Tracer) {
+// pipeBytes is the size of a pipe.
+const pipeBytes = 16 * 4096
+
+// writer is a process that writes twice as much as a pipe holds.
+func writer(t *testing.T) *bpftest.Process {
 	t.Helper()
-	const pipe, page = 16 * 4096, 4096
 	p := bpftest.NewProgram()
-	process := p.Start(t, call(unix.SYS_WRITE, 1, p.Put(make([]byte, 2*pipe)), 2*pipe), exit())
-	tracer := watching(t, process, unix.SYS_WRITE, 30e6)
+	return p.Start(t, call(unix.SYS_WRITE, 1, p.Put(make([]byte, 2*pipeBytes)), 2*pipeBytes), exit())
+}
+
+// blockTwice lets a writer wait a second time, so that its callback is still to
+// come.
+func blockTwice(t *testing.T, process *bpftest.Process, tracer *Tracer) {
+	t.Helper()
+	const page = 4096
 	process.Poke()
 	process.AwaitStates("S")
 	time.Sleep(pause)
@@ -420,7 +433,14 @@ func blockedTwice(t *testing.T) (*bpftest.Process, *Tracer) {
 		}
 	}
 	process.AwaitStates("S")
-	return process, tracer
+}
+
+// finishWriter reads the rest of what a writer writes.
+func finishWriter(process *bpftest.Process) {
+	for range (2*pipeBytes - 4096) / 8 {
+		process.HearWord()
+	}
+	process.Finish()
 }
 
 // Programs that are gone when a call ends do not see it, and the thread goes on.
@@ -430,7 +450,9 @@ func TestWatchEndsWithCallbacksToCome(t *testing.T) {
 		"attached": func(tracer *Tracer) error { return errors.Join(tracer.Detach(), tracer.Attach()) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			process, tracer := blockedTwice(t)
+			process := writer(t)
+			tracer := watching(t, process, unix.SYS_WRITE, 30e6)
+			blockTwice(t, process, tracer)
 			var now unix.Timespec
 			if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 				t.Fatal(err)
@@ -438,12 +460,9 @@ func TestWatchEndsWithCallbacksToCome(t *testing.T) {
 			if err := end(tracer); err != nil {
 				t.Fatal(err)
 			}
-			for range (2*16*4096 - 4096) / 8 {
-				process.HearWord()
-			}
-			process.Finish()
+			finishWriter(process)
 			if name == "detached" {
-				wantWatched(t, tracer, 2*16*4096, uint64(pause))
+				wantWatched(t, tracer, 2*pipeBytes, uint64(pause))
 				return
 			}
 			for _, c := range slowCalls(t, tracer) { // the machine may be busy
@@ -459,17 +478,26 @@ func TestWatchEndsWithCallbacksToCome(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(tracer.Attach(), tracer.Close()); err != nil {
+		process := writer(t)
+		setWatched(t, tracer, unix.SYS_WRITE, 30e6)
+		if err := errors.Join(tracer.SetFilter(Filter{PIDFDs: []int{pidfdOf(t, process.PID())}}), tracer.Attach()); err != nil {
+			t.Fatal(errors.Join(err, tracer.Close()))
+		}
+		blockTwice(t, process, tracer)
+		if err := tracer.Close(); err != nil {
 			t.Fatal(err)
 		}
+		finishWriter(process)
 	})
 }
 
 // A thread that is killed with a callback to come: the write has written something, so
 // that it ends before the thread does.
 func TestWatchOfAThreadKilledWithACallbackToCome(t *testing.T) {
-	process, tracer := blockedTwice(t)
+	process := writer(t)
+	tracer := watching(t, process, unix.SYS_WRITE, 30e6)
+	blockTwice(t, process, tracer)
 	process.Kill()
-	wantWatched(t, tracer, 16*4096+4096, uint64(pause))
+	wantWatched(t, tracer, pipeBytes+4096, uint64(pause))
 	wantCallbacks(t, tracer, Counters{})
 }
