@@ -38,8 +38,6 @@ type Env struct {
 	StateFile string // where what was learned is kept; "": nowhere
 
 	OnStatus func(*Status) // gets each new status; may be nil
-
-	Features map[string]bool // of the kernel, by name: whether it has them
 }
 
 // Sink is where records go: *sink.Journal and *sink.Stdout have it. Write never

@@ -27,7 +27,7 @@ func (a *Agent) publish() {
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
 		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files), Learned: a.learnedNow(),
 		Interval: a.effective.Collect.Interval, Counters: counters,
-		Exited: a.targets.exited(), Features: a.env.Features,
+		Exited: a.targets.exited(),
 	}
 	if a.session != nil {
 		for program, n := range a.misses() {

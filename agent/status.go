@@ -15,8 +15,7 @@ type Status struct {
 	Policy     []string           // the files that the policy was read from
 	Interval   time.Duration      // of the summaries
 	Counters   map[string]uint64
-	Sentence   string          // for STATUS= and syscountctl status
-	Features   map[string]bool // of the kernel, by name: whether it has them
+	Sentence   string // for STATUS= and syscountctl status
 }
 
 // Threshold is an override of one syscall's threshold.

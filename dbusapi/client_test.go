@@ -49,7 +49,7 @@ func TestClientMethodsReachTheAgent(t *testing.T) {
 func TestClientReadsTheWholeStatus(t *testing.T) {
 	r := newRig(t)
 	r.agent.SetStatus(fullStatus())
-	want := Status{Version: "1.2.3", Status: fullStatus()}
+	want := Status{Version: "1.2.3", Features: map[string]bool{"lock_owner": true, "task_work": false}, Status: fullStatus()}
 	// A dict has no order, so the client sorts.
 	want.Thresholds = []agent.Threshold{{Syscall: "@sync", Threshold: time.Microsecond}, {Syscall: "fsync", Threshold: 20 * time.Millisecond}}
 	got, err := r.client(t).Status(t.Context())

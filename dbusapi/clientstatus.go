@@ -15,8 +15,9 @@ import (
 
 // Status is all properties of the service.
 type Status struct {
-	Version string
-	OwnCPU  time.Duration // that the service has used of all CPUs
+	Version  string
+	OwnCPU   time.Duration   // that the service has used of all CPUs
+	Features map[string]bool // of the kernel, by name
 	agent.Status
 }
 

@@ -10,8 +10,8 @@ import (
 // client has reason for, and of all, so that many connections cannot make us hold
 // without bound what they sent.
 const (
-	maxOfSender = 32
-	maxInside   = 512
+	maxOfSender = 16
+	maxInside   = 128 // with maxRequest each: 32 MiB
 )
 
 // gate counts the calls that are being served, so that a session can end without

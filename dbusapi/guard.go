@@ -13,9 +13,9 @@ import (
 
 // The longest messages that are let in, in bytes.
 const (
-	// The service's: what any local user may make it hold in memory. A filter of
-	// 10,000 units is a third of it.
-	maxRequest = 1 << 20
+	// The service's: what any local user may make it hold in memory, for each call in
+	// work. A filter as large as one can be, with names of usual length, is a tenth of it.
+	maxRequest = 256 << 10
 	// The client's: the protocol's own limit. It trusts the service.
 	maxReply = 1 << 27
 )

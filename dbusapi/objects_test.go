@@ -180,7 +180,7 @@ func TestHugeMessagesAreRefused(t *testing.T) {
 	before := r.owner(t)
 	huge := strings.Repeat("x", maxRequest)
 	err := r.object().Call(propertiesInterface+".GetAll", 0, huge).Err
-	if errorName(err) != standardError+"InvalidArgs" || !strings.Contains(err.Error(), "GetAll: a message of 10487") || !strings.Contains(err.Error(), "at most 1048576 are allowed") {
+	if errorName(err) != standardError+"InvalidArgs" || !strings.Contains(err.Error(), "GetAll: a message of 2623") || !strings.Contains(err.Error(), "at most 262144 are allowed") {
 		t.Errorf("%s: %v", errorName(err), err)
 	}
 	if err := r.call("Flush").Err; err != nil {

@@ -41,7 +41,7 @@ func managerProperties() []property {
 		of("Interval", "t", emitsFalse, func(st *agent.Status) any { return usec(st.Interval) }),
 		of("Counters", "a{st}", emitsFalse, counters),
 		of("OwnCPU", "t", emitsFalse, func(*agent.Status) any { return ownCPU() }),
-		of("KernelFeatures", "a{sb}", emitsConst, features),
+		{name: "KernelFeatures", sig: "a{sb}", emits: emitsConst, get: func(s *Service, _ *agent.Status) any { return s.features() }},
 		of("StatusText", "s", emitsFalse, func(st *agent.Status) any { return printable(st.Sentence) }),
 	}
 }
@@ -58,14 +58,6 @@ func counters(st *agent.Status) any {
 	out := make(map[string]uint64, len(st.Counters))
 	for name, n := range st.Counters {
 		out[printable(name)] = n
-	}
-	return out
-}
-
-func features(st *agent.Status) any {
-	out := make(map[string]bool, len(st.Features))
-	for name, has := range st.Features {
-		out[printable(name)] = has
 	}
 	return out
 }

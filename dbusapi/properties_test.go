@@ -20,7 +20,6 @@ func fullStatus() agent.Status {
 		Thresholds: []agent.Threshold{{Syscall: "fsync", Threshold: 20 * time.Millisecond}, {Syscall: "@sync", Threshold: time.Microsecond}},
 		Policy:     []string{"/etc/syscountd/syscountd.toml"}, Interval: time.Minute,
 		Counters: map[string]uint64{"slow": 3, "ring_full": math.MaxUint64}, Sentence: "watching 1 process",
-		Features: map[string]bool{"lock_owner": true, "task_work": false},
 	}
 }
 
@@ -32,7 +31,7 @@ func fullProperties() map[string]any {
 		"Thresholds":  map[string]uint64{"fsync": 20000, "@sync": 1},
 		"PolicyFiles": []string{"/etc/syscountd/syscountd.toml"}, "Interval": uint64(60_000_000),
 		"Counters": map[string]uint64{"slow": 3, "ring_full": math.MaxUint64}, "StatusText": "watching 1 process",
-		"KernelFeatures": map[string]bool{"lock_owner": true, "task_work": false},
+		"KernelFeatures": map[string]bool{"lock_owner": true, "task_work": false}, // of newRig
 	}
 }
 

@@ -47,7 +47,8 @@ func startRig(t *testing.T, bus *dbustest.Bus, change ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{bus: bus, agent: &dbustest.Agent{}, reports: make(chan error, 100), ended: make(chan struct{})}
 	cfg := Config{Agent: r.agent, Version: "1.2.3", Address: bus.Address, Owner: uint32(os.Getuid()),
-		Report: func(err error) { r.reports <- err }}
+		Features: func() map[string]bool { return map[string]bool{"lock_owner": true, "task_work": false} },
+		Report:   func(err error) { r.reports <- err }}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -15,6 +15,9 @@ type Config struct {
 	// Owner is a user who may do what root may. Its zero value is root; only a
 	// test that does not run as root has a reason to set it.
 	Owner uint32
+	// Features are those of the kernel, by name. They are asked for when somebody wants to
+	// know, and once: that takes a tenth of a second. It may be nil.
+	Features func() map[string]bool
 	// LogLevel is of the service's own log, and LogTarget where that goes: "journal" or
 	// "console".
 	LogLevel  *LogLevel
@@ -27,6 +30,7 @@ type Config struct {
 // Service has the agent on the bus. When the bus goes away it comes back to it.
 type Service struct {
 	cfg       Config
+	features  func() map[string]bool
 	ready     chan struct{}
 	once      sync.Once
 	reported  string // text of the last error reported; used by Run only
@@ -41,7 +45,10 @@ func New(cfg Config) *Service {
 	if cfg.LogLevel == nil {
 		cfg.LogLevel = &LogLevel{}
 	}
-	return &Service{cfg: cfg, ready: make(chan struct{})}
+	if cfg.Features == nil {
+		cfg.Features = func() map[string]bool { return map[string]bool{} }
+	}
+	return &Service{cfg: cfg, features: sync.OnceValue(cfg.Features), ready: make(chan struct{})}
 }
 
 // String names the service in a list of tasks.

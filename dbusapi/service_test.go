@@ -283,7 +283,7 @@ func TestGateBoundsTheCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := g.enter("greedy"); !errors.Is(err, errTooMany) || !strings.Contains(err.Error(), "32 calls of greedy") {
+	if err := g.enter("greedy"); !errors.Is(err, errTooMany) || !strings.Contains(err.Error(), "16 calls of greedy") {
 		t.Errorf("one more: %v", err)
 	}
 	g.leave("greedy")

@@ -82,7 +82,7 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		MonoNs: func() uint64 { return clockNs(unix.CLOCK_MONOTONIC) },
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
 		StateFile: env.stateFile,
-		OnStatus:  func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) }, Features: env.features(),
+		OnStatus:  func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
 	}, p)
 	return runTasks(ctx, env, a, busOf(env, f, a, log, level, logTarget(out)), log)
 }
@@ -124,7 +124,7 @@ func busOf(env env, f flags, a *agent.Agent, log *slog.Logger, level *dbusapi.Lo
 		return nil
 	}
 	return dbusapi.New(dbusapi.Config{
-		Agent: reloading{a, env.notify}, Version: version, Address: env.busAddress, LogLevel: level, LogTarget: target,
+		Agent: reloading{a, env.notify}, Version: version, Address: env.busAddress, LogLevel: level, LogTarget: target, Features: env.features,
 		Report: func(err error) {
 			if err != nil {
 				log.Warn("the bus is lost, and tried again; tracing goes on", "error", err)
