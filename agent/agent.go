@@ -63,30 +63,31 @@ type Agent struct {
 	status  atomic.Pointer[Status]
 
 	// All below belongs to the loop.
-	policy    *policy.Policy // as read
-	effective *policy.Policy // with the overrides
-	overrides []Threshold
-	mode      string // of SetMode; "": the policy's
-	filter    Filter
-	targets   *targets
-	procs     *procinfo.Procfs
-	session   *session // nil: stopped
-	limit     *limit.Limiter
-	totals    *totals
-	stuck     stuckCalls
-	incidents incidents
-	learning  learning
-	recent    recent
-	nextSweep time.Duration // on CLOCK_MONOTONIC
-	nextEnd   time.Time     // of the running interval
-	starts    time.Time     // of the running interval
+	policy        *policy.Policy // as read
+	effective     *policy.Policy // with the overrides
+	overrides     []Threshold
+	mode          string // of SetMode; "": the policy's
+	filter        Filter
+	targets       *targets
+	procs         *procinfo.Procfs
+	session       *session // nil: stopped
+	limit         *limit.Limiter
+	totals        *totals
+	stuck         stuckCalls
+	incidents     incidents
+	learning      learning
+	recent        recent
+	nextSweep     time.Duration // on CLOCK_MONOTONIC
+	nextOffspring time.Duration // on CLOCK_MONOTONIC
+	nextEnd       time.Time     // of the running interval
+	starts        time.Time     // of the running interval
 }
 
 // New makes an agent that has the policy but does nothing before Run.
 func New(env Env, p *policy.Policy) *Agent {
 	a := &Agent{
 		env: env, doors: make(chan func()), done: make(chan struct{}), ready: make(chan struct{}),
-		changed: make(chan struct{}, 1), policy: p, effective: p, targets: &targets{}, totals: newTotals(),
+		changed: make(chan struct{}, 1), policy: p, effective: p, targets: newTargets(), totals: newTotals(),
 	}
 	a.limit = newLimiter(p.Limits)
 	a.procs = procinfo.NewProcfs(env.Proc, p.Output.CommandLine)

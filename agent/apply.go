@@ -209,7 +209,7 @@ func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
 
 func sameFilter(a, b Filter) bool {
 	return slices.Equal(a.PIDs, b.PIDs) && slices.Equal(a.Units, b.Units) &&
-		slices.Equal(a.Cgroups, b.Cgroups) && slices.Equal(a.Syscalls, b.Syscalls) && a.OnExit == b.OnExit
+		slices.Equal(a.Cgroups, b.Cgroups) && slices.Equal(a.Syscalls, b.Syscalls) && a.OnExit == b.OnExit && a.Children == b.Children
 }
 
 // policyFilter is what a policy wants to be observed.

@@ -17,7 +17,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
-	defer a.targets.close()
+	defer func() { a.targets.close() }() // those of then
 	defer a.saveLast()
 	close(a.ready)
 	beat := newTicker(a.env.Beat)
@@ -53,6 +53,9 @@ func (a *Agent) untilDue() time.Duration {
 	if sweep, ok := a.untilSweep(); ok {
 		until = min(until, sweep)
 	}
+	if offspring, ok := a.untilOffspring(); ok {
+		until = min(until, offspring)
+	}
 	if incident, ok := a.untilIncident(); ok {
 		until = min(until, incident)
 	}
@@ -66,6 +69,9 @@ func (a *Agent) doDue() error {
 		if err := a.sweep(); err != nil {
 			return err
 		}
+	}
+	if offspring, ok := a.untilOffspring(); ok && offspring <= 0 {
+		a.followOffspring()
 	}
 	a.tell(a.incidents.book.Tick(a.mono()))
 	if !a.env.Now().Before(a.nextEnd) {

@@ -17,6 +17,8 @@ type process struct {
 	pidfd  int
 	file   *os.File // of pidfd, in the poller of Go's runtime
 	exited bool     // its end was reported
+
+	offspring bool // of a process of the filter, not one itself
 }
 
 // maxPID is the kernel's PID_MAX_LIMIT (include/linux/threads.h).

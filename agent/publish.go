@@ -70,7 +70,7 @@ func (a *Agent) pendingChanged() bool {
 func cloneFilter(f Filter) Filter {
 	return Filter{
 		PIDs: slices.Clone(f.PIDs), Units: slices.Clone(f.Units),
-		Cgroups: slices.Clone(f.Cgroups), Syscalls: slices.Clone(f.Syscalls), OnExit: f.OnExit,
+		Cgroups: slices.Clone(f.Cgroups), Syscalls: slices.Clone(f.Syscalls), OnExit: f.OnExit, Children: f.Children,
 	}
 }
 

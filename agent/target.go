@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/syscountd/syscountd/agent/record"
@@ -17,22 +18,53 @@ type targets struct {
 	processes []*process
 	cgroups   bpf.Filter // its names and ids
 	exits     chan *process
+	gone      chan struct{} // closed when nobody listens any more
+	stale     bool          // the kernel side does not know all of them
 }
 
 // newTargets watches processes, which it owns from now on.
 func newTargets(processes ...*process) *targets {
-	t := &targets{processes: processes, exits: make(chan *process, len(processes))}
+	t := &targets{exits: make(chan *process), gone: make(chan struct{})}
 	for _, p := range processes {
-		go func() {
-			if p.waitExit() {
-				t.exits <- p
-			}
-		}()
+		t.watch(p)
 	}
 	return t
 }
 
-func (t *targets) close() { closeAll(t.processes) }
+// watch adds a process.
+func (t *targets) watch(p *process) {
+	t.processes = append(t.processes, p)
+	go func() {
+		if !p.waitExit() {
+			return
+		}
+		select {
+		case t.exits <- p:
+		case <-t.gone:
+		}
+	}()
+}
+
+func (t *targets) close() {
+	close(t.gone)
+	closeAll(t.processes)
+}
+
+// drop forgets a process.
+func (t *targets) drop(p *process) {
+	t.processes = slices.DeleteFunc(t.processes, func(q *process) bool { return q == p })
+	p.file.Close()
+}
+
+// living are the PIDs of the processes that have not ended, as far as we know.
+func (t *targets) living() (pids []uint32) {
+	for _, p := range t.processes {
+		if !p.exited {
+			pids = append(pids, p.pid)
+		}
+	}
+	return pids
+}
 
 // nobody is a name that no cgroup has: it is no name of a file.
 const nobody = "/"
@@ -83,7 +115,7 @@ func (a *Agent) resolve(f Filter) (_ *targets, err error) {
 			return nil, refuse(ErrInvalid, "%s: %d entries; at most %d are allowed", list.name, list.n, maxTargets)
 		}
 	}
-	if err := errors.Join(checkSyscalls(f.Syscalls), checkOnExit(f)); err != nil {
+	if err := errors.Join(checkSyscalls(f.Syscalls), checkProcesses(f)); err != nil {
 		return nil, err
 	}
 	var cgroups bpf.Filter
@@ -107,6 +139,9 @@ func (a *Agent) resolve(f Filter) (_ *targets, err error) {
 	}
 	t := newTargets(processes...)
 	t.cgroups = cgroups
+	if f.Children {
+		a.holdOffspring(t)
+	}
 	return t, nil
 }
 
@@ -123,7 +158,11 @@ func checkSyscalls(names []string) error {
 	return nil
 }
 
-func checkOnExit(f Filter) error {
+// checkProcesses: what is about processes needs some.
+func checkProcesses(f Filter) error {
+	if f.Children && len(f.PIDs) == 0 {
+		return refuse(ErrInvalid, "children without pids: units and cgroups have them in any case")
+	}
 	switch f.OnExit {
 	case "":
 		return nil
@@ -164,6 +203,12 @@ func (a *Agent) cgroupID(path string) (uint64, error) {
 // targetExited reports a target that has ended, and does what the filter wants then.
 func (a *Agent) targetExited(p *process) {
 	p.exited = true
+	if p.offspring {
+		a.targets.drop(p)
+		if !a.targets.haveEnded() {
+			return
+		}
+	}
 	onExit := a.filter.OnExit
 	if onExit == "" {
 		onExit = OnExitKeep

@@ -14,6 +14,7 @@ const (
 	keyUnits    = "units"
 	keyCgroups  = "cgroups"
 	keySyscalls = "syscalls"
+	keyChildren = "children"
 	keyOnExit   = "on_exit"
 )
 
@@ -67,6 +68,13 @@ func setKey(f *agent.Filter, key string, value dbus.Variant) error {
 		return storeKey(&f.Cgroups, key, value)
 	case keySyscalls:
 		return storeKey(&f.Syscalls, key, value)
+	case keyChildren:
+		yes, ok := value.Value().(bool)
+		if !ok {
+			return refuse(agent.ErrInvalid, "filter %s: expected type \"b\", got %q", key, value.Signature())
+		}
+		f.Children = yes
+		return nil
 	case keyOnExit:
 		text, ok := value.Value().(string)
 		if !ok || text == "" {
@@ -76,8 +84,8 @@ func setKey(f *agent.Filter, key string, value dbus.Variant) error {
 		f.OnExit = agent.OnExit(text)
 		return nil
 	}
-	return refuse(agent.ErrInvalid, "filter has no key %s; give %s, %s, %s, %s or %s",
-		quote(key), keyPIDs, keyUnits, keyCgroups, keySyscalls, keyOnExit)
+	return refuse(agent.ErrInvalid, "filter has no key %s; give %s, %s, %s, %s, %s or %s",
+		quote(key), keyPIDs, keyUnits, keyCgroups, keySyscalls, keyChildren, keyOnExit)
 }
 
 // storeKey is strict: godbus' own Store would make strings of numbers.
@@ -102,6 +110,9 @@ func filterToBus(f agent.Filter) map[string]dbus.Variant {
 			dict[key] = dbus.MakeVariant(list)
 		}
 	}
+	if f.Children {
+		dict[keyChildren] = dbus.MakeVariant(true)
+	}
 	if f.OnExit != "" {
 		dict[keyOnExit] = dbus.MakeVariant(string(f.OnExit))
 	}
@@ -110,5 +121,6 @@ func filterToBus(f agent.Filter) map[string]dbus.Variant {
 
 // printableFilter makes the names fit for the wire.
 func printableFilter(f agent.Filter) agent.Filter {
-	return agent.Filter{PIDs: f.PIDs, Units: printables(f.Units), Cgroups: printables(f.Cgroups), Syscalls: printables(f.Syscalls), OnExit: agent.OnExit(printable(string(f.OnExit)))}
+	return agent.Filter{PIDs: f.PIDs, Units: printables(f.Units), Cgroups: printables(f.Cgroups), Syscalls: printables(f.Syscalls),
+		Children: f.Children, OnExit: agent.OnExit(printable(string(f.OnExit)))}
 }

@@ -108,7 +108,7 @@ func TestMethodsBecomeCommands(t *testing.T) {
 	everything := dict{
 		"pids": dbus.MakeVariant([]uint32{1, 4194304}), "units": dbus.MakeVariant([]string{"a.service", "b.slice"}),
 		"cgroups": dbus.MakeVariant([]string{"/system.slice"}), "syscalls": dbus.MakeVariant([]string{"fsync", "@sync"}),
-		"on_exit": dbus.MakeVariant("stop"),
+		"on_exit": dbus.MakeVariant("stop"), "children": dbus.MakeVariant(true),
 	}
 	for _, c := range []struct {
 		method string
@@ -122,7 +122,7 @@ func TestMethodsBecomeCommands(t *testing.T) {
 		{"FilterUnit", []any{"nginx.service"}, agent.SetFilter{Filter: agent.Filter{Units: []string{"nginx.service"}}}},
 		{"SetFilter", []any{dict{}}, agent.SetFilter{}},
 		{"SetFilter", []any{everything}, agent.SetFilter{Filter: agent.Filter{PIDs: []uint32{1, 4194304},
-			Units: []string{"a.service", "b.slice"}, Cgroups: []string{"/system.slice"}, Syscalls: []string{"fsync", "@sync"}, OnExit: agent.OnExitStop}}},
+			Units: []string{"a.service", "b.slice"}, Cgroups: []string{"/system.slice"}, Syscalls: []string{"fsync", "@sync"}, Children: true, OnExit: agent.OnExitStop}}},
 		{"FilterSyscalls", []any{[]string{"read"}}, agent.FilterSyscalls{Syscalls: []string{"read"}}},
 		{"FilterSyscalls", []any{[]string{}}, agent.FilterSyscalls{Syscalls: []string{}}},
 		{"SetMode", []any{"count"}, agent.SetMode{Mode: "count"}},
@@ -167,9 +167,10 @@ func TestAbsurdValuesAreRefusedWithASentence(t *testing.T) {
 		{"SetFilter", filter("units", []uint32{65}), `filter units: expected type "as", got "au"`},
 		{"SetFilter", filter("cgroups", []dbus.ObjectPath{"/a"}), `filter cgroups: expected type "as", got "ao"`},
 		{"SetFilter", filter("syscalls", dbus.MakeVariant([]string{"read"})), `filter syscalls: expected type "as", got "v"`},
+		{"SetFilter", filter("children", "yes"), `filter children: expected type "b", got "s"`},
 		{"SetFilter", filter("on_exit", true), `filter on_exit: expected type "s", one of stop, clear and keep, got type "b"`},
 		{"SetFilter", filter("on_exit", ""), "one of stop, clear and keep"},
-		{"SetFilter", filter("pid", []uint32{7}), `filter has no key "pid"; give pids, units, cgroups, syscalls or on_exit`},
+		{"SetFilter", filter("pid", []uint32{7}), `filter has no key "pid"; give pids, units, cgroups, syscalls, children or on_exit`},
 		{"SetFilter", filter("", []uint32{7}), `filter has no key ""`},
 		{"SetFilter", filter("a\x1b[31m\n\u202e", "x"), `filter has no key "a\x1b[31m\n\u202e"`},
 		{"SetFilter", filter(strings.Repeat("k", 1<<17), "x"), strings.Repeat("k", 64) + `"...; give`},
@@ -200,7 +201,7 @@ func TestFilterSurvivesTheWire(t *testing.T) {
 		{},
 		{PIDs: []uint32{1, 2}},
 		{Units: []string{"a.service"}, Syscalls: []string{"@sync"}},
-		{PIDs: []uint32{1}, OnExit: agent.OnExitClear},
+		{PIDs: []uint32{1}, Children: true, OnExit: agent.OnExitClear},
 		{PIDs: []uint32{3}, Units: []string{`dev-\x2d.device`}, Cgroups: []string{"/a/ä"}, Syscalls: []string{"read"}},
 	} {
 		got, err := filterFromBus(filterToBus(f))

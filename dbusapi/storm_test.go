@@ -353,10 +353,10 @@ func randomValue(random *rand.Rand, sig string) any {
 			U uint32
 		}{randomText(random), uint32(number)}
 	case "a{sv}":
-		keys := []string{keyPIDs, keyUnits, keyCgroups, keySyscalls, keyOnExit, "", randomText(random)}
+		keys := []string{keyPIDs, keyUnits, keyCgroups, keySyscalls, keyChildren, keyOnExit, "", randomText(random)}
 		d := dict{}
 		for range random.IntN(4) {
-			types := []string{"au", "as", "s", "u", "v"}
+			types := []string{"au", "as", "s", "u", "v", "b"}
 			d[keys[random.IntN(len(keys))]] = dbus.MakeVariant(randomValue(random, types[random.IntN(len(types))]))
 		}
 		return d

@@ -51,13 +51,17 @@ func (a *app) filterBy(use, short, what string, parse func([]string) (agent.Filt
 }
 
 func (a *app) filterPIDCommand() *cobra.Command {
-	var onExit string
+	var (
+		onExit   string
+		children bool
+	)
 	cmd := a.filterBy("pid PID...", "Observe these processes only", "PID", func(args []string) (agent.Filter, error) {
 		f, err := pidFilter(args)
-		f.OnExit = agent.OnExit(onExit)
+		f.OnExit, f.Children = agent.OnExit(onExit), children
 		return f, err
 	})
 	cmd.Flags().StringVar(&onExit, "on-exit", "", "when the last of them has ended: keep (observe nothing), clear (the whole host) or stop")
+	cmd.Flags().BoolVar(&children, "children", false, "their offspring too, as far as a look each second finds it")
 	return cmd
 }
 
@@ -105,11 +109,12 @@ type filterObject struct {
 	Units    []string `json:"units"`
 	Cgroups  []string `json:"cgroups"`
 	Syscalls []string `json:"syscalls"`
+	Children bool     `json:"children,omitempty"`
 	OnExit   string   `json:"on_exit,omitempty"`
 }
 
 func filterJSON(f agent.Filter) filterObject {
-	return filterObject{notNil(f.PIDs), notNil(f.Units), notNil(f.Cgroups), notNil(f.Syscalls), string(f.OnExit)}
+	return filterObject{notNil(f.PIDs), notNil(f.Units), notNil(f.Cgroups), notNil(f.Syscalls), f.Children, string(f.OnExit)}
 }
 
 // describeFilter says in one line what is observed.
@@ -129,6 +134,9 @@ func describeFilter(f agent.Filter) string {
 		if len(p.list) > 0 {
 			parts = append(parts, p.label+" "+strings.Join(p.list, " "))
 		}
+	}
+	if f.Children {
+		parts = append(parts, "with children")
 	}
 	if f.OnExit != "" {
 		parts = append(parts, "on exit "+string(f.OnExit))
