@@ -1,7 +1,7 @@
 package system
 
 import (
-	"strconv"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,8 +17,9 @@ func TestAKilledServiceIsBackAndLeavesNothingBehind(t *testing.T) {
 	load := m.waiting(t, "count", "-getppid", "1000000000") // more than the test lasts
 	load.release(t)
 	var left []ebpf.ProgramID
+	var leftMaps []ebpf.MapID
 	for range repeats(t) {
-		left = append(left, m.programs(t)...)
+		left, leftMaps = append(left, m.programs(t)...), append(leftMaps, m.maps(t)...)
 		before := m.property(t, "MainPID")
 		m.run(t, "systemctl", "kill", "--signal=KILL", unit)
 		eventually(t, "another process of the service runs", func() bool {
@@ -37,13 +38,23 @@ func TestAKilledServiceIsBackAndLeavesNothingBehind(t *testing.T) {
 			t.Errorf("State is %s", got)
 		}
 	}
+	if len(left) == 0 || len(leftMaps) == 0 {
+		t.Fatalf("the service had %d programs and %d maps", len(left), len(leftMaps))
+	}
 	// The kernel frees them a little later, and tells nobody.
-	eventually(t, strconv.Itoa(len(left))+" programs of killed services are unloaded", func() bool {
-		for _, id := range left {
-			if loaded(t, id) {
-				return false
-			}
-		}
-		return true
+	eventually(t, "programs and maps of killed services are freed", func() bool {
+		return !slices.ContainsFunc(left, func(id ebpf.ProgramID) bool { return loaded(t, id) }) &&
+			!slices.ContainsFunc(leftMaps, mapExists)
 	})
+}
+
+// mapExists asks the kernel whether a map is still there; a link lives no longer than
+// the file that holds it, and a program no longer than its links.
+func mapExists(id ebpf.MapID) bool {
+	m, err := ebpf.NewMapFromID(id)
+	if err != nil {
+		return false
+	}
+	m.Close()
+	return true
 }

@@ -115,26 +115,44 @@ func TestACrashOrAHangIsFollowedByANewStart(t *testing.T) {
 
 // programs gives the ids of the BPF programs that the service holds, itself or
 // through links.
-func (m *machine) programs(t *testing.T) []ebpf.ProgramID {
+func (m *machine) programs(t *testing.T) (ids []ebpf.ProgramID) {
+	t.Helper()
+	for _, id := range m.bpfIDs(t, "prog_id:") {
+		ids = append(ids, ebpf.ProgramID(id))
+	}
+	return ids
+}
+
+// maps gives the ids of the BPF maps that the service holds.
+func (m *machine) maps(t *testing.T) (ids []ebpf.MapID) {
+	t.Helper()
+	for _, id := range m.bpfIDs(t, "map_id:") {
+		ids = append(ids, ebpf.MapID(id))
+	}
+	return ids
+}
+
+// bpfIDs are the numbers after a key in what the kernel says of the service's files.
+func (m *machine) bpfIDs(t *testing.T, key string) []uint32 {
 	t.Helper()
 	dir := m.path(filepath.Join("/proc", m.property(t, "MainPID"), "fdinfo"))
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []ebpf.ProgramID
+	var ids []uint32
 	for _, file := range files {
 		text, err := os.ReadFile(filepath.Join(dir, file.Name()))
 		if err != nil {
 			continue // closed since
 		}
 		for line := range strings.Lines(string(text)) {
-			if value, ok := strings.CutPrefix(line, "prog_id:"); ok {
+			if value, ok := strings.CutPrefix(line, key); ok {
 				id, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32)
 				if err != nil {
 					t.Fatalf("fdinfo %q: %v", line, err)
 				}
-				ids = append(ids, ebpf.ProgramID(id))
+				ids = append(ids, uint32(id))
 			}
 		}
 	}
