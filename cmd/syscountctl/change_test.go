@@ -50,6 +50,8 @@ func TestWrongCommandLinesAreExplainedAndAskNothing(t *testing.T) {
 		"filter":                   "filter needs a command; give show, pid, unit, syscalls or clear",
 		"filter nonsense":          `filter has no command "nonsense"; give show, pid, unit, syscalls or clear`,
 		"filter pid":               "syscountctl filter pid needs at least one PID",
+		"mode":                     "mode needs one mode, account or count; got 0 arguments",
+		"mode account count":       "mode needs one mode, account or count; got 2 arguments",
 		"filter pid x":             `"x" is no PID; give a number from 1 to 4194304`,
 		"filter pid 1 0x10":        `"0x10" is no PID; give a number from 1 to 4194304`,
 		"filter pid -- -5":         `"-5" is no PID; give a number from 1 to 4194304`,

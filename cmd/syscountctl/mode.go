@@ -11,7 +11,13 @@ func (a *app) modeCommand() *cobra.Command {
 		Use: "mode MODE", Short: "Change how calls are measured, without a restart",
 		Long: "Change how calls are measured, without a restart; a reload goes back to the policy.\n\n" +
 			"account counts and times all calls; count counts all, and times those that left the CPU.",
-		Args: cobra.ExactArgs(1),
+		ValidArgs: []string{"account", "count"},
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("mode needs one mode, account or count; got %d arguments", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withClient(cmd.Context(), func(c *dbusapi.Client) error { return c.SetMode(cmd.Context(), args[0]) })
 		},

@@ -160,18 +160,19 @@ func TestHumanNs(t *testing.T) {
 
 func TestHelpVersionAndCompletionNeedNoBus(t *testing.T) {
 	for line, want := range map[string]string{
-		"--version":       "syscountctl version devel",
-		"--help":          "Exit codes:",
-		"help threshold":  "syscountctl threshold fdatasync 20ms",
-		"slow --help":     "The service keeps the last 256",
-		"stuck --help":    "A call is stuck when it is older than",
-		"__complete s":    "stuck",
-		"filter --help":   "and clear replace the whole filter",
-		"completion bash": "bash completion",
-		"completion fish": "fish completion",
-		"completion zsh":  "#compdef syscountctl",
-		"__complete filt": "filter",
-		"":                "Available Commands:",
+		"--version":         "syscountctl version devel",
+		"--help":            "Exit codes:",
+		"help threshold":    "syscountctl threshold fdatasync 20ms",
+		"slow --help":       "The service keeps the last 256",
+		"stuck --help":      "A call is stuck when it is older than",
+		"__complete s":      "stuck",
+		"filter --help":     "and clear replace the whole filter",
+		"completion bash":   "bash completion",
+		"completion fish":   "fish completion",
+		"completion zsh":    "#compdef syscountctl",
+		"__complete filt":   "filter",
+		"__complete mode c": "count",
+		"":                  "Available Commands:",
 	} {
 		got := runWith(t.Context(), nil, words(line)...)
 		if got.code != 0 || !strings.Contains(got.stdout, want) {
