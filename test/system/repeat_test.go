@@ -10,7 +10,7 @@ import (
 // keeps the test run short.
 const (
 	repeatVariable = "SYSCOUNT_REPEAT"
-	repeatDefault  = 3
+	repeatDefault  = 2
 )
 
 func repeats(t *testing.T) int {
