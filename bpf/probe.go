@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -39,8 +40,8 @@ func Probe() error {
 }
 
 // taskWork is how this kernel lets a program be called back when a thread returns
-// to user mode.
-func taskWork() syscountTaskWork {
+// to user mode. To look it up means to read most of the kernel's type information.
+var taskWork = sync.OnceValue(func() syscountTaskWork {
 	switch {
 	case hasKernelFunction("bpf_task_work_schedule_resume"):
 		return syscountTaskWorkTASK_WORK
@@ -48,7 +49,7 @@ func taskWork() syscountTaskWork {
 		return syscountTaskWorkTASK_WORK_IMPL
 	}
 	return syscountTaskWorkTASK_WORK_NONE
-}
+})
 
 // HasTaskWork says whether this kernel can run ModeWatch.
 func HasTaskWork() bool { return taskWork() != syscountTaskWorkTASK_WORK_NONE }
