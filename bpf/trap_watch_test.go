@@ -135,10 +135,10 @@ func TestWatchIsRefusedWithoutTaskWork(t *testing.T) {
 // ones do not add up.
 func TestWatchTellsCallsApart(t *testing.T) {
 	p := bpftest.NewProgram()
-	long, short := p.Words(0, 60e6), p.Words(0, 3e6)
+	long, short := p.Words(0, 600e6), p.Words(0, 3e6)
 	sleep := func(time uintptr) bpftest.Step { return call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, time) }
 	process := p.Start(t, sleep(short).Times(40), sleep(long).Times(3), sleep(short).Times(40), exit())
-	tracer := watching(t, process, unix.SYS_CLOCK_NANOSLEEP, 50e6)
+	tracer := watching(t, process, unix.SYS_CLOCK_NANOSLEEP, 500e6)
 	process.Poke()
 	process.Finish()
 	found := 0
@@ -147,14 +147,14 @@ func TestWatchTellsCallsApart(t *testing.T) {
 		switch {
 		case c.Ret != 0 || !c.FirstBlock:
 			t.Errorf("ret %d, first block %v; want 0, true", c.Ret, c.FirstBlock)
-		case w.SleepNs >= 59e6 && w.SleepNs < 80e6:
+		case w.SleepNs >= 599e6:
 			found++
-		case w.RunqueueNs < 30e6: // a short one, on a busy machine
-			t.Errorf("%d ns, %+v; want a sleep of 60 ms", c.DurationNs(), w)
+		case w.RunqueueNs < 300e6: // a short one, on a busy machine
+			t.Errorf("%d ns, %+v; want a sleep of 600 ms", c.DurationNs(), w)
 		}
 	}
 	if found != 3 {
-		t.Errorf("%d sleeps of 60 ms; want 3", found)
+		t.Errorf("%d sleeps of 600 ms; want 3", found)
 	}
 	wantCallbacks(t, tracer, Counters{})
 }
