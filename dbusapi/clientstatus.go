@@ -1,6 +1,7 @@
 package dbusapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -51,9 +52,16 @@ func statusFromBus(props map[string]dbus.Variant) (Status, error) {
 	}
 	for name, n := range overrides {
 		d := time.Duration(min(n, maxUsec)) * time.Microsecond
+		if syscall, unit, learned := strings.Cut(name, learnedOf); learned {
+			st.Learned = append(st.Learned, agent.LearnedThreshold{Syscall: syscall, Unit: unit, Threshold: d})
+			continue
+		}
 		st.Thresholds = append(st.Thresholds, agent.Threshold{Syscall: name, Threshold: d})
 	}
 	slices.SortFunc(st.Thresholds, func(a, b agent.Threshold) int { return strings.Compare(a.Syscall, b.Syscall) })
+	slices.SortFunc(st.Learned, func(a, b agent.LearnedThreshold) int {
+		return cmp.Or(strings.Compare(a.Unit, b.Unit), strings.Compare(a.Syscall, b.Syscall))
+	})
 	var err error
 	st.Filter, err = filterFromBus(filter)
 	return st, err

@@ -51,8 +51,15 @@ func thresholds(st *agent.Status) any {
 	for _, t := range st.Thresholds {
 		out[printable(t.Syscall)] = usec(t.Threshold)
 	}
+	for _, l := range st.Learned {
+		out[printable(l.Syscall+learnedOf+l.Unit)] = usec(l.Threshold)
+	}
 	return out
 }
+
+// learnedOf stands between the system call and the unit of a learned threshold; no name of
+// a call has one.
+const learnedOf = " "
 
 func counters(st *agent.Status) any {
 	out := make(map[string]uint64, len(st.Counters))

@@ -18,6 +18,7 @@ func fullStatus() agent.Status {
 		State: "running", Mode: "account", Attachment: "tp_btf/sys_enter tp_btf/sys_exit",
 		Filter:     agent.Filter{PIDs: []uint32{812}, Units: []string{"nginx.service"}},
 		Thresholds: []agent.Threshold{{Syscall: "fsync", Threshold: 20 * time.Millisecond}, {Syscall: "@sync", Threshold: time.Microsecond}},
+		Learned:    []agent.LearnedThreshold{{Syscall: "fsync", Unit: "db.service", Threshold: 5 * time.Millisecond}},
 		Policy:     []string{"/etc/syscountd/syscountd.toml"}, Interval: time.Minute,
 		Counters: map[string]uint64{"slow": 3, "ring_full": math.MaxUint64}, Sentence: "watching 1 process",
 	}
@@ -28,7 +29,7 @@ func fullProperties() map[string]any {
 	return map[string]any{
 		"Version": "1.2.3", "State": "running", "Mode": "account", "Attachment": "tp_btf/sys_enter tp_btf/sys_exit",
 		"Filter":      dict{"pids": dbus.MakeVariant([]uint32{812}), "units": dbus.MakeVariant([]string{"nginx.service"})},
-		"Thresholds":  map[string]uint64{"fsync": 20000, "@sync": 1},
+		"Thresholds":  map[string]uint64{"fsync": 20000, "@sync": 1, "fsync db.service": 5000},
 		"PolicyFiles": []string{"/etc/syscountd/syscountd.toml"}, "Interval": uint64(60_000_000),
 		"Counters": map[string]uint64{"slow": 3, "ring_full": math.MaxUint64}, "StatusText": "watching 1 process",
 		"KernelFeatures": map[string]bool{"lock_owner": true, "task_work": false}, // of newRig

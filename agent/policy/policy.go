@@ -189,7 +189,7 @@ func defaultRules() []Rule {
 			Threshold: time.Second, Severity: Warning},
 		{Name: "process", Syscalls: []string{"fork", "vfork", "clone", "clone3", "execve", "execveat"},
 			Threshold: time.Second, Severity: Warning},
-		{Name: "kernel-module", Syscalls: []string{"@module", "kexec_load", "kexec_file_load"},
+		{Name: "kernel-module", Syscalls: []string{"@module", "kexec_load", "kexec_file_load", "bpf"},
 			Threshold: 10 * time.Second, Severity: Notice},
 	}
 }

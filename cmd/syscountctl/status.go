@@ -47,6 +47,7 @@ type statusObject struct {
 	Attachment string            `json:"attachment"`
 	Filter     filterObject      `json:"filter"`
 	Thresholds map[string]int64  `json:"thresholds_usec"`
+	Learned    map[string]int64  `json:"learned_usec,omitempty"` // by "SYSCALL UNIT"
 	Policy     []string          `json:"policy_files"`
 	Interval   int64             `json:"interval_usec"`
 	Counters   map[string]uint64 `json:"counters"`
@@ -60,9 +61,13 @@ func statusJSON(st dbusapi.Status) statusObject {
 	for _, t := range st.Thresholds {
 		thresholds[t.Syscall] = t.Threshold.Microseconds()
 	}
+	learned := map[string]int64{}
+	for _, l := range st.Learned {
+		learned[l.Syscall+" "+l.Unit] = l.Threshold.Microseconds()
+	}
 	return statusObject{
 		Version: st.Version, State: st.State, Mode: st.Mode, Attachment: st.Attachment,
-		Filter: filterJSON(st.Filter), Thresholds: thresholds, Policy: notNil(st.Policy),
+		Filter: filterJSON(st.Filter), Thresholds: thresholds, Learned: learned, Policy: notNil(st.Policy),
 		Interval: st.Interval.Microseconds(), Counters: maps.Clone(st.Counters),
 		OwnCPUNs: st.OwnCPU.Nanoseconds(), Features: maps.Clone(st.Features), StatusText: st.Sentence,
 	}
@@ -82,6 +87,7 @@ func printStatus(w io.Writer, st dbusapi.Status) {
 	line("Attachment", st.Attachment)
 	line("Filter", describeFilter(st.Filter))
 	line("Thresholds", describeThresholds(st.Thresholds))
+	line("Learned", describeLearned(st.Learned))
 	line("Policy", describePolicy(st.Policy))
 	line("Interval", st.Interval.String())
 	line("Stuck", describePending(st.Counters, "stuck", "not returned; see syscountctl stuck"))
@@ -89,6 +95,20 @@ func printStatus(w io.Writer, st dbusapi.Status) {
 	line("Own CPU", st.OwnCPU.Round(time.Millisecond).String())
 	line("Counters", describeCounters(st.Counters))
 	tab.Flush()
+}
+
+// mostLearned is how many learned thresholds status shows; --json has all.
+const mostLearned = 10
+
+func describeLearned(list []agent.LearnedThreshold) string {
+	var parts []string
+	for _, l := range list[:min(len(list), mostLearned)] {
+		parts = append(parts, fmt.Sprintf("%s of %s %v", l.Syscall, l.Unit, l.Threshold))
+	}
+	if more := len(list) - len(parts); more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func describeThresholds(list []agent.Threshold) string {

@@ -285,8 +285,8 @@ func TestPaths(t *testing.T) {
 		}
 		want[r.TID], units[r.TID] = r.Want, unit
 		calls += len(r.Want)
-		// The policy lets 300 records pass in a second, once 5000 at once.
-		time.Sleep(time.Until(began.Add(time.Duration(calls-4000) * time.Second / 280)))
+		// The policy lets 150 records pass in a second, once 5000 at once.
+		time.Sleep(time.Until(began.Add(time.Duration(calls-4000) * time.Second / 140)))
 	}
 	s.await("records of all calls", func(r *records) bool { return len(r.slow) >= calls })
 	got := s.stop()
