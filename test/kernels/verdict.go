@@ -100,11 +100,12 @@ func faultsOfRun(r stepResult) (faults []string) {
 	}
 	var changes []string
 	for _, line := range r.out {
-		var record struct{ Change string }
+		var record struct{ Change, Detail string }
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			faults = append(faults, fmt.Sprintf("syscountd printed %q, which is not a record: %v", line, err))
 		}
-		if record.Change != "" {
+		// Linux 7.2 and later may skip our programs; that is said in a record of its own.
+		if record.Change != "" && !strings.HasPrefix(record.Detail, "recursion_misses") {
 			changes = append(changes, record.Change)
 		}
 	}
