@@ -67,10 +67,13 @@ func (a *Agent) mono() time.Duration { return time.Duration(a.env.MonoNs()) }
 
 // stackOf is the stack of the call's longest wait in words.
 func (a *Agent) stackOf(call *bpf.SlowCall) kernelStack {
-	if call.Wait == nil || len(call.Wait.Stack) == 0 {
+	if call.Wait == nil {
 		return kernelStack{}
 	}
-	stack := kernelStack(kstack.Read(a.session.kernel.Symbols(call.Wait.Stack)))
+	var stack kernelStack
+	if len(call.Wait.Stack) > 0 {
+		stack = kernelStack(kstack.Read(a.session.kernel.Symbols(call.Wait.Stack)))
+	}
 	stack.Class = classOf(call.Wait.LongestFor, stack.Class)
 	return stack
 }
