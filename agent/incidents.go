@@ -25,6 +25,7 @@ func (a *Agent) fold(call *bpf.SlowCall, at place, v policy.Verdict, stack kerne
 		a.incidents.open = map[uint64]record.Incident{}
 		a.incidents.began = a.env.MonoNs()
 	}
+	stack = mainCause(call.Wait, stack)
 	decision, events := a.incidents.book.Observe(a.mono(), incident.Call{
 		Unit: at.Unit + at.UserUnit, Container: at.ContainerID, Syscall: syscalls.Name(call.Syscall), Site: stack.Site,
 		PID: call.PID, TID: call.TID, DurationNs: call.DurationNs(), Path: pathOfCall(call), Stuck: call.Stuck,
@@ -42,6 +43,15 @@ func (a *Agent) fold(call *bpf.SlowCall, at place, v policy.Verdict, stack kerne
 		a.totals.folded++
 	}
 	return decision == incident.Fold
+}
+
+// mainCause is the stack, unless the call was without a CPU for more than half of its time off
+// the CPU: then it is no victim of what it waited for besides.
+func mainCause(w *bpf.Wait, stack kernelStack) kernelStack {
+	if w != nil && w.RunqueueNs > w.IONs+w.SleepNs {
+		return kernelStack{Class: "CPU"}
+	}
+	return stack
 }
 
 // pathOfCall is what a call was on, by its path.

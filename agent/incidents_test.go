@@ -177,3 +177,21 @@ func TestIncidentsThatGiveWayAreCounted(t *testing.T) {
 		t.Errorf("%d closed", closed)
 	}
 }
+
+// A call that waited for the disk, and then longer for a CPU, is no victim of the disk.
+func TestTheMainCauseOfACallIsThatOfItsIncident(t *testing.T) {
+	disk := kernelStack{Frames: []string{"folio_wait_writeback"}, Site: "folio_wait_writeback", Class: "writeback"}
+	for name, test := range map[string]struct {
+		wait *bpf.Wait
+		want string
+	}{
+		"mostly the disk":    {&bpf.Wait{IONs: 20e6, RunqueueNs: 4e6}, "folio_wait_writeback"},
+		"mostly without CPU": {&bpf.Wait{IONs: 4e5, RunqueueNs: 24e6}, ""},
+		"not known":          {nil, "folio_wait_writeback"},
+	} {
+		got := mainCause(test.wait, disk)
+		if got.Site != test.want || (test.want == "") != (got.Class == "CPU") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

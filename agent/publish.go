@@ -139,7 +139,7 @@ func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint6
 	usage := a.env.Usage()
 	r := &record.Interval{
 		IntervalNs: intervalNs, Final: final,
-		Slow: a.totals.slow - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), RecursionMisses: a.misses(),
+		Slow: a.totals.slowCalls - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), RecursionMisses: a.misses(),
 		Cost:       record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
 		Suppressed: suppressions(limit.Top(held, maxSuppressions)),
 	}
@@ -148,7 +148,7 @@ func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint6
 	} else {
 		r.Totals, r.Balance = totalsOf(lines), a.balance()
 	}
-	a.totals.slowThen, a.totals.usage = a.totals.slow, usage
+	a.totals.slowThen, a.totals.usage = a.totals.slowCalls, usage
 	return r
 }
 

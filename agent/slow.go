@@ -42,6 +42,7 @@ func (a *Agent) judge(call *bpf.SlowCall) {
 		a.incidents.ended(a.mono(), call.TID)
 		return
 	}
+	a.totals.slowCalls++
 	stack := a.stackOf(call)
 	if a.fold(call, at, verdict, stack) {
 		return

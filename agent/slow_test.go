@@ -112,7 +112,7 @@ func TestWhatTheLimitsHoldBackIsToldWithTheInterval(t *testing.T) {
 	if held == nil || held.Count != 3 || held.Rule != "default" || held.WorstNs != 200e6 || held.TotalNs != 600e6 {
 		t.Fatalf("held back: %+v", held)
 	}
-	if got := only[*record.Interval](records)[0]; got.Drops["suppressed"] != 3 || got.Slow != 2 {
+	if got := only[*record.Interval](records)[0]; got.Drops["suppressed"] != 3 || got.Slow != 5 {
 		t.Errorf("interval %+v", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 // totals are the counters of the service's life. Those of the kernel begin
 // anew with each session: the ended ones are added up here.
 type totals struct {
+	slowCalls  uint64 // slow calls, in records of their own, in incidents, or held back
 	slow       uint64 // slow records written
 	notSlow    uint64 // handed over by the kernel, but under the threshold of the rule that decided
 	suppressed uint64 // slow records held back by [limits]
@@ -21,7 +22,7 @@ type totals struct {
 
 	ended    bpf.Counters      // of the sessions that have ended
 	reported map[string]uint64 // losses when the last interval ended
-	slowThen uint64            // slow when the last interval ended
+	slowThen uint64            // slowCalls when the last interval ended
 	usage    Usage             // when the last interval ended
 }
 

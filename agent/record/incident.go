@@ -72,8 +72,11 @@ func (i *Incident) label() string {
 		msg += " of " + place
 	}
 	msg += " slow in " + i.Syscall.label()
-	if i.Site != "" {
+	switch {
+	case i.Site != "":
 		msg += siteLabel(i.Site, i.Class)
+	case i.Class == "CPU":
+		msg += ", most of the time waiting for a CPU"
 	}
 	return msg + ", worst " + Human(i.WorstNs, 3)
 }
@@ -81,6 +84,9 @@ func (i *Incident) label() string {
 func (i *Incident) place() string {
 	if name := place(i.Container, i.Systemd); name != "" {
 		return name
+	}
+	if i.Cgroup == "/" {
+		return "the root cgroup"
 	}
 	return pathLabel(i.Cgroup)
 }

@@ -14,7 +14,7 @@ type Interval struct {
 	IntervalNs uint64 `json:"interval_ns"`
 	Final      bool   `json:"final,omitzero"` // the last, shorter interval before a stop
 	*Totals           // nil: mode watch, which counts no calls
-	Slow       uint64 `json:"slow"` // slow records written
+	Slow       uint64 `json:"slow"` // slow calls, whether in records of their own, in incidents, or held back
 
 	// Drops has every counter of things lost, those at zero too: a reader can
 	// tell "nothing lost" from "not counted".
