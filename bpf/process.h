@@ -64,23 +64,34 @@ static __always_inline bool is_marked(struct task_struct *task, struct task_stru
 	return t && t->generation == generation && t->observed;
 }
 
+static __always_inline bool is_same_name(const struct process_name *known, const struct process_name *name)
+{
+	const __u64 *a = (const __u64 *)known->comm, *b = (const __u64 *)name->comm;
+
+	return a[0] == b[0] && a[1] == b[1] && known->cgroup == name->cgroup && known->uid == name->uid &&
+	       !known->exited;
+}
+
 /*
  * Comes with each new row, so that the name of the program it became after execve
- * wins. False: there is no room. Then there must be no row either: without a
- * name nobody would learn that the process has ended, and free it.
+ * wins; most rows find it there, and an update would take memory anew. False: there is no room. Then there must be no
+ * row either: without a name nobody would learn that the process has ended, and free it.
  */
 static __noinline bool keep_process_name(const struct row_key *row)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_key key = { .start_ns = row->group, .pid = row->pid };
 	struct task_struct *named = row_group == GROUP_BY_COMM ? task : task->group_leader;
-	struct process_name name = {};
+	struct process_name *known, name = {};
 
 	if (row_group != GROUP_BY_PROCESS && row_group != GROUP_BY_COMM)
 		return true;
 	name.cgroup = BPF_CORE_READ(named, cgroups, dfl_cgrp, kn, id);
 	name.uid = BPF_CORE_READ(named, cred, uid.val);
 	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), named->comm);
+	known = bpf_map_lookup_elem(&process_names, &key);
+	if (known && is_same_name(known, &name))
+		return true;
 	return !bpf_map_update_elem(&process_names, &key, &name, BPF_ANY);
 }
 

@@ -297,9 +297,9 @@ int BPF_PROG(signal_deliver, int sig, void *info, struct k_sigaction *action)
  * The thread has made calls since it came, is in none that anybody waits for,
  * and its storage has nothing to learn. Mode count cannot say so of one that blocks.
  */
-static __always_inline bool is_idle(const struct running *r, __u32 class)
+static __always_inline bool is_idle(const struct running *r, struct task_struct *prev, __u32 class)
 {
-	if (!r->task || r->start_ns || r->first_ns || r->stale)
+	if (r->task != (__u64)prev || r->start_ns || r->first_ns || r->stale)
 		return false;
 	if (!waits || !r->observed)
 		return true;
@@ -312,7 +312,7 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 	struct running *r = &cpu->running;
 	struct thread *t;
 
-	if (is_idle(r, class)) {
+	if (is_idle(r, prev, class)) {
 		give_back(cpu, prev, NULL);
 		return;
 	}
