@@ -14,6 +14,7 @@ import (
 
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/bpf"
+	"github.com/syscountd/syscountd/test/foreground"
 )
 
 const causesPolicy = `[stuck]
@@ -64,8 +65,8 @@ func testCauses(t *testing.T, m mode) {
 	if n > 20 {
 		longest = 2 * time.Second
 	}
-	fuse, h := build(t, "test/fusedelay"), newHost(t)
-	s := start(t, build(t, "cmd/syscountd"), policyIn(m.name, h, causesPolicy))
+	fuse, h := foreground.Build(t, "test/fusedelay"), newHost(t)
+	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyIn(m.name, h, causesPolicy))
 	t.Run("of", func(t *testing.T) {
 		for i, c := range causes {
 			t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
@@ -78,13 +79,13 @@ func testCauses(t *testing.T, m mode) {
 			})
 		}
 	})
-	if got := s.stop(); len(got.incidents) > 0 {
-		t.Errorf("%d incidents; each caller makes too few calls for one", len(got.incidents))
+	if got := stop(t, s); len(got.Incidents) > 0 {
+		t.Errorf("%d incidents; each caller makes too few calls for one", len(got.Incidents))
 	}
 }
 
 // run makes n calls, of random durations: short ones as often as long ones.
-func (c cause) run(s *scene, service *service, m mode, n int, longest time.Duration) {
+func (c cause) run(s *scene, service *foreground.Service, m mode, n int, longest time.Duration) {
 	const shortest = 20 * time.Millisecond
 	if c.most != 0 {
 		longest = min(longest, c.most)
@@ -97,7 +98,7 @@ func (c cause) run(s *scene, service *service, m mode, n int, longest time.Durat
 			tally.skipped++
 			continue
 		}
-		r := service.slowCall(in.call.TID, c.syscall, in.call.Before, in.call.After)
+		r := service.Slow(in.call.TID, c.syscall, in.call.Before, in.call.After)
 		if r == nil && in.call.ns() < int64(m.missed+20*time.Millisecond) && c.onCPU {
 			tally.skipped++ // too short to be seen by a tick, and to be slow from there on
 			continue

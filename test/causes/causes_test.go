@@ -15,7 +15,6 @@ package causes
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -133,17 +132,4 @@ func (h *host) unit(name string) string {
 		h.t.Fatal(err)
 	}
 	return dir
-}
-
-// build compiles a program of this repository, and gives its path.
-func build(t testing.TB, program string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), filepath.Base(program))
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", path, "./"+program)
-	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", program, err, out)
-	}
-	return path
 }

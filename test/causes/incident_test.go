@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/test/foreground"
 )
 
 const victims = 500
@@ -17,7 +18,7 @@ const victims = 500
 // at most ten records.
 func TestIncident(t *testing.T) {
 	needRoot(t)
-	fusedelay, binary := build(t, "test/fusedelay"), build(t, "cmd/syscountd")
+	fusedelay, binary := foreground.Build(t, "test/fusedelay"), foreground.Build(t, "cmd/syscountd")
 	for _, units := range [][]string{{"a.service"}, {"a.service", "b.service", "c.service"}} {
 		t.Run(fmt.Sprintf("of %d units", len(units)), func(t *testing.T) {
 			stall(t, fusedelay, binary, units)
@@ -27,7 +28,7 @@ func TestIncident(t *testing.T) {
 
 func stall(t *testing.T, fusedelay, binary string, units []string) {
 	h := newHost(t)
-	s := start(t, binary, policyFor(h, stuckPolicy))
+	s := foreground.Start(t, binary, policyFor(h, stuckPolicy))
 	f := mountFuse(t, fusedelay, 0, "read")
 	var readers []*child
 	for _, unit := range units {
@@ -43,19 +44,19 @@ func stall(t *testing.T, fusedelay, binary string, units []string) {
 		return !slices.ContainsFunc(readers, func(c *child) bool { return c.threadsIn(unix.SYS_READ) < victims })
 	})
 	// They are stuck, and then they return.
-	s.await("incident of each unit", func(r *records) bool { return len(lastOf(r.incidents)) == len(units) })
+	s.Await("incident of each unit", func(r *foreground.Records) bool { return len(lastOf(r.Incidents)) == len(units) })
 	time.Sleep(3 * time.Second)
 	f.resume()
 	for _, c := range readers {
 		c.hear()
 	}
 	time.Sleep(time.Second)
-	got := s.stop()
-	if n := got.aboutCalls(); n > 10*len(units) {
+	got := stop(t, s)
+	if n := got.AboutCalls(); n > 10*len(units) {
 		t.Errorf("%d records; want at most %d", n, 10*len(units))
 	}
-	t.Logf("%d slow, %d stuck, %d ended, %d incident records", len(got.slow), len(got.stuck), len(got.ended), len(got.incidents))
-	last := lastOf(got.incidents)
+	t.Logf("%d slow, %d stuck, %d ended, %d incident records", len(got.Slow), len(got.Stuck), len(got.Ended), len(got.Incidents))
+	last := lastOf(got.Incidents)
 	if len(last) != len(units) {
 		t.Errorf("%d incidents; want %d", len(last), len(units))
 	}

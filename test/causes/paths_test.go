@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/test/foreground"
 )
 
 // pathCalls are those that are made, in turn: of each only a few in a unit, or
@@ -272,7 +273,7 @@ func TestPaths(t *testing.T) {
 	needRoot(t)
 	n := numberOf(t, pathsVariable, pathsDefault)
 	h := newHost(t)
-	s := start(t, build(t, "cmd/syscountd"), policyFor(h, pathsPolicy))
+	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyFor(h, pathsPolicy))
 	want, units, calls := map[int][]expected{}, map[int]string{}, 0
 	began := time.Now()
 	for i := 0; calls < n; i++ {
@@ -288,13 +289,13 @@ func TestPaths(t *testing.T) {
 		// The policy lets 150 records pass in a second, once 5000 at once.
 		time.Sleep(time.Until(began.Add(time.Duration(calls-4000) * time.Second / 140)))
 	}
-	s.await("records of all calls", func(r *records) bool { return len(r.slow) >= calls })
-	got := s.stop()
-	if len(got.slow) != calls || len(got.incidents) != 0 {
-		t.Errorf("%d slow records, %d of incidents; want %d, 0", len(got.slow), len(got.incidents), calls)
+	s.Await("records of all calls", func(r *foreground.Records) bool { return len(r.Slow) >= calls })
+	got := stop(t, s)
+	if len(got.Slow) != calls || len(got.Incidents) != 0 {
+		t.Errorf("%d slow records, %d of incidents; want %d, 0", len(got.Slow), len(got.Incidents), calls)
 	}
 	byThread := map[int][]*record.Slow{}
-	for _, r := range got.slow {
+	for _, r := range got.Slow {
 		byThread[int(r.Process.TID)] = append(byThread[int(r.Process.TID)], r)
 	}
 	right := map[string]int{}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/test/foreground"
 )
 
 const (
@@ -31,7 +32,7 @@ threshold = "1s"
 // stuckCall is a call that does not return.
 type stuckCall struct {
 	*testing.T
-	service *service
+	service *foreground.Service
 	caller  *child
 	syscall string
 	unit    string
@@ -44,12 +45,12 @@ type stuckCall struct {
 func (c *stuckCall) report(reports uint32) *record.Stuck {
 	c.Helper()
 	var found *record.Stuck
-	c.service.await("stuck record", func(r *records) bool {
-		i := slices.IndexFunc(r.stuck, func(s *record.Stuck) bool {
+	c.service.Await("stuck record", func(r *foreground.Records) bool {
+		i := slices.IndexFunc(r.Stuck, func(s *record.Stuck) bool {
 			return int(s.Process.TID) == c.caller.pid() && s.Reports == reports
 		})
 		if i >= 0 {
-			found = r.stuck[i]
+			found = r.Stuck[i]
 		}
 		return i >= 0
 	})
@@ -80,7 +81,7 @@ func (c *stuckCall) report(reports uint32) *record.Stuck {
 // returned waits for the slow record that closes it.
 func (c *stuckCall) returned(stuck *record.Stuck) {
 	c.Helper()
-	r := c.service.slowCall(c.caller.pid(), c.syscall, stuck.Monotonic.StartNs, stuck.Monotonic.StartNs)
+	r := c.service.Slow(c.caller.pid(), c.syscall, stuck.Monotonic.StartNs, stuck.Monotonic.StartNs)
 	if r == nil {
 		c.Fatalf("no slow record of the call that began at %d", stuck.Monotonic.StartNs)
 	}
@@ -94,12 +95,12 @@ func (c *stuckCall) returned(stuck *record.Stuck) {
 func (c *stuckCall) died(stuck *record.Stuck, reports uint32) {
 	c.Helper()
 	var found *record.Ended
-	c.service.await("ended record", func(r *records) bool {
-		i := slices.IndexFunc(r.ended, func(e *record.Ended) bool {
+	c.service.Await("ended record", func(r *foreground.Records) bool {
+		i := slices.IndexFunc(r.Ended, func(e *record.Ended) bool {
 			return int(e.Process.TID) == c.caller.pid() && e.Monotonic.StartNs == stuck.Monotonic.StartNs
 		})
 		if i >= 0 {
-			found = r.ended[i]
+			found = r.Ended[i]
 		}
 		return i >= 0
 	})
@@ -112,8 +113,8 @@ func (c *stuckCall) died(stuck *record.Stuck, reports uint32) {
 // A call that does not return is reported in time, again, and to its end.
 func TestStuck(t *testing.T) {
 	needRoot(t)
-	fusedelay, h := build(t, "test/fusedelay"), newHost(t)
-	s := start(t, build(t, "cmd/syscountd"), policyFor(h, stuckPolicy))
+	fusedelay, h := foreground.Build(t, "test/fusedelay"), newHost(t)
+	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyFor(h, stuckPolicy))
 	fifo := tempDir(t) + "/fifo"
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
@@ -187,8 +188,8 @@ func TestStuck(t *testing.T) {
 			c.caller.kill()
 		})
 	})
-	got := s.stop()
-	if len(got.stuck) != 8 || len(got.slow) != 4 || len(got.ended) != 2 || len(got.incidents) != 0 {
-		t.Errorf("%d stuck, %d slow, %d ended, %d incident records; want 8, 4, 2, 0", len(got.stuck), len(got.slow), len(got.ended), len(got.incidents))
+	got := stop(t, s)
+	if len(got.Stuck) != 8 || len(got.Slow) != 4 || len(got.Ended) != 2 || len(got.Incidents) != 0 {
+		t.Errorf("%d stuck, %d slow, %d ended, %d incident records; want 8, 4, 2, 0", len(got.Stuck), len(got.Slow), len(got.Ended), len(got.Incidents))
 	}
 }

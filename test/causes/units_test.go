@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/bpf/bpftest"
+	"github.com/syscountd/syscountd/test/foreground"
 )
 
 // Processes of a millisecond: when their records are written they are dead, and
@@ -18,7 +19,7 @@ import (
 func TestUnits(t *testing.T) {
 	needRoot(t)
 	h := newHost(t)
-	s := start(t, build(t, "cmd/syscountd"), policyFor(h, `[stuck]
+	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyFor(h, `[stuck]
 after = "never"
 [[rule]]
 name = "writes"
@@ -29,8 +30,8 @@ threshold = "1us"
 	dir := tempDir(t)
 	type life struct{ unit, path string }
 	lives := map[int]life{}
-	s.cmd.Process.Signal(syscall.SIGSTOP)
-	await(t, "stop of the service", func() bool { return stateOf(s.cmd.Process.Pid) == 'T' })
+	s.Signal(syscall.SIGSTOP)
+	await(t, "stop of the service", func() bool { return stateOf(s.PID()) == 'T' })
 	for i := range units {
 		unit := fmt.Sprintf("x%d.service", i)
 		cgroup := bpftest.NewCgroup(t, h.slice.Dir, unit)
@@ -51,9 +52,9 @@ threshold = "1us"
 			t.Fatalf("%s is still there", cgroup.Dir)
 		}
 	}
-	s.cmd.Process.Signal(syscall.SIGCONT)
-	s.await("records of all processes", func(r *records) bool { return len(r.slow) >= units*processes })
-	for _, r := range s.stop().slow {
+	s.Signal(syscall.SIGCONT)
+	s.Await("records of all processes", func(r *foreground.Records) bool { return len(r.Slow) >= units*processes })
+	for _, r := range stop(t, s).Slow {
 		l, ok := lives[int(r.Process.PID)]
 		delete(lives, int(r.Process.PID))
 		if !ok || r.Systemd.Unit != l.unit || r.File == nil || r.File.Path != l.path || r.Process.Executable.Path == "" {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/test/foreground"
 )
 
 const userStackPolicy = `[[rule]]
@@ -30,21 +31,21 @@ stack = true
 func TestUserStack(t *testing.T) {
 	needRoot(t)
 	h := newHost(t)
-	s := start(t, build(t, "cmd/syscountd"), policyFor(h, userStackPolicy))
+	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyFor(h, userStackPolicy))
 	sleep := exec.Command("sleep", "0.3")
 	sleep.SysProcAttr = inCgroup(t, h.unit("sleep.service"))
 	if out, err := sleep.CombinedOutput(); err != nil {
 		t.Fatalf("sleep: %v\n%s", err, out)
 	}
 	var found *record.Slow
-	s.await("slow record", func(r *records) bool {
-		i := slices.IndexFunc(r.slow, func(r *record.Slow) bool { return int(r.Process.PID) == sleep.Process.Pid })
+	s.Await("slow record", func(r *foreground.Records) bool {
+		i := slices.IndexFunc(r.Slow, func(r *record.Slow) bool { return int(r.Process.PID) == sleep.Process.Pid })
 		if i >= 0 {
-			found = r.slow[i]
+			found = r.Slow[i]
 		}
 		return i >= 0
 	})
-	s.stop()
+	stop(t, s)
 	if len(found.UserStack) == 0 {
 		t.Fatalf("no user stack: %s", found.Msg)
 	}

@@ -159,17 +159,67 @@ func (s *Service) Await(what string, so func(*Records) bool) {
 	}
 }
 
-// Stop ends the service in order, and gives all that it has written.
+// Records are those until now.
+func (s *Service) Records() Records {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.got
+}
+
+// PID is the service's.
+func (s *Service) PID() int { return s.cmd.Process.Pid }
+
+// Signal sends it a signal.
+func (s *Service) Signal(signal syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Slow waits for the record of a call by its thread and when it began, which was between
+// two times of CLOCK_MONOTONIC; nil: there was none for a while.
+func (s *Service) Slow(tid int, syscallName string, from, to uint64) *record.Slow {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		got := s.Records().Slow
+		for i := len(got) - 1; i >= 0; i-- {
+			r := got[i]
+			if int(r.Process.TID) == tid && r.Syscall.Name == syscallName && r.Monotonic.StartNs >= from && r.Monotonic.StartNs <= to {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// Stop ends the service as systemd does, and gives all that it has written.
 func (s *Service) Stop() Records {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		s.t.Fatal(err)
 	}
-	s.read.Wait()
+	s.read.Wait() // before Wait, which closes the pipe
 	if err := s.cmd.Wait(); err != nil {
 		s.t.Errorf("the service ended with %v", err)
 	}
-	return s.got
+	return s.Records()
+}
+
+// WantNothingLost wants every counter of losses to be 0.
+func (r Records) WantNothingLost(t testing.TB) {
+	t.Helper()
+	for _, i := range r.Intervals {
+		for name, n := range i.Drops {
+			if n != 0 {
+				t.Errorf("%s is %d; want 0", name, n)
+			}
+		}
+	}
+}
+
+// AboutCalls is how many records tell of calls.
+func (r Records) AboutCalls() int {
+	return len(r.Slow) + len(r.Stuck) + len(r.Ended) + len(r.Incidents)
 }
 
 // String is what the records say, a sentence in each line, for a test that has not

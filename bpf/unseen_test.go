@@ -1,0 +1,96 @@
+package bpf
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// blind takes away what notices that threads leave the CPU and come back: what the
+// kernel does for a moment while other tracers attach, for as long as the test lasts.
+func blind(t *testing.T, tracer *Tracer) {
+	t.Helper()
+	i := slices.IndexFunc(tracer.programs(), func(p program) bool { return p.name == "sched_switch" })
+	if i < 0 {
+		t.Fatal("no program of sched_switch is attached")
+	}
+	if err := tracer.links[i].Close(); err != nil {
+		t.Fatal(err)
+	}
+	tracer.links = slices.Delete(tracer.links, i, i+1)
+}
+
+// Nobody's calls become another's: two processes take turns on one CPU, and neither is
+// seen to leave it.
+func TestCallsOfThreadsThatLeaveUnseenStayTheirs(t *testing.T) {
+	const rounds = 2000
+	var processes []*bpftest.Process
+	var filter Filter
+	for range 2 {
+		p := bpftest.NewProgram()
+		firstCPU := p.Words(1)
+		process := p.Start(t, call(unix.SYS_SCHED_SETAFFINITY, 0, 8, firstCPU),
+			call(unix.SYS_GETSID, 0), call(unix.SYS_SCHED_YIELD), bpftest.Loop(2, rounds), exit())
+		processes, filter.PIDFDs = append(processes, process), append(filter.PIDFDs, pidfdOf(t, process.PID()))
+	}
+	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, filter)
+	blind(t, tracer)
+	for _, p := range processes {
+		p.Poke()
+	}
+	for _, p := range processes {
+		p.Finish()
+	}
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := sums(t, tracer)
+	for _, process := range processes {
+		n := uint64(0)
+		for group, rows := range groups {
+			if int(group.PID) == process.PID() {
+				n = rows[unix.SYS_GETSID].Count
+			}
+		}
+		if n > rounds || n+c.Overwritten+c.RecursionMisses < rounds {
+			t.Errorf("process %d: %d calls of %d; %d overwritten by %d missed switches", process.PID(), n, rounds, c.Overwritten, c.SwitchesMissed)
+		}
+	}
+	if c.SwitchesMissed == 0 {
+		t.Error("no switch was missed, though none could be seen")
+	}
+}
+
+// A wait whose end was not seen is a wait all the same.
+func TestAWaitThatEndsUnseenIsNoCPUTime(t *testing.T) {
+	p := bpftest.NewProgram()
+	b := p.Words(0)
+	process := p.Start(t, call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1), exit())
+	tracer := slowWith(t, process.PID(), unix.SYS_READ, Look{})
+	process.Poke()
+	process.Hear()
+	process.AwaitStates("S")
+	time.Sleep(20 * time.Millisecond) // in state S it may still be about to leave the CPU
+	blind(t, tracer)
+	const wait = 100 * time.Millisecond
+	time.Sleep(wait)
+	process.Poke()
+	process.Finish()
+	for _, c := range slowCalls(t, tracer) {
+		if c.DurationNs() < uint64(wait) {
+			continue // its release, which is a read too
+		}
+		if w := wantWaits(t, c); w.SleepNs < uint64(wait) || w.LongestNs < uint64(wait) {
+			t.Errorf("%+v of %d ns; want at least %v of sleep", w, c.DurationNs(), wait)
+		}
+		return
+	}
+	if !gaps(t, tracer) {
+		t.Fatal("the slow read was not handed over")
+	}
+}
