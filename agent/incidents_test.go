@@ -178,20 +178,29 @@ func TestIncidentsThatGiveWayAreCounted(t *testing.T) {
 	}
 }
 
-// A call that waited for the disk, and then longer for a CPU, is no victim of the disk.
-func TestTheMainCauseOfACallIsThatOfItsIncident(t *testing.T) {
-	disk := kernelStack{Frames: []string{"folio_wait_writeback"}, Site: "folio_wait_writeback", Class: "writeback"}
+// Calls that waited for the disk, and then longer for a CPU, are no victims of the disk.
+func TestAnIncidentIsOfTheMainCause(t *testing.T) {
 	for name, test := range map[string]struct {
-		wait *bpf.Wait
-		want string
+		wait        bpf.Wait
+		site, class string
 	}{
-		"mostly the disk":    {&bpf.Wait{IONs: 20e6, RunqueueNs: 4e6}, "folio_wait_writeback"},
-		"mostly without CPU": {&bpf.Wait{IONs: 4e5, RunqueueNs: 24e6}, ""},
-		"not known":          {nil, "folio_wait_writeback"},
+		"the disk": {bpf.Wait{IONs: 18e8, RunqueueNs: 2e8, Stack: []uint64{7}}, "symbol_7", ""},
+		"no CPU":   {bpf.Wait{IONs: 2e8, RunqueueNs: 18e8, Stack: []uint64{7}}, "", "CPU"},
 	} {
-		got := mainCause(test.wait, disk)
-		if got.Site != test.want || (test.want == "") != (got.Class == "CPU") {
-			t.Errorf("%s: %+v", name, got)
+		r := runHanging(t, hanging)
+		for _, call := range r.stalled(examples+1, 2*time.Second) {
+			back := r.back(call)
+			back.Wait = &test.wait
+			r.returns(back)
+		}
+		records := r.written()
+		opened := only[*record.Incident](records)
+		if len(opened) != 1 || opened[0].Site != test.site || opened[0].Class != test.class {
+			t.Errorf("%s: %+v", name, opened)
+		}
+		r.do(Flush{})
+		if got := only[*record.Interval](r.written()); len(got) != 1 || got[0].Slow != examples+1 {
+			t.Errorf("%s: an interval of %d slow calls: %+v", name, examples+1, got)
 		}
 	}
 }

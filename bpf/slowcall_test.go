@@ -139,3 +139,26 @@ func TestKindsOfDescriptors(t *testing.T) {
 		child.Kill()
 	}
 }
+
+// On a kind of descriptor that exempts it no call is handed over, however long.
+func TestAnExemptKindIsNotHandedOver(t *testing.T) {
+	pipe := uint16(1) << syscountFdKindFD_PIPE
+	for _, test := range []struct {
+		exempt uint16
+		want   int
+	}{{0, 1}, {pipe, 0}, {^pipe, 1}} {
+		p := bpftest.NewProgram()
+		process := p.Start(t, call(unix.SYS_FSYNC, 1), exit()) // its standard output is a pipe
+		tracer := slowWith(t, process.PID(), unix.SYS_FSYNC, Look{Exempt: test.exempt})
+		process.Poke()
+		process.Finish()
+		calls := slowCalls(t, tracer)
+		c, err := tracer.Counters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(calls) != test.want && !gaps(t, tracer) || c.Slow != uint64(len(calls)) {
+			t.Errorf("exempt %#x: %d calls handed over, %d counted; want %d", test.exempt, len(calls), c.Slow, test.want)
+		}
+	}
+}
