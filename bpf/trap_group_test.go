@@ -84,3 +84,17 @@ func trapOverflowKeepsTotals(t *testing.T, r *rig, opts Options) {
 		t.Errorf("grouped by %d: %d calls overflowed, %d are in the rows of the rest, %d failed", opts.GroupBy, c.RowsOverflowed, inRest, c.RowsFailed)
 	}
 }
+
+// A process is told of by the name that it had at the last of its new rows: that of
+// the program that it has become.
+func TestTheLastNameOfAProcessWins(t *testing.T) {
+	p := bpftest.NewProgram()
+	process := p.Start(t, call(unix.SYS_GETPPID).Times(3), call(unix.SYS_PRCTL, unix.PR_SET_NAME, p.Text("renamed")),
+		call(unix.SYS_GETPPID).Times(3), call(unix.SYS_GETSID, 0), exit())
+	tracer := newRig(t).watch(t, Options{GroupBy: GroupByProcess, Rows: 4096}, process)
+	process.Poke()
+	process.Finish()
+	if _, name := groupOf(t, tracer.Tracer, process.PID()); name.Comm != "renamed" && tracer.skipped(t) == 0 {
+		t.Errorf("name %+v; want renamed", name)
+	}
+}
