@@ -13,6 +13,9 @@ func TestSizesAreThoseOfTheDocumentation(t *testing.T) {
 		"near row":    {unsafe.Sizeof(syscountNearRow{}), 656},
 		"row key":     {unsafe.Sizeof(syscountRowKey{}), 16},
 		"cgroup path": {unsafe.Sizeof(syscountCgroupPath{}), 1288},
+		"slow call":   {unsafe.Sizeof(syscountSlowCall{}), 4936},
+
+		"slow call without names": {unsafe.Offsetof(syscountSlowCall{}.Names), 1352},
 	} {
 		if size[0] != size[1] {
 			t.Errorf("a %s has %d bytes; docs/architecture.md says %d", name, size[0], size[1])

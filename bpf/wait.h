@@ -18,7 +18,7 @@
 #define TASK_FROZEN 0x8000
 #define PF_KTHREAD 0x00200000
 
-/* A shorter wait's stack explains nothing, and costs a microsecond. */
+/* A shorter wait's stack explains nothing, and taking it costs more than all else here. */
 #define LOOK_NS 1000000
 
 static __always_inline __u32 class_of_state(bool preempted, __u32 state)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Open calls: the iterators over all threads that hand over the old ones, and count them all. */
+#ifndef SYSCOUNT_SWEEP_H
+#define SYSCOUNT_SWEEP_H
+
+/* Calls that have not ended yet, and began before that moment: see sweep. */
+volatile __u64 sweep_ns = 0; /* CLOCK_MONOTONIC, now */
+volatile __u64 sweep_age_ns = 0;
+__u64 sweep_ring_full = 0;
+
+/* The CPU that a thread is on or was on last. */
+static __always_inline __u32 cpu_of(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->thread_info.cpu))
+		return BPF_CORE_READ(task, thread_info.cpu);
+	return BPF_CORE_READ((struct task_struct___until_5_15 *)task, cpu);
+}
+
+/* What is open, and since when; start_ns 0: nothing. */
+struct open_call {
+	__u64 start_ns;
+	__u32 syscall;
+	__u8 start; /* enum call_start */
+};
+
+/*
+ * A thread that runs has its open call with its CPU, which goes on meanwhile: what
+ * is the same before and after belongs together. Linux 5.15 cannot look there.
+ */
+static __always_inline void running_call(struct open_call *open, struct task_struct *task, struct pt_regs *regs)
+{
+	volatile struct running *r;
+	__u64 start_ns, first_ns;
+	struct cpu *cpu;
+	__u32 zero = 0;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_map_lookup_percpu_elem))
+		return;
+	cpu = bpf_map_lookup_percpu_elem(&cpus, &zero, cpu_of(task));
+	if (!cpu)
+		return;
+	r = &cpu->running;
+	start_ns = r->start_ns;
+	first_ns = r->first_ns;
+	open->start = start_of(counting || start_ns == UNTIMED, r->ticked);
+	if (!counting)
+		open->syscall = r->syscall;
+	if (r->task != (__u64)task || r->start_ns != start_ns || r->first_ns != first_ns)
+		return;
+	if (open->start == START_ENTRY)
+		open->start_ns = is_open(start_ns) ? start_ns : 0;
+	else if (is_in_call(regs))
+		open->start_ns = first_ns;
+}
+
+static __always_inline struct open_call open_call_of(const struct thread *t, struct task_struct *task,
+						     struct pt_regs *regs)
+{
+	struct open_call open = { .syscall = t->syscall };
+
+	if (watching) {
+		open.start = start_of(true, t->wait.ticked);
+		if (is_watched_call(t, task, regs))
+			open.start_ns = t->wait.first_ns;
+		return open;
+	}
+	if (t->suspended_ret)
+		open.syscall = t->suspended;
+	if (counting)
+		open.syscall = syscall_slot(task, number_at_exit(regs));
+	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs))) {
+		open.start_ns = t->wait.first_ns; /* of a running thread the waits may be stale */
+		open.start = start_of(true, t->wait.ticked);
+	} else if (t->suspended_ret) {
+		open.start_ns = t->suspended_start_ns;
+	} else if (is_open(t->start_ns) && t->start_ns != UNTIMED) {
+		open.start_ns = t->start_ns;
+	} else if (!t->start_ns) {
+		running_call(&open, task, regs);
+	}
+	return open;
+}
+
+/* Hands over every call that has been open for so long: the agent reads the iterator now and then. */
+SEC("iter/task")
+int sweep(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct slow_call *call;
+	struct open_call open;
+	struct pt_regs *regs;
+	struct file *file;
+	struct thread *t;
+
+	if (!task)
+		return 0;
+	t = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (!t || t->attachment != attachment || !t->observed)
+		return 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	open = open_call_of(t, task, regs);
+	if (!open.start_ns || sweep_ns - open.start_ns < sweep_age_ns || sweep_ns < open.start_ns)
+		return 0;
+	if (threshold_of(open.syscall) == NEVER)
+		return 0;
+	call = new_draft(DRAFT_OF_ITERATOR);
+	if (!call)
+		return 0;
+	call->start_ns = open.start_ns;
+	call->end_ns = sweep_ns;
+	call->open = true;
+	call->syscall = open.syscall;
+	call->start = open.start;
+	call->has_args = true;
+	read_args(regs, open.syscall, call->args);
+	file = file_of_call(call, task);
+	if (is_exempt(call, file))
+		return 0;
+	describe_task(call, task);
+	describe_waits(call, task);
+	describe_open_wait(call, task);
+	describe_files(call, task, file);
+	describe_program(call, task);
+	if (has_trait(open.syscall, TRAIT_FILE_LOCK))
+		call->lock_holder = lock_holder(call, task, file);
+	if (!send(call))
+		sweep_ring_full++;
+	return 0;
+}
+
+/*
+ * Counts the open calls of all threads that do not run: with those of the
+ * running ones, in struct running, what is in flight, as an independent figure.
+ */
+__u64 open_calls = 0;
+
+SEC("iter/task")
+int count_open(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct thread *t;
+
+	if (!task)
+		return 0;
+	t = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (t && is_open(t->start_ns))
+		open_calls++;
+	return 0;
+}
+
+#endif
