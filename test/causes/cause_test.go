@@ -91,7 +91,12 @@ func (c cause) run(s *scene, service *foreground.Service, m mode, n int, longest
 		longest = min(longest, c.most)
 	}
 	tally := tally{least: math.Inf(1)}
-	for i := range n {
+	// A scheduler that has others to run now and then spoils a call of its own accord:
+	// another one is made in its place.
+	for i := 0; i-tally.skipped < n; i++ {
+		if i == 5*n {
+			s.Fatalf("%d of %d calls could not be made as they should", tally.skipped, i)
+		}
 		factor := math.Pow(float64(longest)/float64(shortest), s.random.Float64())
 		in := c.inject(s, i, time.Duration(float64(shortest)*factor))
 		if in.skip {
@@ -113,9 +118,6 @@ func (c cause) run(s *scene, service *foreground.Service, m mode, n int, longest
 		tally.calls, tally.skipped, tally.least, tally.shortest, tally.longest, tally.runqueue, tally.sites)
 	if tally.odd != "" {
 		s.Logf("without a site: %s", tally.odd)
-	}
-	if tally.skipped > n/2 {
-		s.Errorf("%d of %d calls could not be made as they should", tally.skipped, n)
 	}
 }
 

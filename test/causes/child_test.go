@@ -19,6 +19,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/test/foreground"
 )
 
 // A child is this test binary again. One thread of it, locked, does one job
@@ -537,19 +539,8 @@ func mountFuse(t testing.TB, binary string, delay time.Duration, ops string) *fu
 		t.Fatal(err)
 	}
 	f := &fuse{cmd: exec.Command(binary, "-mount", dir, "-delay", delay.String(), "-ops", ops), file: filepath.Join(dir, "slow")}
-	f.cmd.Stderr = os.Stderr
-	f.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := f.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(f.unmount)
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("fusedelay said %q: %v", line, err)
-	}
+	foreground.Ready(t, f.cmd)
 	return f
 }
 
@@ -570,7 +561,7 @@ func (f *fuse) resume() { f.cmd.Process.Signal(syscall.SIGCONT) }
 
 // unmount: again is harmless.
 func (f *fuse) unmount() {
-	if f.cmd.ProcessState != nil {
+	if f.cmd.Process == nil || f.cmd.ProcessState != nil {
 		return
 	}
 	f.resume()

@@ -13,20 +13,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/syscountd/syscountd/test/fuserun"
 )
 
-func main() {
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	if err := run(os.Args[1:], os.Stdout, stop); err != nil {
-		fmt.Fprintln(os.Stderr, "fusedelay:", err)
-		os.Exit(1)
-	}
-}
+func main() { fuserun.Main(run) }
 
 // run serves the file system that args describe until stop has something.
 func run(args []string, out io.Writer, stop <-chan os.Signal) error {
@@ -34,18 +29,7 @@ func run(args []string, out io.Writer, stop <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
-	server, err := mount(dir, delays)
-	if err != nil {
-		return fmt.Errorf("mount %s: %w", dir, err)
-	}
-	if _, err := fmt.Fprintln(out, "ready"); err != nil {
-		return errors.Join(fmt.Errorf("print ready line: %w", err), server.Unmount())
-	}
-	<-stop
-	if err := server.Unmount(); err != nil {
-		return fmt.Errorf("unmount %s: %w", dir, err)
-	}
-	return nil
+	return fuserun.Serve(dir, func() (*fuse.Server, error) { return mount(dir, delays) }, out, stop)
 }
 
 func parse(args []string) (dir string, delays delays, err error) {

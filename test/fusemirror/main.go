@@ -11,24 +11,17 @@ package main
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/syscountd/syscountd/test/fuserun"
 )
 
-func main() {
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	if err := run(os.Args[1:], os.Stdout, stop); err != nil {
-		fmt.Fprintln(os.Stderr, "fusemirror:", err)
-		os.Exit(1)
-	}
-}
+func main() { fuserun.Main(run) }
 
 // run serves the file system that args describe until stop has something.
 func run(args []string, out io.Writer, stop <-chan os.Signal) error {
@@ -41,18 +34,7 @@ func run(args []string, out io.Writer, stop <-chan os.Signal) error {
 	if *of == "" || *dir == "" {
 		return errors.New("say -of DIR and -mount DIR")
 	}
-	server, err := mirror(*of, *dir)
-	if err != nil {
-		return fmt.Errorf("mount %s: %w", *dir, err)
-	}
-	if _, err := fmt.Fprintln(out, "ready"); err != nil {
-		return errors.Join(fmt.Errorf("print ready line: %w", err), server.Unmount())
-	}
-	<-stop
-	if err := server.Unmount(); err != nil {
-		return fmt.Errorf("unmount %s: %w", *dir, err)
-	}
-	return nil
+	return fuserun.Serve(*dir, func() (*fuse.Server, error) { return mirror(*of, *dir) }, out, stop)
 }
 
 // mirror mounts the file system and returns when it answers.

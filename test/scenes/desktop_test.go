@@ -1,6 +1,7 @@
 package scenes
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"syscall"
@@ -9,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/test/foreground"
 )
 
 // desktopVariable makes the test binary the programs of a desktop.
@@ -22,19 +25,14 @@ func desktopHost(t *testing.T, s *stage) func(time.Duration) {
 	}
 	cmd := s.command(self)
 	cmd.Env = append(os.Environ(), desktopVariable+"=1")
-	ready, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.serve(cmd, syscall.SIGKILL)
-	if _, err := ready.Read(make([]byte, 1)); err != nil {
-		t.Fatalf("the desktop does not say that it is ready: %v", err)
-	}
+	t.Cleanup(func() { end(cmd, syscall.SIGKILL) })
+	foreground.Ready(t, cmd)
 	return time.Sleep
 }
 
 // desktop never returns. Each thread waits in another call, most of them for longer than
-// any threshold; some wake each other up many times a second.
+// any threshold; some wake each other up many times a second. No call is a raw one: it
+// would keep one of Go's processors for itself, and two of them a machine with two CPUs.
 func desktop() {
 	var pipe, idle [2]int
 	must(unix.Pipe(pipe[:]))
@@ -65,10 +63,10 @@ func desktop() {
 		func() { unix.Read(watch, buffer()) },
 		func() { unix.Read(terminal, buffer()) },
 		func() { unix.Nanosleep(&unix.Timespec{Sec: 2}, nil) },
-		func() { unix.RawSyscall(unix.SYS_PAUSE, 0, 0, 0) },
+		func() { unix.Pause() },
 		func() {
 			word := new(uint32)
-			unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), 0, 0, 0, 0, 0)
+			unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), 0, 0, 0, 0, 0)
 		},
 	} {
 		go func() {
@@ -79,7 +77,7 @@ func desktop() {
 		}()
 	}
 	time.Sleep(100 * time.Millisecond)
-	os.Stdout.Write([]byte{'\n'})
+	fmt.Println("ready")
 	select {}
 }
 

@@ -158,10 +158,15 @@ func (s *stage) serve(cmd *exec.Cmd, stop os.Signal) {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() {
+	s.t.Cleanup(func() { end(cmd, stop) })
+}
+
+// end ends a program, if it runs.
+func end(cmd *exec.Cmd, stop os.Signal) {
+	if cmd.Process != nil && cmd.ProcessState == nil {
 		cmd.Process.Signal(stop)
 		cmd.Wait()
-	})
+	}
 }
 
 // await waits until it is so.

@@ -20,6 +20,7 @@ import (
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
+	"github.com/syscountd/syscountd/bpf/bpftest"
 	"github.com/syscountd/syscountd/test/foreground"
 )
 
@@ -92,24 +93,16 @@ func newMirror(t *testing.T, s *stage) *mirror {
 	t.Helper()
 	m := &mirror{dir: s.dir(), cmd: exec.Command(foreground.Build(t, "test/fusemirror"), "-of", s.dir(), "-mount")}
 	m.cmd.Args = append(m.cmd.Args, m.dir)
-	m.cmd.Stderr = os.Stderr
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := m.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
+		if m.cmd.Process == nil {
+			return
+		}
 		m.cmd.Process.Signal(syscall.SIGCONT)
 		m.cmd.Process.Signal(syscall.SIGTERM)
 		m.cmd.Wait()
 		unix.Unmount(m.dir, unix.MNT_DETACH)
 	})
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("fusemirror said %q: %v", line, err)
-	}
+	foreground.Ready(t, m.cmd)
 	return m
 }
 
@@ -156,6 +149,7 @@ END { clear(@start); }`
 
 func watchComm(t *testing.T, comm string) *witness {
 	t.Helper()
+	bpftest.NeedTracefs(t)
 	w := &witness{cmd: exec.Command("bpftrace", "-B", "line", "-e", fmt.Sprintf(witnessScript, comm))}
 	w.cmd.Stderr = os.Stderr
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -167,9 +161,19 @@ func watchComm(t *testing.T, comm string) *witness {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.cmd.Process.Kill(); w.cmd.Wait() })
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "attached" {
+	if err := out.(*os.File).SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
 	}
+	lines := bufio.NewScanner(out)
+	for {
+		if !lines.Scan() {
+			t.Fatalf("%s has not attached: %v", w.cmd.Path, lines.Err())
+		}
+		if lines.Text() == "attached" {
+			break
+		}
+	}
+	out.(*os.File).SetReadDeadline(time.Time{})
 	w.read.Go(func() {
 		for lines.Scan() {
 			var c slowCall

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/bpf"
+	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
 // sums is how one sums up calls and their time by syscall. What BEGIN prints comes
@@ -21,7 +22,7 @@ END { clear(@start); }`
 // No call is lost or counted twice while perf and bpftrace look at the same
 // tracepoints and threads move between CPUs.
 func TestLoadUnderOtherTracers(t *testing.T) {
-	needTracefs(t)
+	bpftest.NeedTracefs(t)
 	perf := attach(t, "ready", "perf", "stat", "-a", "-e", "raw_syscalls:sys_enter,raw_syscalls:sys_exit", "--", "sh", "-c", "echo ready; exec cat")
 	bpftrace := attach(t, "attached", "bpftrace", "-B", "line", "-c", "/bin/cat", "-e", sums)
 	underLoad(t, []int{1, 2, 4, 8}, loadCalls(t))
@@ -32,7 +33,7 @@ func TestLoadUnderOtherTracers(t *testing.T) {
 // The same with perf trace, which makes a call fifty times as dear: it takes a
 // fifth of the calls.
 func TestLoadUnderPerfTrace(t *testing.T) {
-	needTracefs(t)
+	bpftest.NeedTracefs(t)
 	perf := attach(t, "ready", "perf", "trace", "-s", "-a", "--", "sh", "-c", "echo ready; exec cat")
 	underLoad(t, []int{2, 8}, loadCalls(t)/5)
 	perf.finish("getppid")

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/bpf"
+	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
 // Over one window of the whole host, perf has counted as many beginnings and ends
@@ -25,7 +26,7 @@ import (
 // count, nor does one whose edges are wide: with every hundredth call in an edge
 // the answer would say little.
 func TestTotalsEqualPerfs(t *testing.T) {
-	needTracefs(t)
+	bpftest.NeedTracefs(t)
 	needHostsPIDs(t)
 	account := watch(t, bpf.Options{GroupBy: bpf.GroupByNone}, bpf.Filter{})
 	count := watch(t, bpf.Options{GroupBy: bpf.GroupByNone, Mode: bpf.ModeCount}, bpf.Filter{})
