@@ -51,12 +51,12 @@ static __always_inline bool is_pseudo(unsigned long magic)
 
 static __always_inline __u8 kind_of_inode(struct inode *inode)
 {
-	unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	unsigned long magic = FIELD(FIELD(inode, i_sb), s_magic);
 
 	/* Anonymous inodes have had a file's mode since 6.16: the file system tells. */
 	if (magic == ANON_INODE_FS_MAGIC)
 		return FD_ANON;
-	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	switch (FIELD(inode, i_mode) & S_IFMT) {
 	case S_IFREG:
 		return is_pseudo(magic) ? FD_PSEUDO : FD_FILE;
 	case S_IFDIR:
@@ -64,7 +64,7 @@ static __always_inline __u8 kind_of_inode(struct inode *inode)
 	case S_IFBLK:
 		return FD_BLOCK;
 	case S_IFCHR:
-		return is_tty(BPF_CORE_READ(inode, i_rdev)) ? FD_TTY : FD_CHAR;
+		return is_tty(FIELD(inode, i_rdev)) ? FD_TTY : FD_CHAR;
 	case S_IFIFO:
 		return FD_PIPE;
 	case S_IFSOCK:
@@ -76,13 +76,13 @@ static __always_inline __u8 kind_of_inode(struct inode *inode)
 /* NULL: no such descriptor, or closed by now. */
 static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct fdtable *table = FIELD(FIELD(task, files), fdt);
 	struct file **slot, *file = NULL;
 
 	fd = (__u32)fd;
-	if (!table || fd >= BPF_CORE_READ(table, max_fds))
+	if (!table || fd >= FIELD(table, max_fds))
 		return NULL;
-	slot = BPF_CORE_READ(table, fd) + fd;
+	slot = FIELD(table, fd) + fd;
 	if (bpf_probe_read_kernel(&file, sizeof(file), slot))
 		return NULL;
 	return file;
@@ -107,14 +107,14 @@ static __always_inline bool cross_mounts(struct walk *w)
 	struct mount *mount, *parent;
 	bool below_root = true;
 
-	for (int i = 0; i < 4 && dentry == BPF_CORE_READ(mnt, mnt_root); i++) {
+	for (int i = 0; i < 4 && dentry == FIELD(mnt, mnt_root); i++) {
 		mount = mount_of(mnt);
-		parent = BPF_CORE_READ(mount, mnt_parent);
+		parent = FIELD(mount, mnt_parent);
 		if (!parent || parent == mount) {
 			below_root = false;
 			break;
 		}
-		dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		dentry = FIELD(mount, mnt_mountpoint);
 		mnt = (void *)parent + bpf_core_field_offset(struct mount, mnt);
 	}
 	w->dentry = dentry;
@@ -124,7 +124,7 @@ static __always_inline bool cross_mounts(struct walk *w)
 
 static __always_inline bool is_deleted(struct dentry *dentry)
 {
-	return BPF_CORE_READ(dentry, d_parent) != dentry && !BPF_CORE_READ(dentry, d_hash.pprev);
+	return FIELD(dentry, d_parent) != dentry && !FIELD(dentry, d_hash.pprev);
 }
 
 /*
@@ -136,8 +136,8 @@ static __always_inline bool is_deleted(struct dentry *dentry)
 __noinline int append_path(struct slow_call *call, __u64 of, struct file_report *report)
 {
 	struct file *file = (struct file *)of;
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry), *parent;
-	struct walk w = { .dentry = dentry, .mnt = BPF_CORE_READ(file, f_path.mnt) };
+	struct dentry *dentry = FIELD(file, f_path.dentry), *parent;
+	struct walk w = { .dentry = dentry, .mnt = FIELD(file, f_path.mnt) };
 	__u32 begin, at;
 	long n;
 
@@ -155,11 +155,11 @@ __noinline int append_path(struct slow_call *call, __u64 of, struct file_report 
 		at = call->names_bytes;
 		if (at >= NAMES_BYTES)
 			break;
-		n = bpf_probe_read_kernel_str(&call->names[at], NAME_BYTES, BPF_CORE_READ(dentry, d_name.name));
+		n = bpf_probe_read_kernel_str(&call->names[at], NAME_BYTES, FIELD(dentry, d_name.name));
 		if (n <= 0)
 			break;
 		call->names_bytes = at + n;
-		parent = BPF_CORE_READ(dentry, d_parent);
+		parent = FIELD(dentry, d_parent);
 		if (parent == dentry) { /* a root that is mounted nowhere: pipes, sockets, anonymous inodes */
 			report->cut = false;
 			break;
@@ -176,55 +176,55 @@ __noinline int append_path(struct slow_call *call, __u64 of, struct file_report 
 
 static __always_inline void report_unix(struct socket_report *report, struct sock *sk)
 {
-	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
-	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+	struct unix_address *address = FIELD((struct unix_sock *)sk, addr);
+	struct sock *peer = FIELD((struct unix_sock *)sk, peer);
 	struct upid upid = {};
 	struct pid *pid;
 	__u32 length;
 	void *path;
 
 	if (!address && peer) /* a client's end seldom has a name: the server's says more */
-		address = BPF_CORE_READ((struct unix_sock *)peer, addr);
+		address = FIELD((struct unix_sock *)peer, addr);
 	if (address) {
-		length = BPF_CORE_READ(address, len) - sizeof(__u16);
+		length = FIELD(address, len) - sizeof(__u16);
 		if (length > sizeof(report->path))
 			length = sizeof(report->path);
 		path = (void *)address + bpf_core_field_offset(struct unix_address, name) + sizeof(__u16);
 		if (!bpf_probe_read_kernel(report->path, length, path))
 			report->path_bytes = length;
 	}
-	pid = BPF_CORE_READ(sk, sk_peer_pid);
-	if (pid && BPF_CORE_READ(pid, level) >= pidns_level && read_upid(pid, pidns_level, &upid))
+	pid = FIELD(sk, sk_peer_pid);
+	if (pid && FIELD(pid, level) >= pidns_level && read_upid(pid, pidns_level, &upid))
 		report->peer = upid.nr;
 }
 
 __noinline int report_socket(struct socket_report *report, __u64 of)
 {
 	struct file *file = (struct file *)of;
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-	struct sock *sk = BPF_CORE_READ(socket, sk);
+	struct socket *socket = FIELD(file, private_data);
+	struct sock *sk = FIELD(socket, sk);
 	__u32 address;
 
 	if (!sk || !report)
 		return 0;
-	report->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	report->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	report->type = BPF_CORE_READ(socket, type);
+	report->family = FIELD(sk, __sk_common.skc_family);
+	report->state = FIELD(sk, __sk_common.skc_state);
+	report->type = FIELD(socket, type);
 	report->protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
 	if (report->family == AF_UNIX)
 		report_unix(report, sk);
 	if (report->family != AF_INET && report->family != AF_INET6)
 		return 0;
-	report->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	report->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	report->local_port = FIELD(sk, __sk_common.skc_num);
+	report->remote_port = __builtin_bswap16(FIELD(sk, __sk_common.skc_dport));
 	if (report->family == AF_INET6) {
 		BPF_CORE_READ_INTO(&report->local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&report->remote, sk, __sk_common.skc_v6_daddr);
 		return 0;
 	}
-	address = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+	address = FIELD(sk, __sk_common.skc_rcv_saddr);
 	__builtin_memcpy(report->local, &address, sizeof(address));
-	address = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	address = FIELD(sk, __sk_common.skc_daddr);
 	__builtin_memcpy(report->remote, &address, sizeof(address));
 	return 0;
 }
@@ -232,13 +232,13 @@ __noinline int report_socket(struct socket_report *report, __u64 of)
 __noinline int report_file(struct slow_call *call, struct file_report *report, __u64 of)
 {
 	struct file *file = (struct file *)of;
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = FIELD(file, f_inode);
 
 	if (!call || !report)
 		return 0;
 	report->kind = kind_of_inode(inode);
-	report->inode = BPF_CORE_READ(inode, i_ino);
-	report->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	report->inode = FIELD(inode, i_ino);
+	report->device = FIELD(FIELD(inode, i_sb), s_dev);
 	report->path_bytes = append_path(call, of, report);
 	if (report->kind == FD_SOCKET)
 		report_socket(&report->socket, of);

@@ -15,11 +15,11 @@ static __always_inline bool read_upid(struct pid *pid, __u32 level, struct upid 
 /* The task's number in the agent's PID namespace; false: it has none. */
 static __always_inline bool our_upid(struct task_struct *task, struct upid *upid)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct pid *pid = FIELD(task, thread_pid);
 
-	if (!pid || BPF_CORE_READ(pid, level) < pidns_level || !read_upid(pid, pidns_level, upid))
+	if (!pid || FIELD(pid, level) < pidns_level || !read_upid(pid, pidns_level, upid))
 		return false;
-	return BPF_CORE_READ(upid->ns, ns.inum) == pidns_inum;
+	return FIELD(upid->ns, ns.inum) == pidns_inum;
 }
 
 /* 0: not in the agent's namespace. */
@@ -86,8 +86,8 @@ static __noinline bool keep_process_name(const struct row_key *row)
 
 	if (row_group != GROUP_BY_PROCESS && row_group != GROUP_BY_COMM)
 		return true;
-	name.cgroup = BPF_CORE_READ(named, cgroups, dfl_cgrp, kn, id);
-	name.uid = BPF_CORE_READ(named, cred, uid.val);
+	name.cgroup = cgroup_of(named);
+	name.uid = named->cred->uid.val;
 	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), named->comm);
 	known = bpf_map_lookup_elem(&process_names, &key);
 	if (known && is_same_name(known, &name))

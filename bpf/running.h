@@ -17,16 +17,11 @@
 #ifndef SYSCOUNT_RUNNING_H
 #define SYSCOUNT_RUNNING_H
 
-/*
- * The thread whose record this is, to be read only. The cast is no call: the
- * verifier makes it a move (kernel/bpf/verifier.c, since Linux 6.2).
- */
-extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-
+/* The thread whose record this is, to be read only. */
 static __always_inline struct task_struct *running_task(struct cpu *cpu)
 {
 	if (has_rdonly_cast)
-		return bpf_rdonly_cast((void *)cpu->running.task, bpf_core_type_id_kernel(struct task_struct));
+		return CAST(struct task_struct, (void *)cpu->running.task);
 	return bpf_get_current_task_btf();
 }
 

@@ -27,7 +27,7 @@ static __always_inline void describe_task(struct slow_call *call, struct task_st
 	keep_cgroup_path(task, call->cgroup);
 	call->pid = pid_in_our_namespace(leader);
 	call->tid = pid_in_our_namespace(task);
-	call->parent = pid_in_our_namespace(BPF_CORE_READ(leader, real_parent, group_leader));
+	call->parent = pid_in_our_namespace(FIELD(FIELD(leader, real_parent), group_leader));
 	call->uid = task->cred->uid.val;
 	bpf_probe_read_kernel_str(call->comm, sizeof(call->comm), task->comm);
 }
@@ -91,7 +91,7 @@ static __always_inline struct file *file_of_call(const struct slow_call *call, s
 /* Waiting for an event is no slowness: a long read of a socket, say. */
 static __always_inline bool is_exempt(const struct slow_call *call, struct file *file)
 {
-	__u32 kind = file ? kind_of_inode(BPF_CORE_READ(file, f_inode)) : FD_NONE;
+	__u32 kind = file ? kind_of_inode(FIELD(file, f_inode)) : FD_NONE;
 
 	return looks[table_index(call->syscall)].exempt >> kind & 1;
 }

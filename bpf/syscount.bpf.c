@@ -61,6 +61,7 @@ const enum task_work *unused_task_work __attribute__((unused));
 /* --- maps --- */
 
 #include "maps.h"
+#include "field.h"
 
 /* A slot as an index that the verifier sees to be in bounds; the compiler would drop the mask. */
 static __always_inline __u32 table_index(__u32 slot)

@@ -70,7 +70,7 @@ static __always_inline __u64 run_delay_of(struct task_struct *task)
 
 static __always_inline void name_thread(struct thread_name *name, struct task_struct *task)
 {
-	name->pid = pid_in_our_namespace(BPF_CORE_READ(task, group_leader));
+	name->pid = pid_in_our_namespace(FIELD(task, group_leader));
 	name->tid = pid_in_our_namespace(task);
 	bpf_probe_read_kernel_str(name->comm, sizeof(name->comm), task->comm);
 }
