@@ -11,6 +11,7 @@ type Call struct {
 	Syscall     string // name, as syscalls.Name gives it
 	ABI         bpf.ABI
 	Unit        string   // systemd unit of the process; "" if none
+	Units       string   // it and the slices around it, with spaces between them; "" is Unit alone
 	Cgroup      string   // path of its cgroup
 	ContainerID string   // "" outside of containers
 	Runtime     string   // of the container; "" where it is not known

@@ -64,7 +64,7 @@ func (d *docket) close(rules int) {
 
 // add compiles a rule.
 func (j *judge) add(r *Rule) {
-	j.units.add(compileAll(r.Units, compileGlob))
+	j.units.add(compileAll(r.Units, compileUnitGlob))
 	j.cgroups.add(compileAll(r.Cgroups, compilePathGlob))
 	j.comms.add(compileAll(r.Comms, compileGlob))
 	j.executables.add(compileAll(r.Executables, compilePathGlob))

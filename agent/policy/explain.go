@@ -67,8 +67,8 @@ func (p *Policy) why(i int, d *docket, c *Call, waits bool) string {
 		return "syscalls: " + c.Syscall + " is not in " + safeList(r.Syscalls)
 	case m.abis != nil && !m.abis[c.ABI.String()]:
 		return among("abis", c.ABI.String(), r.ABIs)
-	case !j.units.rules[i].fit(c.Unit):
-		return among("units", c.Unit, r.Units)
+	case !j.units.rules[i].fit(c.units()):
+		return among("units", c.units(), r.Units)
 	case !j.cgroups.rules[i].fit(c.Cgroup):
 		return among("cgroups", c.Cgroup, r.Cgroups)
 	case !m.fitsContainer(c):

@@ -89,7 +89,7 @@ func (p *Policy) verdict(c *Call) Verdict {
 
 // first is the first rule that matches; -1: none does.
 func (j *judge) first(d *docket, c *Call, waits bool) int {
-	units, cgroups, comms, executables := j.units.fits(c.Unit), j.cgroups.fits(c.Cgroup), j.comms.fits(c.Comm), j.executables.fits(c.Executable)
+	units, cgroups, comms, executables := j.units.fits(c.units()), j.cgroups.fits(c.Cgroup), j.comms.fits(c.Comm), j.executables.fits(c.Executable)
 	for word, set := range d.set {
 		set = units.and(word, cgroups.and(word, comms.and(word, executables.and(word, set))))
 		for ; set != 0; set &= set - 1 {

@@ -107,7 +107,7 @@ type Rule struct {
 	Name        string   // unique: lower case letters, digits and -
 	Syscalls    []string // names and @groups, as written; empty: all calls but those that wait
 	ABIs        []string // names as bpf.ABI has them
-	Units       []string // globs on the systemd unit's name
+	Units       []string // globs on the name of the systemd unit, or of a slice around it
 	Cgroups     []string // globs on the cgroup's path
 	Containers  []string // globs on the container's id or its runtime
 	Comms       []string // globs on the thread's command name

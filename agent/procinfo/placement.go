@@ -30,6 +30,21 @@ func Unit(cgroup string) Placement {
 	return p
 }
 
+// Units names the system manager's unit of a cgroup v2 path and the slices around it,
+// from the outside in, with spaces between them. A user's own units are not among them:
+// users give them any name, that of a system unit too.
+func Units(cgroup string) string {
+	elements := split(cgroup)
+	known := 0
+	for known < len(elements) && isUnit(elements[known], ".slice") {
+		known++
+	}
+	if known < len(elements) && isUnit(elements[known], unitTypes...) {
+		known++
+	}
+	return strings.Join(elements[:known], " ")
+}
+
 // split gives the elements of a path, unescaped.
 func split(cgroup string) []string {
 	var elements []string

@@ -95,6 +95,24 @@ func TestUnescapeUnit(t *testing.T) {
 	}
 }
 
+func TestUnits(t *testing.T) {
+	for cgroup, want := range map[string]string{
+		"":                          "",
+		"/":                         "",
+		"/init.scope":               "init.scope",
+		"/system.slice":             "system.slice",
+		"/system.slice/foo.service": "system.slice foo.service",
+		"/system.slice/system-getty.slice/getty@tty1.service":                 "system.slice system-getty.slice getty@tty1.service",
+		"/system.slice/foo.service/sub.slice/bar.service":                     "system.slice foo.service",
+		"/user.slice/user-1000.slice/user@1000.service/app.slice/foo.service": "user.slice user-1000.slice user@1000.service",
+		"/docker/0123/system.slice/foo.service":                               "",
+	} {
+		if got := Units(cgroup); got != want {
+			t.Errorf("Units(%q) = %q; want %q", cgroup, got, want)
+		}
+	}
+}
+
 func FuzzUnit(f *testing.F) {
 	f.Add("/user.slice/user-1000.slice/user@1000.service/app.slice/foo.service")
 	f.Add("/machine.slice/machine-a\\x2.scope/" + idA)

@@ -130,7 +130,7 @@ func (f *explainFlags) kind() (string, error) {
 func fromCgroup(c *policy.Call) {
 	at := procinfo.Unit(c.Cgroup)
 	if c.Unit == "" {
-		c.Unit = at.Unit
+		c.Unit, c.Units = at.Unit, procinfo.Units(c.Cgroup)
 	}
 	if c.ContainerID == "" {
 		c.ContainerID, c.Runtime = at.ContainerID, at.Runtime

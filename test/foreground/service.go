@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -31,9 +32,10 @@ type Records struct {
 
 // Service is a running syscountd, with all of its records.
 type Service struct {
-	t    testing.TB
-	cmd  *exec.Cmd
-	read sync.WaitGroup
+	t      testing.TB
+	cmd    *exec.Cmd
+	config string // file
+	read   sync.WaitGroup
 
 	mu     sync.Mutex
 	seq    uint64
@@ -62,7 +64,7 @@ func Start(t testing.TB, binary, policy string) *Service {
 	if err := os.WriteFile(config, []byte(policy), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &Service{t: t, cmd: exec.Command(binary, "--no-dbus", "--output", "stdout", "--config", config)}
+	s := &Service{t: t, config: config, cmd: exec.Command(binary, "--no-dbus", "--output", "stdout", "--config", config)}
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +179,16 @@ func (s *Service) Signal(signal syscall.Signal) {
 	}
 }
 
+// Reload gives it another policy, as an administrator does without a bus; the state
+// record tells what came of it.
+func (s *Service) Reload(policy string) {
+	s.t.Helper()
+	if err := os.WriteFile(s.config, []byte(policy), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Signal(syscall.SIGHUP)
+}
+
 // Slow waits for the record of a call by its thread and when it began, which was between
 // two times of CLOCK_MONOTONIC; nil: there was none for a while.
 func (s *Service) Slow(tid int, syscallName string, from, to uint64) *record.Slow {
@@ -220,6 +232,28 @@ func (r Records) WantNothingLost(t testing.TB) {
 // AboutCalls is how many records tell of calls.
 func (r Records) AboutCalls() int {
 	return len(r.Slow) + len(r.Stuck) + len(r.Ended) + len(r.Incidents)
+}
+
+// SlowCalls is how many calls the records tell of, one by one or in an incident; of a
+// unit, or of all.
+func (r Records) SlowCalls(units ...string) int {
+	of := func(unit string) bool { return len(units) == 0 || slices.Contains(units, unit) }
+	n := 0
+	for _, slow := range r.Slow {
+		if of(slow.Systemd.Unit) {
+			n++
+		}
+	}
+	last := map[string]*record.Incident{}
+	for _, incident := range r.Incidents {
+		if of(incident.Systemd.Unit) {
+			last[incident.ID] = incident
+		}
+	}
+	for _, incident := range last {
+		n += int(incident.Folded)
+	}
+	return n
 }
 
 // String is what the records say, a sentence in each line, for a test that has not

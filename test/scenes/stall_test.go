@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/agent/policy"
-	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
 	"github.com/syscountd/syscountd/bpf/bpftest"
@@ -51,7 +50,7 @@ func TestStalledDisk(t *testing.T) {
 			want = append(want, call)
 		}
 	}
-	told := ofUnit(&got, filepath.Base(s.in().Dir))
+	told := got.SlowCalls(filepath.Base(s.in().Dir))
 	if len(want) == 0 || told != len(want) {
 		t.Errorf("%d slow calls are told of; %s has seen %d: %v%s", told, witness.cmd.Path, len(want), want, got)
 	}
@@ -61,26 +60,6 @@ func TestStalledDisk(t *testing.T) {
 		}
 	}
 	t.Logf("%d stalled calls, %d slow records, %d of incidents%s", len(want), len(got.Slow), len(got.Incidents), got)
-}
-
-// ofUnit is how many calls the records of a unit tell of.
-func ofUnit(got *foreground.Records, unit string) int {
-	n := 0
-	for _, slow := range got.Slow {
-		if slow.Systemd.Unit == unit {
-			n++
-		}
-	}
-	last := map[string]*record.Incident{}
-	for _, incident := range got.Incidents {
-		if incident.Systemd.Unit == unit {
-			last[incident.ID] = incident
-		}
-	}
-	for _, incident := range last {
-		n += int(incident.Folded)
-	}
-	return n
 }
 
 // mirror is a disk that can stall.
