@@ -22,6 +22,7 @@ type naming struct {
 	groupBy string
 	memo    map[bpf.Group]string // of the running harvest
 	who     map[string]identity  // by name
+	places  map[uint64]place     // of cgroups that slow calls came from
 }
 
 // identity is what a summary says of its group.
@@ -34,7 +35,7 @@ type identity struct {
 func newNaming(kernel Kernel, env Env, groupBy string) *naming {
 	return &naming{
 		kernel: kernel, tree: env.Groups, boot: env.Boot, monoNs: env.MonoNs, groupBy: groupBy,
-		memo: map[bpf.Group]string{}, who: map[string]identity{},
+		memo: map[bpf.Group]string{}, who: map[string]identity{}, places: map[uint64]place{},
 	}
 }
 
@@ -42,6 +43,7 @@ func newNaming(kernel Kernel, env Env, groupBy string) *naming {
 // have rows. It returns those that have exited.
 func (n *naming) refresh() (exited []bpf.Group, err error) {
 	n.memo, n.who = map[bpf.Group]string{}, map[string]identity{}
+	clear(n.places)
 	if !n.byName() {
 		return nil, nil
 	}
@@ -98,6 +100,29 @@ func (n *naming) learn(g bpf.Group) string {
 	}
 	n.who[name] = who
 	return name
+}
+
+// maxPlaces bounds what is kept between two harvests: some 300 bytes each.
+const maxPlaces = 1024
+
+// place says what the path of a cgroup tells. It stays the same as long as the cgroup
+// lives (cgroup v2 has no rename), and a look at the kernel's map is a system call.
+func (n *naming) place(id uint64) place {
+	if at, ok := n.places[id]; ok {
+		return at
+	}
+	path, known := n.kernel.CgroupPath(id)
+	if !known {
+		path = n.cgroup(id)
+	}
+	at := place{procinfo.Unit(path), procinfo.Units(path), path}
+	if known {
+		if len(n.places) >= maxPlaces {
+			clear(n.places)
+		}
+		n.places[id] = at
+	}
+	return at
 }
 
 // cgroup is the path of a cgroup, also of one that is gone.

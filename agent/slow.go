@@ -17,12 +17,12 @@ import (
 // place is where a call was made.
 type place struct {
 	procinfo.Placement
+	units  string // as procinfo.Units has them
 	cgroup string // path
 }
 
 func (a *Agent) placeOf(call *bpf.SlowCall) place {
-	cgroup := a.session.names.cgroup(call.Cgroup)
-	return place{procinfo.Unit(cgroup), cgroup}
+	return a.session.names.place(call.Cgroup)
 }
 
 // judge decides about a call that reached the kernel's threshold, and writes

@@ -8,7 +8,6 @@ import (
 	"github.com/syscountd/syscountd/agent/decode"
 	"github.com/syscountd/syscountd/agent/limit"
 	"github.com/syscountd/syscountd/agent/policy"
-	"github.com/syscountd/syscountd/agent/procinfo"
 	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
 )
@@ -30,7 +29,7 @@ func (a *Agent) allowed(v policy.Verdict, at place, took time.Duration) bool {
 // policyCall is what rules may ask about a call, but for its time-out, which takes a clock.
 func policyCall(call *bpf.SlowCall, at place) policy.Call {
 	c := policy.Call{
-		Syscall: syscalls.Name(call.Syscall), ABI: call.ABI, Unit: at.Unit, Units: procinfo.Units(at.cgroup), Cgroup: at.cgroup,
+		Syscall: syscalls.Name(call.Syscall), ABI: call.ABI, Unit: at.Unit, Units: at.units, Cgroup: at.cgroup,
 		ContainerID: at.ContainerID, Runtime: at.Runtime, Comm: call.Comm, Executable: call.Executable, UID: call.UID,
 		FDKind: call.FDKind.String(), Paths: pathsOf(call), Duration: time.Duration(call.DurationNs()),
 		Open: call.Stuck, Errno: errnoOf(call),

@@ -79,7 +79,7 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		Load: env.load, Policy: func() (*policy.Policy, error) { return env.policy(f.config) },
 		Sink: out, Stamp: stamp, Proc: "/proc", Groups: cgroups, Log: log,
 		Now: time.Now, Boot: func() time.Time { return time.Now().Add(-time.Duration(clockNs(unix.CLOCK_BOOTTIME))) },
-		MonoNs: func() uint64 { return clockNs(unix.CLOCK_MONOTONIC) },
+		MonoNs: monotonic(),
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
 		StateFile: env.stateFile,
 		OnStatus:  func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },

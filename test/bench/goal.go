@@ -97,6 +97,9 @@ func (r *result) goals() []goal {
 	if waits := r.subject(keyProcess).AddedNs["getppid"].minus(r.subject(keyNoWaits).AddedNs["getppid"]).spread(); waits.Rounds > 0 {
 		goals = append(goals, goal{Text: "getppid, added: account by process, more than the same without waits", Unit: "ns", Limit: 5, Got: waits})
 	}
+	if rules := r.subject(keyRules).AddedNs["getppid"].minus(r.subject(keyProcess).AddedNs["getppid"]).spread(); rules.Rounds > 0 {
+		goals = append(goals, goal{Text: "getppid, added: account by process, under 500 rules for 200 units more than under the shipped ones", Unit: "ns", Limit: 5, Got: rules})
+	}
 	if pipe := r.subject(keyProcess).Slowdown[pipeKey].over(r.subject(keyNoWaits).Slowdown[pipeKey]).spread(); pipe.Rounds > 0 {
 		goals = append(goals, goal{Text: "pipe, whole time: account by process, of the same without waits", Limit: 1.06, Got: pipe})
 	}

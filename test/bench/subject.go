@@ -17,6 +17,7 @@ const (
 	keyEmpty     = "empty"
 	keyProcess   = "account-process"
 	keyNoWaits   = "account-nowaits"
+	keyRules     = "account-rules"
 	keyFiltered  = "account-filtered"
 	keySample16  = "account-sample16"
 	keyCount     = "count"
@@ -75,6 +76,8 @@ var modes = []mode{
 	{key: "account-unit", name: "syscountd account, by unit", policy: "[collect]\nmode = \"account\"\ngroup_by = \"unit\"\n"},
 	{key: keyProcess, name: "syscountd account, by process", policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\n"},
 	{key: keyNoWaits, name: "syscountd account, by process, waits = false", policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\nwaits = false\n"},
+	{key: keyRules, name: "syscountd account, by process, 500 rules",
+		policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\n" + manyRules()},
 	{key: keySample16, name: "syscountd account, by process, sample 16", policy: "[collect]\nmode = \"account\"\nsample = 16\ngroup_by = \"process\"\n"},
 	{key: keyCount, name: "syscountd count, by process", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\n"},
 	{key: keyCountOnly, name: "syscountd count, by process, waits = false", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\nwaits = false\n"},

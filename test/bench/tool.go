@@ -44,6 +44,7 @@ type site struct {
 
 // attachment is a subject in place.
 type attachment struct {
+	pid int // of the tool
 	// detach removes it, and returns when nothing of it is left in the kernel.
 	detach func() error
 	// saw tells, after detach, whether it has seen the load's calls.
@@ -66,6 +67,7 @@ func (t tool) attach(ctx context.Context, at site) (attachment, error) {
 		return attachment{}, errors.Join(err, p.kill(), awaitGone(ctx, held))
 	}
 	return attachment{
+		pid: p.cmd.Process.Pid,
 		detach: func() error {
 			held := heldPrograms(p.cmd.Process.Pid)
 			return errors.Join(p.interrupt(), awaitGone(ctx, held))
