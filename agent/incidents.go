@@ -34,7 +34,7 @@ func (a *Agent) fold(call *bpf.SlowCall, at place, v policy.Verdict, stack kerne
 		if e.Change == incident.Opened {
 			a.incidents.open[e.ID] = record.Incident{
 				Severity: int(v.Severity), Syscall: recordSyscall(call.Syscall), Class: stack.Class, KernelStack: withoutAddresses(stack.Frames),
-				Systemd: at.systemd(), Cgroup: at.cgroup, Container: at.container(),
+				Systemd: at.systemd(), Cgroup: at.cgroup, Container: at.container(), Kubernetes: at.kubernetes(),
 			}
 		}
 	}

@@ -102,7 +102,7 @@ func classOf(what bpf.For, class string) string {
 func (a *Agent) describe(s *record.Scene, call *bpf.SlowCall, at place) {
 	s.Cgroup = at.cgroup
 	s.Systemd = at.systemd()
-	s.Container = at.container()
+	s.Container, s.Kubernetes = at.container(), at.kubernetes()
 	s.Pressure = a.pressure(at.cgroup)
 	a.describeProcess(&s.Process, call)
 }
@@ -113,6 +113,10 @@ func (p place) systemd() record.Systemd {
 
 func (p place) container() record.Container {
 	return record.Container{ID: p.ContainerID, Runtime: p.Runtime}
+}
+
+func (p place) kubernetes() record.Kubernetes {
+	return record.Kubernetes{Pod: record.Pod{UID: p.PodUID}}
 }
 
 // slowRecord is what the call itself tells, with its stack in words.

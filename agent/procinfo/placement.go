@@ -13,6 +13,7 @@ type Placement struct {
 	Slice       string // that Unit is in: "system.slice", "system-getty.slice"
 	ContainerID string // of the innermost container
 	Runtime     string // of that container; empty when its path does not tell
+	PodUID      string // of the innermost Kubernetes pod
 }
 
 // Unit reads a cgroup v2 path, "/system.slice/foo.service/payload". The rules
@@ -27,6 +28,7 @@ func Unit(cgroup string) Placement {
 		p.UserUnit, _, _ = unitOf(rest)
 	}
 	p.ContainerID, p.Runtime = containerOf(elements)
+	p.PodUID = podOf(elements)
 	return p
 }
 

@@ -95,6 +95,31 @@ func TestUnescapeUnit(t *testing.T) {
 	}
 }
 
+func TestPods(t *testing.T) {
+	const uid, mirror = "1f9f4a9b-0c4d-4e6f-8081-92a3b4c5d6e7", "3f2a1b0c4d5e6f708192a3b4c5d6e7f8"
+	under := strings.ReplaceAll(uid, "-", "_")
+	for cgroup, want := range map[string]string{
+		"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + under + ".slice/cri-containerd-" + idA + ".scope":                                         uid,
+		"/kubepods.slice/kubepods-pod" + under + ".slice/crio-" + idA + ".scope":                                                                                      uid,
+		"/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod" + under + ".slice/cri-containerd-" + idA + ".scope": uid,
+		"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + mirror + ".slice/crio-" + idA + ".scope":                                                  mirror,
+		"/kubepods/burstable/pod" + uid + "/" + idA:                                                uid,
+		"/kubepods/pod" + uid + "/" + idA:                                                          uid,
+		"/system.slice/containerd.service/kubepods-pod" + under + ".slice:cri-containerd:" + idA:   uid,
+		"/docker/" + idA + "/kubepods.slice/kubepods-pod" + under + ".slice/cri-containerd-" + idB: uid,
+		"/kubepods.slice/kubepods-burstable.slice":                                                 "",
+		"/system.slice/pod" + uid + ".service":                                                     "",
+		"/pod" + uid:                                                                               "",
+		"/kubepods/burstable/podman":                                                               "",
+		"/kubepods.slice/kubepods-pod" + strings.ToUpper(under) + ".slice":                         "",
+		"/user.slice/my-pod" + under + ".slice":                                                    "",
+	} {
+		if got := Unit(cgroup).PodUID; got != want {
+			t.Errorf("the pod of %q is %q; want %q", cgroup, got, want)
+		}
+	}
+}
+
 func TestUnits(t *testing.T) {
 	for cgroup, want := range map[string]string{
 		"":                          "",

@@ -44,6 +44,16 @@ type Container struct {
 	Runtime string `json:"runtime,omitzero"` // "docker", "containerd", "cri-o", "podman", "systemd-nspawn", "lxc"
 }
 
+// Kubernetes says which pod that container belongs to, as OpenTelemetry names it: k8s.pod.uid.
+type Kubernetes struct {
+	Pod Pod `json:"pod"`
+}
+
+// Pod is one of Kubernetes.
+type Pod struct {
+	UID string `json:"uid"`
+}
+
 // place is the name that says most about where a process runs; "" when nothing
 // is known.
 func place(c Container, s Systemd) string {

@@ -20,26 +20,27 @@ const (
 // first call, the few with records of their own included.
 type Incident struct {
 	Header
-	Severity       int       `json:"-"`  // syslog priority 0..7, of the worst call's rule
-	ID             string    `json:"id"` // the same in all records of an incident, unique in a boot
-	Change         string    `json:"change"`
-	DurationNs     uint64    `json:"duration_ns"`               // from the begin of its first call to the end of its last
-	Victims        uint64    `json:"victims"`                   // threads
-	VictimsAtLeast bool      `json:"victims_at_least,omitzero"` // there are more than were kept in mind
-	Stuck          uint64    `json:"stuck,omitzero"`            // of them, those whose call has not returned
-	Calls          uint64    `json:"calls"`                     // that returned
-	Folded         uint64    `json:"folded"`                    // calls and stuck calls that have no record of their own
-	WorstNs        uint64    `json:"worst_ns"`                  // the longest call
-	TotalNs        uint64    `json:"total_ns"`                  // of all calls together
-	Syscall        Syscall   `json:"syscall"`
-	Site           string    `json:"site,omitzero"`
-	Class          string    `json:"class,omitzero"`         // as Wait.Class
-	KernelStack    []string  `json:"kernel_stack,omitempty"` // of one of them
-	Systemd        Systemd   `json:"systemd,omitzero"`
-	Cgroup         string    `json:"cgroup,omitzero"`
-	Container      Container `json:"container,omitzero"`
-	PIDs           []uint32  `json:"pids,omitempty"`  // at most IncidentPIDs
-	Files          []string  `json:"files,omitempty"` // distinct paths, at most IncidentFiles
+	Severity       int        `json:"-"`  // syslog priority 0..7, of the worst call's rule
+	ID             string     `json:"id"` // the same in all records of an incident, unique in a boot
+	Change         string     `json:"change"`
+	DurationNs     uint64     `json:"duration_ns"`               // from the begin of its first call to the end of its last
+	Victims        uint64     `json:"victims"`                   // threads
+	VictimsAtLeast bool       `json:"victims_at_least,omitzero"` // there are more than were kept in mind
+	Stuck          uint64     `json:"stuck,omitzero"`            // of them, those whose call has not returned
+	Calls          uint64     `json:"calls"`                     // that returned
+	Folded         uint64     `json:"folded"`                    // calls and stuck calls that have no record of their own
+	WorstNs        uint64     `json:"worst_ns"`                  // the longest call
+	TotalNs        uint64     `json:"total_ns"`                  // of all calls together
+	Syscall        Syscall    `json:"syscall"`
+	Site           string     `json:"site,omitzero"`
+	Class          string     `json:"class,omitzero"`         // as Wait.Class
+	KernelStack    []string   `json:"kernel_stack,omitempty"` // of one of them
+	Systemd        Systemd    `json:"systemd,omitzero"`
+	Cgroup         string     `json:"cgroup,omitzero"`
+	Container      Container  `json:"container,omitzero"`
+	Kubernetes     Kubernetes `json:"k8s,omitzero"`
+	PIDs           []uint32   `json:"pids,omitempty"`  // at most IncidentPIDs
+	Files          []string   `json:"files,omitempty"` // distinct paths, at most IncidentFiles
 }
 
 // Event is EventIncident.

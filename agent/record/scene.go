@@ -8,15 +8,16 @@ import (
 // Scene is what is known around a call: who made it, where, on what, and where
 // its time went.
 type Scene struct {
-	Process     Process   `json:"process"`
-	Systemd     Systemd   `json:"systemd,omitzero"`
-	Cgroup      string    `json:"cgroup,omitzero"` // cgroup v2 path, below the mount point
-	Container   Container `json:"container,omitzero"`
-	File        *File     `json:"file,omitzero"`          // what the descriptor of the call is
-	To          *File     `json:"to,omitzero"`            // the second descriptor of copy_file_range, splice, sendfile
-	Wait        *Wait     `json:"wait,omitzero"`          // nil when it is not known
-	KernelStack []string  `json:"kernel_stack,omitempty"` // of the longest wait, innermost function first
-	Pressure    *Pressure `json:"pressure,omitzero"`      // on the cgroup, at the end of the call
+	Process     Process    `json:"process"`
+	Systemd     Systemd    `json:"systemd,omitzero"`
+	Cgroup      string     `json:"cgroup,omitzero"` // cgroup v2 path, below the mount point
+	Container   Container  `json:"container,omitzero"`
+	Kubernetes  Kubernetes `json:"k8s,omitzero"`
+	File        *File      `json:"file,omitzero"`          // what the descriptor of the call is
+	To          *File      `json:"to,omitzero"`            // the second descriptor of copy_file_range, splice, sendfile
+	Wait        *Wait      `json:"wait,omitzero"`          // nil when it is not known
+	KernelStack []string   `json:"kernel_stack,omitempty"` // of the longest wait, innermost function first
+	Pressure    *Pressure  `json:"pressure,omitzero"`      // on the cgroup, at the end of the call
 }
 
 // who names the process and the place where it runs.

@@ -32,7 +32,7 @@ func CgroupRoot(t testing.TB) string {
 func NewCgroup(t testing.TB, parent, name string) *Cgroup {
 	t.Helper()
 	c := &Cgroup{t: t, Dir: filepath.Join(parent, name)}
-	c.shell("mkdir " + c.Dir)
+	c.shell("mkdir '" + c.Dir + "'")
 	t.Cleanup(func() { exec.Command("rmdir", c.Dir).Run() })
 	return c
 }
@@ -40,7 +40,7 @@ func NewCgroup(t testing.TB, parent, name string) *Cgroup {
 // Add moves a process into the cgroup.
 func (c *Cgroup) Add(pid int) {
 	c.t.Helper()
-	c.shell(fmt.Sprintf("echo %d > %s/cgroup.procs", pid, c.Dir))
+	c.shell(fmt.Sprintf("echo %d > '%s/cgroup.procs'", pid, c.Dir))
 }
 
 // ID is the kernel's id of the cgroup: the inode number of its directory.
@@ -61,7 +61,7 @@ func (c *Cgroup) Path() string {
 // Remove removes the cgroup, whose processes have to be gone.
 func (c *Cgroup) Remove() {
 	c.t.Helper()
-	c.shell("rmdir " + c.Dir)
+	c.shell("rmdir '" + c.Dir + "'")
 }
 
 // shell has all of root's capabilities, which the test itself has dropped.
