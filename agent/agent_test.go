@@ -376,8 +376,8 @@ func TestReload(t *testing.T) {
 }
 
 func TestAPolicyFilterIsInForceFromTheStart(t *testing.T) {
-	r := runAgent(t, quiet+fmt.Sprintf("[filter]\npids = [%d]\n", os.Getpid()))
-	if len(r.kernel().filter.PIDFDs) != 1 || len(r.Status().Filter.PIDs) != 1 {
+	r := runAgent(t, quiet+fmt.Sprintf("[filter]\npids = [%d]\nchildren = true\non_exit = \"clear\"\n", os.Getpid()))
+	if f := r.Status().Filter; len(r.kernel().filter.PIDFDs) == 0 || !r.kernel().filter.Children || len(f.PIDs) != 1 || f.OnExit != OnExitClear {
 		t.Errorf("kernel filter %+v", r.kernel().filter)
 	}
 	dead, err := policy.Parse("x", []byte("[filter]\npids = [4194304]\n"))

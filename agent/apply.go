@@ -190,6 +190,9 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
 	if optionsOf(next) == optionsOf(a.effective) && next.Collect.GroupBy == a.effective.Collect.GroupBy {
 		a.endInterval(false)
+		if t == a.targets { // which children have come since, only the kernel side knows
+			return setSyscalls(a.session.kernel, next, f.Syscalls)
+		}
 		return configure(a.session.kernel, next, t.kernelFilter(), f.Syscalls)
 	}
 	s, err := openSession(a.env, next, t.kernelFilter(), f.Syscalls)
@@ -215,5 +218,9 @@ func sameFilter(a, b Filter) bool {
 // policyFilter is what a policy wants to be observed.
 func policyFilter(p *policy.Policy) Filter {
 	f := p.Filter
-	return Filter{PIDs: f.PIDs, Units: f.Units, Cgroups: f.Cgroups, Syscalls: f.Syscalls}
+	filter := Filter{PIDs: f.PIDs, Units: f.Units, Cgroups: f.Cgroups, Syscalls: f.Syscalls}
+	if len(f.PIDs) > 0 {
+		filter.Children, filter.OnExit = f.Children, OnExit(f.OnExit)
+	}
+	return filter
 }

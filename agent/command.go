@@ -72,7 +72,7 @@ type Filter struct {
 	Units    []string // exact systemd unit names; every cgroup below them
 	Cgroups  []string // absolute cgroup v2 paths; every cgroup below them
 	Syscalls []string // names and @groups
-	Children bool     // the offspring of PIDs too, as far as it is found in time
+	Children bool     // the offspring of PIDs too, from its birth on
 	OnExit   OnExit   // what follows when the processes have ended; only with PIDs
 }
 

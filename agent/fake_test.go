@@ -166,6 +166,13 @@ func (k *fakeKernel) SetFilter(f bpf.Filter) error {
 	return nil
 }
 
+func (k *fakeKernel) ExtendFilter(pidfds []int) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.filter.PIDFDs = pidfds
+	return nil
+}
+
 func (k *fakeKernel) EndInterval() (uint32, error) { k.interval++; return k.interval - 1, nil }
 func (k *fakeKernel) Interval() uint32             { return k.interval }
 

@@ -17,6 +17,7 @@ type Kernel interface {
 
 	SetSyscalls(func(bpf.Syscall) bpf.Setting) error
 	SetFilter(bpf.Filter) error
+	ExtendFilter(pidfds []int) error
 
 	EndInterval() (uint32, error)
 	Interval() uint32

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// offspringEach is how often we look for new children. The kernel side marks
-	// processes, and a mark is not inherited: what lives shorter may be missed.
+	// offspringEach is how often we look for new children. The kernel side observes
+	// them from their birth on; this finds those that were born just before the filter
+	// took force, and tells when the last one has ended.
 	offspringEach = time.Second
 	// maxOffspring bounds the processes that are held, each by a descriptor.
 	maxOffspring = 1024
@@ -56,7 +57,7 @@ func (a *Agent) holdOffspring(t *targets) (added bool) {
 	var held []*process
 	for _, pid := range descendants(parents, living) {
 		if len(t.processes)+len(held) >= maxOffspring {
-			a.env.Log.Warn("too many children of the filter's processes: the rest is not observed", "held", maxOffspring)
+			a.env.Log.Warn("too many children of the filter's processes: whether the rest has ended is not known", "held", maxOffspring)
 			break
 		}
 		if p, err := hold(pid); err == nil { // else it has ended
@@ -99,7 +100,7 @@ func (a *Agent) followOffspring() {
 		return
 	}
 	// One of them may have ended since; the next look tries again without it.
-	err := a.session.kernel.SetFilter(a.targets.kernelFilter())
+	err := a.session.kernel.ExtendFilter(a.targets.pidfds())
 	a.targets.stale = err != nil
 	if err != nil && !errors.Is(err, unix.ESRCH) {
 		a.env.Log.Error("observe the children of the filter's processes", "error", err)

@@ -45,6 +45,10 @@ func configure(kernel Kernel, p *policy.Policy, f bpf.Filter, only []string) err
 	if err := kernel.SetFilter(f); err != nil {
 		return fmt.Errorf("set the filter: %w", err)
 	}
+	return setSyscalls(kernel, p, only)
+}
+
+func setSyscalls(kernel Kernel, p *policy.Policy, only []string) error {
 	if err := kernel.SetSyscalls(settingsOf(p, only)); err != nil {
 		return fmt.Errorf("set the thresholds: %w", err)
 	}

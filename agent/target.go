@@ -16,6 +16,7 @@ import (
 // once.
 type targets struct {
 	processes []*process
+	children  bool       // their children too
 	cgroups   bpf.Filter // its names and ids
 	exits     chan *process
 	gone      chan struct{} // closed when nobody listens any more
@@ -73,16 +74,21 @@ const nobody = "/"
 // can be marked no more; without any other target they leave a filter that nothing
 // passes, not one that everything passes.
 func (t *targets) kernelFilter() bpf.Filter {
-	f := bpf.Filter{CgroupNames: t.cgroups.CgroupNames, CgroupIDs: t.cgroups.CgroupIDs}
-	for _, p := range t.processes {
-		if !hasExited(p.pidfd) {
-			f.PIDFDs = append(f.PIDFDs, p.pidfd)
-		}
-	}
+	f := bpf.Filter{PIDFDs: t.pidfds(), Children: t.children, CgroupNames: t.cgroups.CgroupNames, CgroupIDs: t.cgroups.CgroupIDs}
 	if len(t.processes) > 0 && len(f.PIDFDs)+len(f.CgroupNames)+len(f.CgroupIDs) == 0 {
 		f.CgroupNames = []string{nobody}
 	}
 	return f
+}
+
+// pidfds are those of the processes that can be marked.
+func (t *targets) pidfds() (fds []int) {
+	for _, p := range t.processes {
+		if !hasExited(p.pidfd) {
+			fds = append(fds, p.pidfd)
+		}
+	}
+	return fds
 }
 
 // exited are the PIDs of the processes that were reported to have ended.
@@ -138,7 +144,7 @@ func (a *Agent) resolve(f Filter) (_ *targets, err error) {
 		return nil, err
 	}
 	t := newTargets(processes...)
-	t.cgroups = cgroups
+	t.cgroups, t.children = cgroups, f.Children
 	if f.Children {
 		a.holdOffspring(t)
 	}

@@ -21,10 +21,30 @@ func (t *Tracer) SetFilter(f Filter) error {
 		replaceKeys[uint64](t.objs.TargetCgroups, f.CgroupIDs)); err != nil {
 		return fmt.Errorf("set the target cgroups: %w", err)
 	}
-	if err := errors.Join(t.objs.FilterPids.Set(bit(len(f.PIDFDs) > 0)),
+	if err := errors.Join(t.objs.FilterChildren.Set(bit(f.Children)), t.objs.Family.Set(next), t.objs.FilterPids.Set(bit(len(f.PIDFDs) > 0)),
 		t.objs.FilterCgroups.Set(bit(len(f.CgroupNames)+len(f.CgroupIDs) > 0))); err != nil {
 		return fmt.Errorf("switch the filter: %w", err)
 	}
+	if err := t.objs.Generation.Set(next); err != nil {
+		return fmt.Errorf("put the filter in force: %w", err)
+	}
+	t.filter = next
+	return nil
+}
+
+// ExtendFilter adds processes to those of the filter in force, which may be among them,
+// and leaves the rest of it, with the children that the kernel side has found itself.
+func (t *Tracer) ExtendFilter(pidfds []int) error {
+	var family uint32
+	if err := t.objs.Family.Get(&family); err != nil {
+		return fmt.Errorf("read the mark of the filter: %w", err)
+	}
+	for _, fd := range pidfds {
+		if err := t.objs.Marks.Put(int32(fd), family); err != nil {
+			return fmt.Errorf("mark a process: %w", err)
+		}
+	}
+	next := t.filter + 1
 	if err := t.objs.Generation.Set(next); err != nil {
 		return fmt.Errorf("put the filter in force: %w", err)
 	}

@@ -56,7 +56,8 @@ struct {
 
 /*
  * Processes marked by the agent through a pidfd, so that a reused PID can
- * never match: ~0 is the agent itself, else the generation of the filter.
+ * never match: ~0 is the agent itself, else the family that the filter
+ * names; its numbers never come again.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

@@ -71,6 +71,7 @@ const Never = ^uint64(0)
 // lists; all when the lists are empty.
 type Filter struct {
 	PIDFDs      []int    // of thread group leaders
+	Children    bool     // their children too, from now on, and the children of these
 	CgroupNames []string // of a cgroup anywhere above the thread, such as "ssh.service"
 	CgroupIDs   []uint64
 }

@@ -58,10 +58,25 @@ static __always_inline bool is_marked(struct task_struct *task, struct task_stru
 	__u32 *mark = bpf_task_storage_get(&marks, leader, NULL, 0);
 	struct thread *t;
 
-	if (mark && *mark == generation)
+	if (mark && *mark == family)
 		return true;
 	t = bpf_task_storage_get(&threads, leader, NULL, 0);
 	return t && t->generation == generation && t->observed;
+}
+
+/* The parent runs: it forks. */
+static __always_inline void inherit_mark(struct task_struct *parent, struct task_struct *child)
+{
+	__u32 mark = family;
+	struct cpu *cpu;
+
+	if (child->tgid == parent->tgid || !is_marked(parent, parent->group_leader))
+		return;
+	if (bpf_task_storage_get(&marks, child, &mark, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		return;
+	cpu = this_cpu();
+	if (cpu)
+		cpu->counters.storage_failed++;
 }
 
 static __always_inline bool is_same_name(const struct process_name *known, const struct process_name *name)

@@ -39,9 +39,11 @@ volatile __u64 cgroupns_root = 0; /* id of the root of its cgroup namespace */
 
 /* Changed while running, through the mapped memory of .data. */
 volatile __u32 generation = 1; /* of the filter: a verdict of another one is made anew */
+volatile __u32 family = 1; /* the mark of the processes that the filter names, and of their children */
 volatile __u32 attachment = 0; /* number of the attachment: what is left of an earlier one is void */
 volatile __u32 interval = 1; /* number of the running interval; 0 is that of an empty row */
 volatile bool filter_pids = false;
+volatile bool filter_children = false; /* a process of that mark hands it on */
 volatile bool filter_cgroups = false;
 volatile __u64 threshold_ns[TABLE_SLOTS] = {}; /* lowest that could be slow; ~0: never */
 volatile __u8 traits[TABLE_SLOTS] = {}; /* enum trait */
@@ -432,6 +434,15 @@ static __always_inline void ended_thread(struct task_struct *task)
 	cpu->counters.died += is_open(t->start_ns);
 	t->suspended_ret = 0;
 	t->start_ns = 0;
+}
+
+/* A child has the mark before it makes its first call. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (filter_children)
+		inherit_mark(parent, child);
+	return 0;
 }
 
 /* exit, exit_group, and a thread killed where no sys_exit follows. */

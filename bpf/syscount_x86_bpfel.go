@@ -395,6 +395,7 @@ const (
 	syscountProgLocate             = "locate"
 	syscountProgProcessExec        = "process_exec"
 	syscountProgProcessExit        = "process_exit"
+	syscountProgProcessFork        = "process_fork"
 	syscountProgSchedSwitch        = "sched_switch"
 	syscountProgSchedSwitchWatch   = "sched_switch_watch"
 	syscountProgSchedWaking        = "sched_waking"
@@ -409,7 +410,9 @@ const (
 	syscountVarAttachment          = "attachment"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarCounting            = "counting"
+	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
+	syscountVarFilterChildren      = "filter_children"
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarGeneration          = "generation"
 	syscountVarHasPrevState        = "has_prev_state"
@@ -490,6 +493,7 @@ type syscountProgramSpecs struct {
 	Locate             *ebpf.ProgramSpec `ebpf:"locate"`
 	ProcessExec        *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit        *ebpf.ProgramSpec `ebpf:"process_exit"`
+	ProcessFork        *ebpf.ProgramSpec `ebpf:"process_fork"`
 	SchedSwitch        *ebpf.ProgramSpec `ebpf:"sched_switch"`
 	SchedSwitchWatch   *ebpf.ProgramSpec `ebpf:"sched_switch_watch"`
 	SchedWaking        *ebpf.ProgramSpec `ebpf:"sched_waking"`
@@ -533,7 +537,9 @@ type syscountVariableSpecs struct {
 	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
+	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
+	FilterChildren      *ebpf.VariableSpec `ebpf:"filter_children"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
 	HasPrevState        *ebpf.VariableSpec `ebpf:"has_prev_state"`
@@ -636,7 +642,9 @@ type syscountVariables struct {
 	Attachment          *ebpf.Variable `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Counting            *ebpf.Variable `ebpf:"counting"`
+	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
+	FilterChildren      *ebpf.Variable `ebpf:"filter_children"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
 	HasPrevState        *ebpf.Variable `ebpf:"has_prev_state"`
@@ -679,6 +687,7 @@ type syscountPrograms struct {
 	Locate             *ebpf.Program `ebpf:"locate"`
 	ProcessExec        *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit        *ebpf.Program `ebpf:"process_exit"`
+	ProcessFork        *ebpf.Program `ebpf:"process_fork"`
 	SchedSwitch        *ebpf.Program `ebpf:"sched_switch"`
 	SchedSwitchWatch   *ebpf.Program `ebpf:"sched_switch_watch"`
 	SchedWaking        *ebpf.Program `ebpf:"sched_waking"`
@@ -698,6 +707,7 @@ func (p *syscountPrograms) Close() error {
 		p.Locate,
 		p.ProcessExec,
 		p.ProcessExit,
+		p.ProcessFork,
 		p.SchedSwitch,
 		p.SchedSwitchWatch,
 		p.SchedWaking,

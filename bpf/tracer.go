@@ -161,9 +161,9 @@ type program struct {
 	*ebpf.Program
 }
 
-// threadPrograms notice that a thread leaves the CPU, comes to it, or ends.
+// threadPrograms notice that a thread leaves the CPU, comes to it, ends, or forks.
 func (t *Tracer) threadPrograms() []program {
-	programs := []program{{"sched_switch", t.objs.SchedSwitch}, {"sched_process_exit", t.objs.ProcessExit}}
+	programs := []program{{"sched_switch", t.objs.SchedSwitch}, {"sched_process_exit", t.objs.ProcessExit}, {"sched_process_fork", t.objs.ProcessFork}}
 	if t.mode == ModeWatch {
 		programs[0].Program = t.objs.SchedSwitchWatch
 	}

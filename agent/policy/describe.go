@@ -85,7 +85,11 @@ func (p *Policy) observed() string {
 	var who []string
 	if n := len(p.Filter.PIDs); n > 0 {
 		ids := strings.Trim(fmt.Sprint(p.Filter.PIDs), "[]")
-		who = append(who, "processes "+strings.ReplaceAll(ids, " ", ", "))
+		family := ""
+		if p.Filter.Children {
+			family = " and their children"
+		}
+		who = append(who, "processes "+strings.ReplaceAll(ids, " ", ", ")+family)
 	}
 	if len(p.Filter.Units) > 0 {
 		who = append(who, "units "+safeList(p.Filter.Units))

@@ -19,6 +19,8 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"collect.top":               {"integer", `7`},
 	"collect.waits":             {"boolean", `false`},
 	"filter.pids":               {"integers", `[7]`},
+	"filter.children":           {"boolean", `true`},
+	"filter.on_exit":            {"string", `"stop"`},
 	"filter.units":              {"strings", `["a.service"]`},
 	"filter.cgroups":            {"strings", `["/a"]`},
 	"filter.syscalls":           {"strings", `["read"]`},

@@ -25,6 +25,8 @@ func (s *section) collect(c *Collect) {
 func (s *section) filter(f *Filter) {
 	t := s.table("filter")
 	t.numbers("pids", "process ids such as [812]", "a process id", MaxTargets, 1, MaxPID, &f.PIDs)
+	t.flag("children", &f.Children)
+	t.word("on_exit", &f.OnExit, "keep", "clear", "stop")
 	t.texts("units", `unit names such as ["nginx.service"]`, MaxTargets, &f.Units, checkUnit)
 	t.texts("cgroups", `cgroup paths such as ["/system.slice"]`, MaxTargets, &f.Cgroups, checkCgroup)
 	t.texts("syscalls", `syscall names and @groups such as ["@sync"]`, MaxList, &f.Syscalls, checkSyscall)

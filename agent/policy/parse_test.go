@@ -54,6 +54,8 @@ top = 90
 waits = false
 [filter]
 pids = [1, 4194304]
+children = true
+on_exit = "stop"
 units = ["nginx.service", "postgresql@15-main.service", 'dev-disk\x2d1.swap', "-.slice"]
 cgroups = ["/", "/system.slice/x.service"]
 syscalls = ["@sync", "read"]
@@ -75,6 +77,8 @@ cmdline = false
 	}
 	filter := Filter{
 		PIDs:     []uint32{1, 4194304},
+		Children: true,
+		OnExit:   "stop",
 		Units:    []string{"nginx.service", "postgresql@15-main.service", `dev-disk\x2d1.swap`, "-.slice"},
 		Cgroups:  []string{"/", "/system.slice/x.service"},
 		Syscalls: []string{"@sync", "read"},

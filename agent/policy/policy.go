@@ -76,6 +76,8 @@ type Collect struct {
 // Filter is what is observed at start; empty lists observe the whole host.
 type Filter struct {
 	PIDs     []uint32 // process (thread group) ids in our PID namespace
+	Children bool     // the children of PIDs too
+	OnExit   string   // what follows when PIDs have ended: "keep", "clear" or "stop"
 	Units    []string // exact systemd unit names
 	Cgroups  []string // absolute cgroup v2 paths
 	Syscalls []string // names and @groups, as written
@@ -159,6 +161,7 @@ func Default() *Policy {
 func defaults() *Policy {
 	return &Policy{
 		Collect: Collect{Mode: "account", Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20, Waits: true},
+		Filter:  Filter{OnExit: "keep"},
 		Slow:    Slow{Threshold: time.Second},
 		Stuck:   Stuck{After: 10 * time.Second, Sweep: 2 * time.Second},
 		Learn:   Learn{Floor: 10 * time.Millisecond, Multiple: 5, Percentile: 99.9, Window: 6 * time.Hour},

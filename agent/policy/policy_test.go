@@ -131,6 +131,8 @@ func randomPolicy(random *rand.Rand) *Policy {
 	p := &Policy{
 		Collect: Collect{word("account", "count", "watch"), between(MinSample, MaxSample), duration(MinInterval, MaxInterval), word("none", "process", "unit", "cgroup", "comm"), between(MinTop, MaxTop), random.IntN(2) == 0},
 		Filter: Filter{
+			Children: random.IntN(2) == 0,
+			OnExit:   word("keep", "clear", "stop"),
 			Units:    pick([]string{"a.service", `b\x2d.scope`, "c@d:e.socket", "-.mount"}, random.IntN(4)),
 			Cgroups:  pick([]string{"/", "/a\"b", "/ü\u202e\x1b[31m\n", `/a\b`}, random.IntN(4)),
 			Syscalls: pick(names, random.IntN(4)),

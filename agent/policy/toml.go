@@ -31,6 +31,8 @@ func (p *Policy) toml(w *tomlWriter) string {
 	w.line("waits", strconv.FormatBool(p.Collect.Waits))
 	w.table("filter")
 	w.numbers("pids", p.Filter.PIDs)
+	w.line("children", strconv.FormatBool(p.Filter.Children))
+	w.text("on_exit", p.Filter.OnExit)
 	w.texts("units", p.Filter.Units)
 	w.texts("cgroups", p.Filter.Cgroups)
 	w.texts("syscalls", p.Filter.Syscalls)

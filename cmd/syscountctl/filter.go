@@ -61,7 +61,7 @@ func (a *app) filterPIDCommand() *cobra.Command {
 		return f, err
 	})
 	cmd.Flags().StringVar(&onExit, "on-exit", "", "when the last of them has ended: keep (observe nothing), clear (the whole host) or stop")
-	cmd.Flags().BoolVar(&children, "children", false, "their offspring too, as far as a look each second finds it")
+	cmd.Flags().BoolVar(&children, "children", false, "their offspring too, from its birth on")
 	return cmd
 }
 
