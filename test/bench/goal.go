@@ -12,6 +12,9 @@ type goal struct {
 	Unit  string  `json:"unit,omitempty"`
 	Limit float64 `json:"limit"`
 	Got   spread  `json:"got"`
+	// Fastest is the ratio of the fastest runs of all rounds, of a real program: what
+	// disturbs one only makes it slower. 0: not measured, or no program.
+	Fastest float64 `json:"fastest,omitempty"`
 }
 
 // The words for how a goal stands.
@@ -21,12 +24,20 @@ const (
 	verdictUnmeasured = "not measured"
 )
 
-// verdict goes by the median of the rounds.
+// decisive is the number that is held against the limit: the median of the rounds, but of
+// programs, which everything on the machine disturbs, the ratio of the fastest runs.
+func (g goal) decisive() float64 {
+	if g.Fastest > 0 {
+		return g.Fastest
+	}
+	return g.Got.Median
+}
+
 func (g goal) verdict() string {
 	switch {
 	case g.Got.Rounds == 0:
 		return verdictUnmeasured
-	case g.Got.Median <= g.Limit:
+	case g.decisive() <= g.Limit:
 		return verdictReached
 	}
 	return verdictNotReached
@@ -46,7 +57,10 @@ func (g goal) limit() string {
 }
 
 func (g goal) got() string {
-	if g.Unit == "" {
+	switch {
+	case g.Fastest > 0:
+		return fmt.Sprintf("%.3f; rounds %s", g.Fastest, g.Got.fineRatio())
+	case g.Unit == "":
 		return g.Got.fineRatio()
 	}
 	return g.Got.format("%.1f")
@@ -100,14 +114,14 @@ func (r *result) goals() []goal {
 	if rules := r.subject(keyRules).AddedNs["getppid"].minus(r.subject(keyProcess).AddedNs["getppid"]).spread(); rules.Rounds > 0 {
 		goals = append(goals, goal{Text: "getppid, added: account by process, under 500 rules for 200 units more than under the shipped ones", Unit: "ns", Limit: 5, Got: rules})
 	}
-	if pipe := r.subject(keyProcess).Slowdown[pipeKey].over(r.subject(keyNoWaits).Slowdown[pipeKey]).spread(); pipe.Rounds > 0 {
-		goals = append(goals, goal{Text: "pipe, whole time: account by process, of the same without waits", Limit: 1.06, Got: pipe})
+	if pipe, fastest := r.against(keyProcess, []string{keyNoWaits}, pipeKey); pipe.Rounds > 0 {
+		goals = append(goals, goal{Text: "pipe, whole time: account by process, of the same without waits", Limit: 1.06, Got: pipe, Fastest: fastest})
 	}
 	for _, program := range r.Programs {
 		for _, g := range programGoals {
+			got, fastest := r.against(g.own, g.peers, program.Key)
 			goals = append(goals, goal{
-				Text: fmt.Sprintf("%s, whole time: %s", program.Key, g.text), Limit: 1,
-				Got: r.against(g.own, g.peers, program.Key),
+				Text: fmt.Sprintf("%s, whole time: %s", program.Key, g.text), Limit: 1, Got: got, Fastest: fastest,
 			})
 		}
 	}
@@ -125,21 +139,24 @@ func (r *result) watchGoals() []goal {
 	}
 	for _, g := range watchGoals {
 		if got := own.Slowdown[g.program].spread(); got.Rounds > 0 {
-			goals = append(goals, goal{Text: g.program + ", whole time: watch, of nothing attached", Limit: g.limit, Got: got})
+			fastest := own.fastestOver(r.subject(keyNothing), g.program)
+			goals = append(goals, goal{Text: g.program + ", whole time: watch, of nothing attached", Limit: g.limit, Got: got, Fastest: fastest})
 		}
 	}
 	return goals
 }
 
-// against is the program's slowdown under own, divided by that under the peer for
-// which the ratio is the largest: the one that is hardest to beat.
-func (r *result) against(own string, peers []string, program string) spread {
-	var worst spread
+// against is the program's slowdown under own, divided by that under the peer that is
+// hardest to beat, round by round; and the same of the fastest runs.
+func (r *result) against(own string, peers []string, program string) (worst spread, fastest float64) {
 	for _, peer := range peers {
 		got := r.subject(own).Slowdown[program].over(r.subject(peer).Slowdown[program]).spread()
-		if got.Rounds > 0 && (worst.Rounds == 0 || got.Median > worst.Median) {
-			worst = got
+		if got.Rounds == 0 {
+			continue
+		}
+		if ratio := r.subject(own).fastestOver(r.subject(peer), program); ratio > fastest {
+			worst, fastest = got, ratio
 		}
 	}
-	return worst
+	return worst, fastest
 }

@@ -108,7 +108,7 @@ func (r *result) markdown() string {
 		out.WriteString("## Real programs\n\nHow much longer they take.\n\n")
 		fmt.Fprintf(&out, "%s\n%s\n", r.programList(), r.programTable().markdown())
 	}
-	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands; the median decides.\n\n%s\n", r.goalTable().markdown())
+	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides; of programs, the fastest runs of all rounds, since what disturbs a program only makes it slower.\n\n%s\n", r.goalTable().markdown())
 	for i, note := range r.Notes {
 		if i == 0 {
 			out.WriteString("## Notes\n\n")

@@ -90,7 +90,10 @@ func TestAgainstTakesThePeerThatIsHardestToBeat(t *testing.T) {
 		{[]string{keyPerfTrace}, 0},
 		{nil, 0},
 	} {
-		got := r.against(keyProcess, test.peers, "build")
+		got, fastest := r.against(keyProcess, test.peers, "build")
+		if (fastest == 0) != (test.want == 0) {
+			t.Errorf("against %q: the fastest runs give %v", test.peers, fastest)
+		}
 		if diff := got.Median - test.want; diff < -0.01 || diff > 0.01 {
 			t.Errorf("against %q: %+v, want about %v", test.peers, got, test.want)
 		}
