@@ -144,8 +144,8 @@ func overridden(p *policy.Policy, overrides []Threshold) *policy.Policy {
 	return p
 }
 
-// reload reads the policy again. What the programs were loaded with (the
-// groups and their number) needs another load, which loses the calls in flight
+// reload reads the policy again. What the maps were made for (the groups and their
+// number, waits) needs another load, which loses the calls in flight
 // and nothing else; all other changes are made in place. The policy's filter
 // comes into force only if it has changed: one set over the bus stays.
 func (a *Agent) reload(who *Caller) error {
@@ -183,18 +183,36 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 	a.policy, a.effective, a.overrides, a.mode = next, next, nil, ""
 	a.limit = newLimiter(next.Limits)
 	a.procs = procinfo.NewProcfs(a.env.Proc, next.Output.CommandLine)
-	a.beginInterval()
+	a.beginInterval(a.env.Now())
 	return nil
 }
 
 func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
-	if optionsOf(next) == optionsOf(a.effective) && next.Collect.GroupBy == a.effective.Collect.GroupBy {
-		a.endInterval(false)
-		if t == a.targets { // which children have come since, only the kernel side knows
-			return setSyscalls(a.session.kernel, next, f.Syscalls)
-		}
-		return configure(a.session.kernel, next, t.kernelFilter(), f.Syscalls)
+	if next.Collect.GroupBy != a.effective.Collect.GroupBy || !optionsOf(a.effective).SwitchesTo(optionsOf(next)) {
+		return a.replaceSession(next, t, f)
 	}
+	if _, err := a.switchTo(next); err != nil {
+		return err
+	}
+	err := a.configureSession(next, t, f)
+	if err != nil {
+		_, again := a.session.kernel.Switch(optionsOf(a.effective))
+		return errors.Join(err, again)
+	}
+	return nil
+}
+
+// configureSession leaves a filter that stays alone: which children have come since, only
+// the kernel side knows.
+func (a *Agent) configureSession(p *policy.Policy, t *targets, f Filter) error {
+	if t == a.targets {
+		return setSyscalls(a.session.kernel, p, f.Syscalls)
+	}
+	return configure(a.session.kernel, p, t.kernelFilter(), f.Syscalls)
+}
+
+// replaceSession loads what the kernel side cannot change while it runs.
+func (a *Agent) replaceSession(next *policy.Policy, t *targets, f Filter) error {
 	s, err := openSession(a.env, next, t.kernelFilter(), f.Syscalls)
 	if err != nil {
 		return err

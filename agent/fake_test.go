@@ -40,6 +40,7 @@ type fakeKernel struct {
 	refuse   error // what SetFilter returns
 
 	refuseAttach error // what Attach returns
+	refuseSwitch error // what Switch returns
 
 	stuck       []*bpf.SlowCall // those that a sweep finds when they are old enough
 	sweeps      int
@@ -91,6 +92,16 @@ func (k *fakeKernel) Attach() error {
 	return k.refuseAttach
 }
 func (k *fakeKernel) DetachCalls() error { return k.Detach() }
+
+func (k *fakeKernel) Switch(next bpf.Options) (uint64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refuseSwitch != nil {
+		return 0, k.refuseSwitch
+	}
+	k.options = next
+	return k.clock(), nil
+}
 
 // hang makes these the calls that have not returned.
 func (k *fakeKernel) hang(calls ...*bpf.SlowCall) {

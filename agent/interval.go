@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"time"
 
 	"github.com/syscountd/syscountd/agent/histogram"
 	"github.com/syscountd/syscountd/agent/ledger"
@@ -10,12 +11,15 @@ import (
 	"github.com/syscountd/syscountd/bpf"
 )
 
-// endInterval writes the summaries and the interval record, and begins the next
+// endInterval ends the running interval now.
+func (a *Agent) endInterval(final bool) { a.endIntervalAt(a.env.Now(), final) }
+
+// endIntervalAt writes the summaries and the interval record, and begins the next
 // interval. What cannot be read stays in the kernel's rows and comes with the
 // next one.
-func (a *Agent) endInterval(final bool) {
+func (a *Agent) endIntervalAt(ended time.Time, final bool) {
 	if a.session == nil {
-		a.beginInterval()
+		a.beginInterval(ended)
 		return
 	}
 	lines, err := a.harvest()
@@ -23,7 +27,6 @@ func (a *Agent) endInterval(final bool) {
 		a.env.Log.Error("read the rows: they come with the next interval", "error", err)
 	}
 	a.learnFrom(lines)
-	ended := a.env.Now()
 	intervalNs := uint64(max(ended.Sub(a.starts), 0))
 	top, other := lines.Top(a.effective.Collect.Top, waits)
 	for _, line := range top {
@@ -39,7 +42,7 @@ func (a *Agent) endInterval(final bool) {
 	r := a.interval(lines, held, intervalNs, final)
 	a.write(r, ended)
 	a.announce(r.Drops)
-	a.beginInterval()
+	a.beginInterval(ended)
 	a.publish()
 }
 

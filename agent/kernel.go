@@ -13,6 +13,7 @@ type Kernel interface {
 	Attachment() string
 	Detach() error
 	DetachCalls() error
+	Switch(bpf.Options) (atNs uint64, err error)
 	Close() error
 
 	SetSyscalls(func(bpf.Syscall) bpf.Setting) error

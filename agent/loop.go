@@ -136,7 +136,7 @@ func (a *Agent) start(who *Caller) error {
 		return errors.Join(err, s.close())
 	}
 	a.session = s
-	a.beginInterval()
+	a.beginInterval(a.env.Now())
 	a.state(record.ChangeStarted, who, "")
 	return nil
 }
@@ -170,13 +170,18 @@ func (a *Agent) retire(final bool) error {
 // drainSlow judges what the kernel side has handed over until now.
 func (a *Agent) drainSlow() error { return a.session.pending(a.judge) }
 
-func (a *Agent) beginInterval() {
-	a.starts = a.env.Now()
+func (a *Agent) beginInterval(at time.Time) {
+	a.starts = at
 	a.nextEnd = a.starts.Add(a.effective.Collect.Interval)
 }
 
 // state writes a state record and publishes the new picture.
 func (a *Agent) state(change record.Change, who *Caller, detail string) {
+	a.stateAt(a.env.Now(), change, who, detail)
+}
+
+// stateAt is state for what has happened a moment ago.
+func (a *Agent) stateAt(at time.Time, change record.Change, who *Caller, detail string) {
 	r := &record.State{Change: change, Detail: detail, PolicyFiles: a.policy.Files, Filter: recordFilter(a.filter)}
 	if who != nil {
 		r.Caller = &record.Caller{UserID: who.UID, PID: who.PID, Via: who.Via}
@@ -187,7 +192,7 @@ func (a *Agent) state(change record.Change, who *Caller, detail string) {
 	if change == record.ChangeMode {
 		r.Mode = a.effective.Collect.Mode // also while stopped
 	}
-	a.write(r, a.env.Now())
+	a.write(r, at)
 	a.publish()
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/record"
@@ -13,27 +14,54 @@ import (
 // modes are the ways to measure calls, by their names in the policy.
 var modes = map[string]bpf.Mode{"account": bpf.ModeAccount, "count": bpf.ModeCount, "watch": bpf.ModeWatch}
 
-// setMode loads the programs anew: what a mode does not need is not in them.
+// setMode measures calls in another way; the rows, and what is known of the calls in
+// flight, stay as long as the maps are fit for it.
 func (a *Agent) setMode(who *Caller, mode string) error {
 	if _, known := modes[mode]; !known {
 		return refuse(ErrInvalid, "mode %.40q is unknown; give %s", mode,
 			strings.Join(slices.Sorted(maps.Keys(modes)), " or "))
 	}
-	if mode == a.effective.Collect.Mode {
+	before := a.effective.Collect.Mode
+	if mode == before {
 		return nil
 	}
-	next := withMode(a.effective, mode)
+	at, next := a.env.Now(), withMode(a.effective, mode)
 	if a.session != nil {
-		if err := a.reconfigure(next, a.targets, a.filter); err != nil {
+		var err error
+		if at, err = a.changeMode(next); err != nil {
 			return refuse(ErrKernel, "set mode %s: %v", mode, err)
 		}
 	}
 	a.mode, a.effective = mode, next
 	if a.session != nil {
-		a.beginInterval()
+		a.beginInterval(at)
 	}
-	a.state(record.ChangeMode, who, "")
+	a.stateAt(at, record.ChangeMode, who, "it was "+before)
 	return nil
+}
+
+// changeMode puts a mode in force, and says when that was.
+func (a *Agent) changeMode(next *policy.Policy) (time.Time, error) {
+	if optionsOf(a.effective).SwitchesTo(optionsOf(next)) {
+		return a.switchTo(next)
+	}
+	err := a.replaceSession(next, a.targets, a.filter)
+	return a.env.Now(), err
+}
+
+// switchTo ends the interval at the moment when the kernel side changes its mode, so
+// that no summary mixes two of them.
+func (a *Agent) switchTo(next *policy.Policy) (time.Time, error) {
+	at, options := a.env.Now(), optionsOf(next)
+	if options != optionsOf(a.effective) {
+		ns, err := a.session.kernel.Switch(options)
+		if err != nil {
+			return at, err
+		}
+		at = a.wall(ns)
+	}
+	a.endIntervalAt(at, false)
+	return at, nil
 }
 
 // withMode is a policy with another mode; "" is its own.

@@ -16,8 +16,10 @@ func (a *Agent) publish() {
 	counters := a.losses(c)
 	counters["enter"], counters["exit"], counters["matched"] = c.Enter, c.Exit, c.Matched
 	counters["died"], counters["exit_without_enter"] = c.Died, c.ExitWithoutEnter
+	counters["unstamped"], counters["handed_over"] = c.Unstamped, c.HandedOver
 	counters["restarted"], counters["interrupted"], counters["abandoned"] = c.Suspended, c.Interrupted, c.Abandoned
 	counters["callbacks"], counters["callbacks_returned"], counters["callbacks_void"] = c.Callbacks, c.Returned, c.Voided
+	counters["callbacks_died"] = c.CallbacksDied
 	counters["slow"], counters["slow_records"], counters["not_slow"] = c.Slow, a.totals.slow, a.totals.notSlow
 	counters["stuck_records"], counters["folded"] = a.totals.stuck, a.totals.folded
 	for name, n := range a.pending() {
@@ -138,7 +140,7 @@ func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint6
 	c := a.kernelCounters()
 	usage := a.env.Usage()
 	r := &record.Interval{
-		IntervalNs: intervalNs, Final: final,
+		IntervalNs: intervalNs, Final: final, Mode: a.effective.Collect.Mode,
 		Slow: a.totals.slowCalls - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), RecursionMisses: a.misses(),
 		Cost:       record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
 		Suppressed: suppressions(limit.Top(held, maxSuppressions)),

@@ -104,8 +104,8 @@ func (a *Agent) balance() *record.Balance {
 func (a *Agent) callbacks() *record.Callbacks {
 	c := a.sessionCounters()
 	return &record.Callbacks{
-		Asked: c.Callbacks, Returned: c.Returned, Astray: c.Astray, Died: c.Died, Void: c.Voided,
-		Pending:   c.Callbacks - min(c.Callbacks, c.Returned+c.Astray+c.Died+c.Voided),
+		Asked: c.Callbacks, Returned: c.Returned, Astray: c.Astray, Died: c.CallbacksDied, Void: c.Voided,
+		Pending:   c.Callbacks - min(c.Callbacks, c.Returned+c.Astray+c.CallbacksDied+c.Voided),
 		Restarted: c.Suspended, Interrupted: c.Interrupted, Abandoned: c.Abandoned,
 	}
 }
@@ -120,7 +120,7 @@ func (a *Agent) lookAtBalance() record.Balance {
 	return record.Balance{
 		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Restarted: c.Suspended, Interrupted: c.Interrupted,
 		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten,
-		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered,
+		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unstamped: c.Unstamped, HandedOver: c.HandedOver,
 		Residual: residual(before, c, open),
 	}
 }
@@ -130,10 +130,8 @@ func (a *Agent) lookAtBalance() record.Balance {
 func residual(before, after bpf.Counters, open uint64) uint64 {
 	events := after.Enter - before.Enter + after.Exit - before.Exit + after.Died - before.Died
 	ends := distance(after.Exit, after.Matched+after.Suspended+after.ExitWithoutEnter+after.Refiltered)
-	var begins uint64
-	if after.Enter > 0 { // not in mode count
-		begins = distance(after.Enter, after.Matched+after.Suspended+after.Died+after.Overwritten+after.Refiltered+open)
-	}
+	begins := distance(after.Enter+after.Unstamped,
+		after.Matched+after.Suspended+after.Died+after.Overwritten+after.Refiltered+after.HandedOver+open)
 	worst := max(ends, begins)
 	return worst - min(worst, events)
 }

@@ -22,6 +22,8 @@ func TestResidual(t *testing.T) {
 		"ends are lost":       {func(c bpf.Counters) bpf.Counters { c.Exit += 7; return c }, func(c bpf.Counters) bpf.Counters { c.Exit += 7; return c }, 3, 7},
 		"busy meanwhile":      {same, func(c bpf.Counters) bpf.Counters { c.Enter += 50; c.Exit += 50; c.Matched += 50; return c }, 60, 0},
 		"mode count":          {exitsOnly, exitsOnly, 0, 0},
+		"an unseen beginning": {exitsOnly, exitsOnly, 1, 1},
+		"changes of mode":     {changed, changed, 3, 0},
 	} {
 		if got := residual(test.before(quiet), test.after(quiet), test.open); got != test.want {
 			t.Errorf("%s: residual %d, want %d", name, got, test.want)
@@ -32,7 +34,14 @@ func TestResidual(t *testing.T) {
 func same(c bpf.Counters) bpf.Counters { return c }
 
 func exitsOnly(c bpf.Counters) bpf.Counters {
-	c.Enter, c.Died, c.Overwritten = 0, 0, 0
+	c.Enter, c.Died, c.Overwritten, c.Unstamped = 0, 0, 0, c.Matched+c.Suspended+c.Refiltered
+	return c
+}
+
+// changed is account, then watch, then count: of 100 stamped calls 5 were in flight when watch came.
+func changed(c bpf.Counters) bpf.Counters {
+	c.Enter, c.HandedOver = c.Enter+5, 5
+	c.Exit, c.Matched, c.Unstamped = c.Exit+1000, c.Matched+1000, 1000
 	return c
 }
 
@@ -87,7 +96,7 @@ func TestWatchedCallsAreNotCounted(t *testing.T) {
 	if o := r.kernel().options; o.Mode != bpf.ModeWatch {
 		t.Errorf("options %+v", o)
 	}
-	r.kernel().counters = bpf.Counters{Callbacks: 9, Returned: 4, Astray: 1, Died: 1, Voided: 1, Suspended: 3, Interrupted: 2, Abandoned: 1}
+	r.kernel().counters = bpf.Counters{Callbacks: 9, Returned: 4, Astray: 1, CallbacksDied: 1, Voided: 1, Suspended: 3, Interrupted: 2, Abandoned: 1}
 	r.do(Flush{})
 	i := only[*record.Interval](r.out.take())[0]
 	want := record.Callbacks{Asked: 9, Returned: 4, Astray: 1, Died: 1, Void: 1, Pending: 2, Restarted: 3, Interrupted: 2, Abandoned: 1}

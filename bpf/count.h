@@ -6,12 +6,22 @@
 #ifndef SYSCOUNT_COUNT_H
 #define SYSCOUNT_COUNT_H
 
+/* In all modes: the next one may be this. */
 static __noinline void note_handler(void)
 {
 	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 
 	if (t)
 		enter_handler(&t->delivered);
+}
+
+/* Where the beginning of calls is seen, that of rt_sigreturn is too. */
+static __noinline void note_sigreturn(void)
+{
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+
+	if (t)
+		leave_handler(&t->delivered);
 }
 
 /*

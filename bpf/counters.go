@@ -14,7 +14,10 @@ type Counters struct {
 	Died, Overwritten, ExitWithoutEnter, Refiltered                  uint64
 	Negative, StorageFailed, RowsOverflowed, RowsFailed              uint64
 	Slow, RingFull, CgroupNamesFailed, SwitchesMissed                uint64
+	Unstamped                                                        uint64 // ended calls whose beginning nobody looked at
+	HandedOver                                                       uint64 // calls that had begun when ModeWatch came
 	Callbacks, Returned, Astray, Voided, CallbacksFailed             uint64 // ModeWatch
+	CallbacksDied                                                    uint64 // ModeWatch
 
 	RecursionMisses uint64 // runs of a program that the kernel skipped
 }
@@ -25,7 +28,7 @@ func (c *Counters) each() []*uint64 {
 		&c.Enter, &c.Exit, &c.Matched, &c.Suspended, &c.Resumed, &c.Interrupted, &c.Abandoned, &c.Died, &c.Overwritten,
 		&c.ExitWithoutEnter, &c.Refiltered, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
 		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.Callbacks, &c.Returned, &c.Astray, &c.Voided, &c.CallbacksFailed,
-		&c.RecursionMisses,
+		&c.CallbacksDied, &c.Unstamped, &c.HandedOver, &c.RecursionMisses,
 	}
 }
 
@@ -65,9 +68,11 @@ func (t *Tracer) cpus() (cpus []syscountCpu, err error) {
 	return cpus, nil
 }
 
+// countersOf makes three of the one that spares mode count time in each call.
 func countersOf(c syscountCounters) Counters {
 	return Counters{
-		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Suspended: c.Suspended, Resumed: c.Resumed,
+		Enter: c.Enter, Exit: c.Exit + c.Counted, Matched: c.Matched + c.Counted, Unstamped: c.Unstamped + c.Counted,
+		HandedOver: c.HandedOver, CallbacksDied: c.CallbacksDied, Suspended: c.Suspended, Resumed: c.Resumed,
 		Interrupted: c.Interrupted, Abandoned: c.Abandoned, Died: c.Died, Overwritten: c.Overwritten,
 		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Negative: c.Negative,
 		StorageFailed: c.StorageFailed, RowsOverflowed: c.RowsOverflowed, RowsFailed: c.RowsFailed,

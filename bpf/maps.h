@@ -19,7 +19,7 @@ struct thread {
 	__u16 syscall; /* slot of the open call */
 	__u8 observed; /* the verdict */
 	__u8 executed; /* mode count: execve has replaced the program, its end is to come */
-	__u8 delivered; /* mode count: handlers that run, saturating */
+	__u8 delivered; /* for mode count: handlers that run, saturating */
 
 	/* A call that the kernel may restart: see restart.h. */
 	__u8 handlers; /* those that run since then, saturating */
@@ -32,8 +32,9 @@ struct thread {
 
 	/* Mode watch: see watch.h. */
 	__u8 called_back; /* the kernel will call us back when the thread returns to user mode */
-	__u8 resumed; /* the call that it is in is the suspended one, begun again */
-	__u16 _pad;
+	__u8 resumed; /* the call that it is in is the one of the waits */
+	__u8 by_watch; /* mode watch has made the record, or taken it over: see switchover.h */
+	__u8 _pad;
 	__u32 switches; /* of the thread off the CPU, with the last one that was noted */
 	__u32 _more_pad;
 	__u64 ip; /* where its call was made, and on which stack */

@@ -17,17 +17,18 @@ type Mode uint8
 
 // The modes.
 const (
-	ModeAccount Mode = iota // both: counts and times
-	ModeCount               // the end only: counts
-	ModeWatch               // neither: calls that leave the CPU, or burn it; needs HasTaskWork
+	ModeAccount = Mode(syscountModesMODE_ACCOUNT) // both: counts and times
+	ModeCount   = Mode(syscountModesMODE_COUNT)   // the end only: counts
+	ModeWatch   = Mode(syscountModesMODE_WATCH)   // neither: calls that leave the CPU, or burn it; needs HasTaskWork
 )
 
-// Options are fixed when the programs are loaded.
+// Options are fixed when the programs are loaded, but for Mode and Sample: see
+// Tracer.Switch.
 type Options struct {
 	Mode    Mode
 	Sample  int     // ModeAccount: the clock is read in one of so many calls; 0 and 1: in all
-	GroupBy GroupBy // not ModeWatch, which has no rows
-	NoWaits bool    // do not measure where the time of slow calls went, nor find slow calls of which no time is taken
+	GroupBy GroupBy // ModeWatch fills no rows, but another mode may follow
+	NoWaits bool    // do not measure where the time of slow calls went, nor find slow calls of which no time is taken; not ModeWatch
 	Rows    int     // rows (group, syscall, CPU), of about 700 bytes each
 }
 

@@ -24,8 +24,8 @@ struct ended {
 	__u64 start_ns;
 	__u64 end_ns;
 	__s64 ret;
-	__u64 first_block; /* when it first left the CPU, for an UNTIMED one; 0: it did not */
-	bool ticked; /* first_block is a tick instead */
+	__u64 first_ns; /* since when an UNTIMED one is known; 0: it is not */
+	__u8 first; /* what that is: enum call_start */
 };
 
 static __always_inline bool is_restart(long ret)
@@ -117,8 +117,8 @@ static __noinline bool interrupt(struct cpu *cpu, struct k_sigaction *action, st
 	ended->start_ns = t->suspended_start_ns;
 	ended->end_ns = t->suspended_end_ns;
 	ended->ret = -EINTR;
-	ended->first_block = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
-	ended->ticked = t->wait.ticked;
+	ended->first_ns = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
+	ended->first = t->wait.first;
 	t->suspended_ret = 0;
 	t->wait.call = t->wait.call == UNTIMED ? 0 : t->wait.call;
 	cpu->running.first_ns = 0;

@@ -56,7 +56,7 @@ static __always_inline void give_back(struct cpu *cpu, struct task_struct *task,
 	r->start_ns = 0;
 	r->first_ns = 0;
 	r->stale = false;
-	r->ticked = false;
+	r->first = START_ENTRY;
 }
 
 /* The thread's storage comes to the CPU. */
@@ -72,7 +72,7 @@ static __always_inline void hold(struct running *r, struct task_struct *task, st
 	r->observed = t->observed;
 	r->suspended = t->suspended_ret != 0;
 	r->first_ns = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
-	r->ticked = t->wait.ticked;
+	r->first = t->wait.first;
 	r->task = (__u64)task;
 	r->regs = t->regs;
 }
@@ -89,9 +89,13 @@ static __always_inline void forget_earlier(struct cpu *cpu, struct thread *t)
 	t->suspended_ret = 0;
 	t->delivered = 0;
 	t->executed = false;
+	t->by_watch = false;
+	t->resumed = false;
 	t->wait.call = 0;
 	t->wait.off_ns = 0;
 }
+
+#include "switchover.h"
 
 /* Takes the thread's record to the CPU, with a verdict of the filter in force. */
 static __noinline bool take(struct cpu *cpu, __u64 regs)
@@ -108,6 +112,8 @@ static __noinline bool take(struct cpu *cpu, __u64 regs)
 		return false;
 	}
 	forget_earlier(cpu, t);
+	if (t->by_watch)
+		leave_watch(cpu, t, false);
 	t->regs = regs;
 	if (!is_decided(task, t->generation, t->cgroup))
 		decide(task, t);

@@ -40,7 +40,7 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 
 	if (!t)
 		return;
-	if ((call->start == START_ENTRY ? t->wait.call : t->wait.first_ns) != call->start_ns) {
+	if (t->wait.call != call->start_ns && t->wait.first_ns != call->start_ns) {
 		call->wait.longest_class = WAIT_CLASSES;
 		call->has_wait = true; /* it never left the CPU */
 		return;
@@ -190,13 +190,6 @@ __noinline int complete(struct slow_call *call)
 	return send(call) ? SENT : RING_FULL;
 }
 
-static __always_inline __u8 start_of(bool first_block, bool ticked)
-{
-	if (!first_block)
-		return START_ENTRY;
-	return ticked ? START_TICK : START_FIRST_BLOCK;
-}
-
 /* Only for a call that took at least its threshold. */
 static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *regs, const struct ended *ended)
 {
@@ -209,7 +202,7 @@ static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *re
 	call->end_ns = ended->end_ns;
 	call->ret = ended->ret;
 	call->syscall = slot;
-	call->start = start_of(ended->first_block != 0, ended->ticked);
+	call->start = ended->first_ns ? ended->first : START_ENTRY;
 	call->has_args = !(has_trait(slot, TRAIT_NEW_REGISTERS) && ended->ret == 0);
 	if (call->has_args)
 		read_args(regs, slot, call->args);
@@ -224,10 +217,10 @@ static __always_inline void judge(struct cpu *cpu, __u32 slot, struct pt_regs *r
 		hand_over(cpu, slot, regs, ended);
 }
 
-/* A call of which no time was taken, but that left the CPU: it began before that. */
-static __noinline void judge_from_first_block(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
+/* A call of which no time was taken, but which is known since some moment: it began before that, or then. */
+static __noinline void judge_from_first_ns(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
 {
-	ended->start_ns = ended->first_block;
+	ended->start_ns = ended->first_ns;
 	ended->end_ns = bpf_ktime_get_ns();
 	judge(cpu, slot, regs, ended);
 }
@@ -244,8 +237,8 @@ static __always_inline void finish(struct cpu *cpu, struct pt_regs *regs, struct
 	account(cpu, slot, ended->start_ns, ended->end_ns - ended->start_ns, ended->ret);
 	if (ended->start_ns != UNTIMED)
 		judge(cpu, slot, regs, ended);
-	else if (ended->first_block)
-		judge_from_first_block(cpu, slot, regs, ended);
+	else if (ended->first_ns)
+		judge_from_first_ns(cpu, slot, regs, ended);
 }
 
 #endif

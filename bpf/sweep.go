@@ -7,17 +7,16 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 )
 
 // Sweep hands over every call that has been open for so long, through NextSlow
 // and marked as Stuck. It looks at every thread of the host.
 func (t *Tracer) Sweep(age time.Duration) error {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return fmt.Errorf("read the clock: %w", err)
+	now, err := monotonicNow()
+	if err != nil {
+		return err
 	}
-	if err := errors.Join(t.objs.SweepNs.Set(uint64(now.Nano())), t.objs.SweepAgeNs.Set(uint64(age))); err != nil {
+	if err := errors.Join(t.objs.SweepNs.Set(now), t.objs.SweepAgeNs.Set(uint64(age))); err != nil {
 		return fmt.Errorf("begin a sweep: %w", err)
 	}
 	iter, err := link.AttachIter(link.IterOptions{Program: t.objs.Sweep})

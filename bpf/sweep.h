@@ -42,15 +42,23 @@ static __always_inline void running_call(struct open_call *open, struct task_str
 	r = &cpu->running;
 	start_ns = r->start_ns;
 	first_ns = r->first_ns;
-	open->start = start_of(counting || start_ns == UNTIMED, r->ticked);
-	if (!counting)
+	open->start = r->first;
+	if (start_ns)
 		open->syscall = r->syscall;
 	if (r->task != (__u64)task || r->start_ns != start_ns || r->first_ns != first_ns)
 		return;
-	if (open->start == START_ENTRY)
-		open->start_ns = is_open(start_ns) ? start_ns : 0;
-	else if (is_in_call(regs))
+	if (start_ns > LEFT_OUT) {
+		open->start_ns = start_ns;
+		open->start = START_ENTRY;
+	} else if (start_ns != LEFT_OUT && is_in_call(regs)) {
 		open->start_ns = first_ns;
+	}
+}
+
+/* In mode watch: nothing tells of a thread that has run since whether it still is in the call of its record. */
+static __always_inline bool is_outdated(const struct thread *t, struct task_struct *task)
+{
+	return is_watching() && !switching && (is_on_cpu(task) || t->switches != switches_of(task));
 }
 
 static __always_inline struct open_call open_call_of(const struct thread *t, struct task_struct *task,
@@ -58,19 +66,21 @@ static __always_inline struct open_call open_call_of(const struct thread *t, str
 {
 	struct open_call open = { .syscall = t->syscall };
 
-	if (watching) {
-		open.start = start_of(true, t->wait.ticked);
+	if (t->by_watch) {
+		open.start = t->wait.first;
 		if (is_watched_call(t, task, regs))
 			open.start_ns = t->wait.first_ns;
 		return open;
 	}
+	if (is_outdated(t, task))
+		return open;
 	if (t->suspended_ret)
 		open.syscall = t->suspended;
-	if (counting)
+	else if (!is_open(t->start_ns))
 		open.syscall = syscall_slot(task, number_at_exit(regs));
 	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs))) {
 		open.start_ns = t->wait.first_ns; /* of a running thread the waits may be stale */
-		open.start = start_of(true, t->wait.ticked);
+		open.start = t->wait.first;
 	} else if (t->suspended_ret) {
 		open.start_ns = t->suspended_start_ns;
 	} else if (is_open(t->start_ns) && t->start_ns != UNTIMED) {

@@ -5,7 +5,8 @@
  * The kernel side. In mode account a call's beginning is stamped into its
  * thread's record; its end adds the duration to one row and, at or over the
  * threshold of its syscall, hands the call over to user space. In mode count
- * the end alone is seen, and counted. In mode watch neither is: see watch.h.
+ * the end alone is seen, and counted. In mode watch neither is: see watch.h. One
+ * program of each tracepoint serves all modes: see switchover.h.
  *
  * The order of the file: configuration, maps, who is observed, rows, restarts,
  * waits, the slow path, ticks and mode watch, programs.
@@ -22,9 +23,6 @@
 
 /* Fixed at load: the verifier removes what they switch off. */
 const volatile __u32 row_group = GROUP_BY_NONE;
-const volatile __u32 sample = 1; /* the clock is read in one of so many calls */
-const volatile bool counting = false; /* mode count */
-const volatile bool watching = false; /* mode watch */
 const volatile bool waits = true; /* where the time of slow calls went is measured */
 const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
@@ -42,6 +40,10 @@ volatile __u32 generation = 1; /* of the filter: a verdict of another one is mad
 volatile __u32 family = 1; /* the mark of the processes that the filter names, and of their children */
 volatile __u32 attachment = 0; /* number of the attachment: what is left of an earlier one is void */
 volatile __u32 interval = 1; /* number of the running interval; 0 is that of an empty row */
+volatile __u32 sample = 1; /* mode account: the clock is read in one of so many calls */
+volatile __u8 mode = MODE_ACCOUNT;
+volatile bool switching = false; /* mode watch: the end of calls is still attached */
+volatile bool switched = false; /* the mode was another one in this attachment */
 volatile bool filter_pids = false;
 volatile bool filter_children = false; /* a process of that mark hands it on */
 volatile bool filter_cgroups = false;
@@ -55,6 +57,7 @@ const enum trait *unused_trait __attribute__((unused));
 const enum cgroup_path_end *unused_cgroup_path_end __attribute__((unused));
 const enum slots *unused_slots __attribute__((unused));
 const enum histogram *unused_histogram __attribute__((unused));
+const enum modes *unused_modes __attribute__((unused));
 const enum group_by *unused_group_by __attribute__((unused));
 const enum wait_class *unused_wait_class __attribute__((unused));
 const enum call_start *unused_call_start __attribute__((unused));
@@ -145,8 +148,12 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 	r = &cpu->running;
 	slot = syscall_slot(running_task(cpu), id);
 	cpu->counters.overwritten += is_open(r->start_ns);
+	if (r->first_ns && !r->suspended)
+		r->first_ns = 0; /* a tick between the beginning and us */
 	start_ns = r->suspended ? resume(cpu, &slot) : 0;
 	if (!has_trait(slot, TRAIT_OBSERVED)) {
+		if (has_trait(slot, TRAIT_SIGRETURN))
+			note_sigreturn();
 		r->start_ns = LEFT_OUT;
 		return;
 	}
@@ -155,75 +162,118 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 	r->start_ns = start_ns ?: start_time(r);
 }
 
-/* A call that began before we looked: its number is what the registers say now. */
-static __noinline bool is_left_out(struct pt_regs *regs)
+/* The end of a call that was seen to begin. True: it has ended, and is counted. */
+static __always_inline bool end_stamped(struct cpu *cpu, struct ended *ended)
 {
-	return !has_trait(syscall_slot(bpf_get_current_task_btf(), number_at_exit(regs)), TRAIT_OBSERVED);
+	ended->start_ns = cpu->running.start_ns;
+	cpu->running.start_ns = 0;
+	take_first_block(&cpu->running, ended);
+	if (ended->start_ns == LEFT_OUT)
+		return false;
+	cpu->counters.exit++;
+	ended->end_ns = ended->start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
+	if (!cpu->running.observed) {
+		cpu->counters.refiltered++;
+		return false;
+	}
+	if (has_trait(cpu->running.syscall, TRAIT_SIGRETURN)) {
+		ended->ret = 0; /* what the interrupted code has in its register */
+		note_sigreturn();
+	}
+	if (is_restart(ended->ret)) {
+		suspend(cpu, ended);
+		return false;
+	}
+	cpu->counters.matched++;
+	return true;
+}
+
+/* Nothing is known of the call: it began before we looked, so that its number is what the registers say now. */
+static __noinline void end_unknown(struct cpu *cpu, struct pt_regs *regs)
+{
+	if (mode == MODE_WATCH) /* which has its own ways, and is about to have no program here */
+		return;
+	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_at_exit(regs)), TRAIT_OBSERVED))
+		return;
+	cpu->counters.exit++;
+	cpu->counters.exit_without_enter++;
+}
+
+/* Goes on with a suspended call, which mode account may have stamped. */
+static __noinline void end_resumed(struct cpu *cpu, __u32 *slot, struct ended *ended)
+{
+	__u64 start_ns = resume(cpu, slot);
+
+	if (start_ns <= LEFT_OUT)
+		return;
+	ended->start_ns = start_ns;
+	ended->end_ns = bpf_ktime_get_ns();
+	ended->first_ns = 0;
+}
+
+/* A call that is not counted like most. False: not at all. */
+static __always_inline bool is_counted_so(struct cpu *cpu, __u8 its_traits, struct ended *ended)
+{
+	if (!(its_traits & TRAIT_OBSERVED))
+		return false;
+	if (its_traits & TRAIT_FORK && ended->ret == 0) {
+		cpu->counters.exit++; /* the child's end; the parent's gives a PID */
+		cpu->counters.exit_without_enter++;
+		return false;
+	}
+	if (its_traits & TRAIT_SIGRETURN)
+		ended->ret = 0;
+	return true;
+}
+
+/*
+ * The end of a call whose beginning nobody looked at: mode count, where it has no
+ * clock, or a call that is known since a block in an earlier mode. True: as above.
+ */
+static __always_inline bool end_unstamped(struct cpu *cpu, struct pt_regs *regs, struct ended *ended)
+{
+	struct running *r = &cpu->running;
+	__u8 its_traits;
+	__u32 slot;
+
+	if (!is_counting() && !r->first_ns) {
+		end_unknown(cpu, regs);
+		return false;
+	}
+	ended->start_ns = ended->end_ns = UNTIMED;
+	take_first_block(r, ended);
+	slot = slot_at_exit(running_task(cpu), regs);
+	if (r->suspended)
+		end_resumed(cpu, &slot, ended);
+	its_traits = traits[table_index(slot)];
+	if ((its_traits & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN)) != TRAIT_OBSERVED &&
+	    !is_counted_so(cpu, its_traits, ended))
+		return false;
+	r->syscall = slot;
+	if (is_restart(ended->ret)) {
+		cpu->counters.exit++;
+		cpu->counters.unstamped++;
+		suspend(cpu, ended);
+		return false;
+	}
+	cpu->counters.counted++;
+	return true;
 }
 
 static __always_inline void end(struct pt_regs *regs, long ret)
 {
-	struct cpu *cpu = this_cpu();
 	struct ended ended = { .ret = ret };
+	struct cpu *cpu = this_cpu();
+	bool has_ended;
 
 	if (!cpu || (!is_observed(cpu, regs) && !cpu->running.start_ns))
 		return;
-	ended.start_ns = cpu->running.start_ns;
-	cpu->running.start_ns = 0;
-	take_first_block(&cpu->running, &ended);
-	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(regs)))
-		return;
-	cpu->counters.exit++;
-	if (!ended.start_ns) {
-		cpu->counters.exit_without_enter++;
-		return;
-	}
-	ended.end_ns = ended.start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
-	if (!cpu->running.observed) {
-		cpu->counters.refiltered++;
-		return;
-	}
-	if (has_trait(cpu->running.syscall, TRAIT_SIGRETURN))
-		ended.ret = 0; /* what the interrupted code has in its register */
-	if (is_restart(ended.ret)) {
-		suspend(cpu, &ended);
-		return;
-	}
-	cpu->counters.matched++;
-	finish(cpu, regs, &ended);
-}
-
-/* Mode count: no beginning, no clock. */
-static __always_inline void end_counted(struct pt_regs *regs, long ret)
-{
-	struct ended ended = { .start_ns = UNTIMED, .end_ns = UNTIMED, .ret = ret };
-	struct cpu *cpu = this_cpu();
-	__u8 its_traits;
-	__u32 slot;
-
-	if (!cpu || !is_observed(cpu, regs))
-		return;
-	take_first_block(&cpu->running, &ended);
-	slot = slot_at_exit(running_task(cpu), regs);
-	if (cpu->running.suspended)
-		resume(cpu, &slot);
-	its_traits = traits[table_index(slot)];
-	if (!(its_traits & TRAIT_OBSERVED))
-		return;
-	cpu->counters.exit++;
-	if (its_traits & TRAIT_FORK && ret == 0) {
-		cpu->counters.exit_without_enter++; /* the child's end; the parent's gives a PID */
-		return;
-	}
-	if (its_traits & TRAIT_SIGRETURN)
-		ret = ended.ret = 0;
-	cpu->running.syscall = slot;
-	if (is_restart(ret)) {
-		suspend(cpu, &ended);
-		return;
-	}
-	cpu->counters.matched++;
-	finish(cpu, regs, &ended);
+	if (cpu->running.start_ns)
+		has_ended = end_stamped(cpu, &ended);
+	else
+		has_ended = end_unstamped(cpu, regs, &ended);
+	if (has_ended)
+		finish(cpu, regs, &ended);
 }
 
 /*
@@ -254,13 +304,6 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit_count, struct pt_regs *regs, long ret)
-{
-	UNPREEMPTED(end_counted(regs, ret));
-	return 0;
-}
-
 /* Mode count: some kernels for arm64 lose execve's number here. No handler runs after it. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task)
@@ -269,36 +312,47 @@ int BPF_PROG(process_exec, struct task_struct *task)
 
 	if (!t)
 		return 0;
-	t->executed = number_at_exit((struct pt_regs *)bpf_task_pt_regs(task)) == -1;
+	t->executed = is_counting() && number_at_exit((struct pt_regs *)bpf_task_pt_regs(task)) == -1;
 	t->delivered = 0;
 	return 0;
 }
 
-static __always_inline void delivered(struct k_sigaction *action)
+static __always_inline void delivered(struct cpu *cpu, struct k_sigaction *action)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	struct ended ended = {};
-	struct cpu *cpu = this_cpu();
 
-	if (!cpu || !is_observed(cpu, regs) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
+	if (!is_observed(cpu, regs) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
 		return; /* no handler: an interrupted call goes on, or the thread dies */
-	if (counting)
-		note_handler();
+	note_handler();
 	if (cpu->running.suspended && interrupt(cpu, action, &ended))
 		finish(cpu, regs, &ended);
+}
+
+static __always_inline void deliver(struct k_sigaction *action)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!cpu)
+		return;
+	if (is_watching())
+		deliver_watched(cpu, action);
+	else
+		delivered(cpu, action);
 }
 
 /* A handler decides whether the call that its signal interrupted goes on. */
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(signal_deliver, int sig, void *info, struct k_sigaction *action)
 {
-	UNPREEMPTED(delivered(action));
+	UNPREEMPTED(deliver(action));
 	return 0;
 }
 
 /*
  * The thread has made calls since it came, is in none that anybody waits for,
- * and its storage has nothing to learn. Mode count cannot say so of one that blocks.
+ * and its storage has nothing to learn. That cannot be said of one that blocks where
+ * calls have no stamp.
  */
 static __always_inline bool is_idle(const struct running *r, struct task_struct *prev, __u32 class)
 {
@@ -306,7 +360,19 @@ static __always_inline bool is_idle(const struct running *r, struct task_struct 
 		return false;
 	if (!waits || !r->observed)
 		return true;
-	return !r->suspended && !(counting && class != WAIT_RUNQUEUE);
+	return !r->suspended && !(has_unstamped() && class != WAIT_RUNQUEUE);
+}
+
+/*
+ * After a change of mode: the thread may be in a call that it began before, and
+ * that nobody knows of yet.
+ */
+static __always_inline bool is_stranger(const struct thread *t, struct task_struct *task, __u32 class)
+{
+	if (!switched || class == WAIT_RUNQUEUE || class >= WAIT_STOPPED)
+		return false;
+	return (!t || t->attachment != attachment || t->generation != generation) &&
+	       is_in_call((struct pt_regs *)bpf_task_pt_regs(task));
 }
 
 /* The thread leaves the CPU, and takes its record along. */
@@ -325,9 +391,13 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 		return;
 	}
 	t = bpf_task_storage_get(&threads, prev, NULL, 0);
-	if (t && r->ticked && r->task == (__u64)prev)
+	if (t && r->first == START_TICK && r->task == (__u64)prev)
 		keep_tick(r, t, prev);
 	give_back(cpu, prev, t);
+	if (t && t->by_watch)
+		leave_watch(cpu, t, false);
+	if (waits && is_stranger(t, prev, class))
+		t = acquaint(cpu, prev);
 	if (waits && t)
 		leave(t, prev, class, now);
 }
@@ -341,6 +411,10 @@ static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next,
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
 	if (!t || !t->wait.off_ns)
+		return;
+	if (t->by_watch)
+		leave_watch(cpu, t, t->attachment == attachment && t->switches == switches_of(next));
+	if (!t->wait.off_ns)
 		return;
 	come(&t->wait, next, now);
 	if (t->attachment == attachment)
@@ -357,33 +431,14 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 
 	if (!cpu)
 		return 0;
+	if (is_watching()) {
+		watch_out(cpu, prev, class_of_state(preempt, state), &now);
+		watch_in(cpu, next, &now);
+		return 0;
+	}
 	switch_out(cpu, prev, class_of_state(preempt, state), &now);
 	if (waits)
 		switch_in(cpu, next, &now);
-	return 0;
-}
-
-SEC("tp_btf/sched_switch")
-int BPF_PROG(sched_switch_watch, bool preempt, struct task_struct *prev, struct task_struct *next)
-{
-	struct cpu *cpu = this_cpu();
-	__u32 state = has_prev_state ? (__u32)ctx[3] : prev->__state;
-	__u64 now = 0;
-
-	if (!watching || !cpu)
-		return 0;
-	watch_out(cpu, prev, class_of_state(preempt, state), &now);
-	watch_in(cpu, next, &now);
-	return 0;
-}
-
-SEC("tp_btf/signal_deliver")
-int BPF_PROG(signal_deliver_watch, int sig, void *info, struct k_sigaction *action)
-{
-	struct cpu *cpu = this_cpu();
-
-	if (watching && cpu)
-		deliver_watched(cpu, action);
 	return 0;
 }
 
@@ -402,7 +457,7 @@ int BPF_PROG(tick)
 	cpu = this_cpu();
 	if (!cpu)
 		return 0;
-	if (watching)
+	if (is_watching())
 		tick_watched(cpu, task, regs);
 	else
 		tick_untimed(cpu, task);
@@ -427,8 +482,7 @@ static __always_inline void ended_thread(struct task_struct *task)
 	give_back(cpu, task, t);
 	if (!t)
 		return;
-	if (watching)
-		end_watching(cpu, t, task);
+	end_watching(cpu, t, task);
 	forget_earlier(cpu, t);
 	cpu->counters.abandoned += t->suspended_ret != 0;
 	cpu->counters.died += is_open(t->start_ns);

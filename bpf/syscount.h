@@ -35,6 +35,13 @@ enum histogram {
 	HISTOGRAM_SLOTS = 140,
 };
 
+/* At which ends of a call we look; the values are those of bpf.Mode in Go. */
+enum modes {
+	MODE_ACCOUNT = 0, /* both */
+	MODE_COUNT = 1, /* the end */
+	MODE_WATCH = 2, /* neither */
+};
+
 /* What the rows are grouped by. */
 enum group_by {
 	GROUP_BY_NONE = 0,
@@ -148,16 +155,20 @@ struct cgroup_name {
 };
 
 /*
- * Per CPU. These hold at all times:
- *   enter = matched + suspended + died + in flight + overwritten + refiltered
+ * Per CPU. These hold at all times, whatever the modes were:
+ *   enter + unstamped = matched + suspended + died + in flight + overwritten + refiltered + handed_over
  *   exit = matched + suspended + exit_without_enter + refiltered
  *   suspended = resumed + interrupted + abandoned + waiting for their signal
- * and the rows hold matched + interrupted calls.
+ * and the rows hold matched + counted + interrupted calls, but for those that mode watch saw interrupted.
  */
 struct counters {
 	__u64 enter; /* calls of observed threads that began */
 	__u64 exit; /* calls of observed threads that ended */
 	__u64 matched; /* ended calls that had begun */
+	__u64 counted; /* ended calls whose beginning was not looked at: an exit, an unstamped and a matched one in
+			  one */
+	__u64 unstamped; /* the same, where it is not counted, or not yet: restarts, filters */
+	__u64 handed_over; /* calls that had begun when mode watch came: it sees their end only if they are slow */
 	__u64 suspended; /* left to the kernel's restart (-512 to -516): the call goes on */
 	__u64 resumed; /* begun again after that: one call, from its first beginning */
 	__u64 interrupted; /* ended by a handler instead: EINTR */
@@ -165,7 +176,7 @@ struct counters {
 	__u64 died; /* the thread ended in the call: exit, exit_group, killed */
 	__u64 overwritten; /* its end was missed: the next call began, or the programs were detached, or the
 			      thread left the CPU unseen */
-	__u64 exit_without_enter; /* fork child, denied by seccomp, in flight at attach */
+	__u64 exit_without_enter; /* fork child, denied by seccomp, in flight at attach or when the mode changed */
 	__u64 refiltered; /* the filter changed during the call and leaves its thread out */
 	__u64 negative; /* the clock went backwards: counted with 0 ns */
 	__u64 storage_failed; /* no memory for a thread's record: its call is not seen */
@@ -177,11 +188,12 @@ struct counters {
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
 	__u64 switches_missed; /* threads that left the CPU unseen: see running.h */
 
-	/* Mode watch: callbacks = returned + astray + died + void + those to come. */
+	/* Mode watch: callbacks = returned + astray + callbacks_died + voided + those to come. */
 	__u64 callbacks; /* when the thread returns to user mode: its call has ended then */
 	__u64 returned; /* made there */
 	__u64 astray; /* made elsewhere, such as inside the call: its end is not seen */
-	__u64 voided; /* of an earlier attachment */
+	__u64 voided; /* of an earlier attachment, or the end was seen otherwise: the mode has changed */
+	__u64 callbacks_died; /* the thread ended before */
 	__u64 callbacks_failed; /* refused by the kernel, or too many: the end of the call is not seen */
 };
 
@@ -195,7 +207,7 @@ struct running {
 	__u64 start_ns; /* of the open call, CLOCK_MONOTONIC; 0: none */
 	__u64 group; /* first part of the row's key */
 	__u64 cgroup; /* for which the verdict was made */
-	__u64 first_ns; /* when the thread first left the CPU in the open UNTIMED call, or a tick; 0: neither */
+	__u64 first_ns; /* since when the open call without a start is known; 0: it is not */
 	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict; 0: nobody's record */
 	__u16 syscall; /* slot of the open call */
@@ -204,7 +216,7 @@ struct running {
 	__u32 skip; /* sampling: calls of the CPU until the next that is timed */
 	__u32 random; /* sampling: state of the generator */
 	__u8 stale; /* the waits in the thread's storage are of an UNTIMED call that has ended */
-	__u8 ticked; /* first_ns is a tick at which the thread was in the call, on the CPU */
+	__u8 first; /* what first_ns is: enum call_start */
 	__u16 _pad;
 };
 
@@ -243,7 +255,7 @@ struct thread_name {
  */
 struct wait {
 	__u64 call; /* the start_ns of the call, or UNTIMED; 0: no call */
-	__u64 first_ns; /* when the thread first left the CPU, or was seen in the call by a tick */
+	__u64 first_ns; /* since when an UNTIMED call is known */
 	__u64 off_ns; /* since when it has been off the CPU; 0: it is on one */
 	__u64 off_jiffies; /* the same, cheap to compare */
 	__u64 total_ns[WAIT_CLASSES];
@@ -261,7 +273,7 @@ struct wait {
 	__s32 waking_stack; /* id of the waker's kernel stack; < 0: none */
 	__s32 longest_waking_stack;
 	__u32 frames; /* of stack in use */
-	__u32 ticked; /* first_ns is a tick */
+	__u32 first; /* what first_ns is: enum call_start */
 	__u32 _pad;
 	struct thread_name waker; /* who ended the last wait */
 	struct thread_name longest_waker;

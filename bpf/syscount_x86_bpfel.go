@@ -54,6 +54,9 @@ type syscountCounters struct {
 	Enter             uint64
 	Exit              uint64
 	Matched           uint64
+	Counted           uint64
+	Unstamped         uint64
+	HandedOver        uint64
 	Suspended         uint64
 	Resumed           uint64
 	Interrupted       uint64
@@ -74,6 +77,7 @@ type syscountCounters struct {
 	Returned          uint64
 	Astray            uint64
 	Voided            uint64
+	CallbacksDied     uint64
 	CallbacksFailed   uint64
 }
 
@@ -135,6 +139,14 @@ type syscountLook struct {
 	UserStack uint8
 	Pad       uint8
 }
+
+type syscountModes uint32
+
+const (
+	syscountModesMODE_ACCOUNT syscountModes = 0
+	syscountModesMODE_COUNT   syscountModes = 1
+	syscountModesMODE_WATCH   syscountModes = 2
+)
 
 type syscountNearRow struct {
 	_     structs.HostLayout
@@ -198,7 +210,7 @@ type syscountRunning struct {
 	Skip       uint32
 	Random     uint32
 	Stale      uint8
-	Ticked     uint8
+	First      uint8
 	Pad        uint16
 }
 
@@ -293,7 +305,8 @@ type syscountThread struct {
 	Attachment       uint32
 	CalledBack       uint8
 	Resumed          uint8
-	Pad              uint16
+	ByWatch          uint8
+	Pad              uint8
 	Switches         uint32
 	MorePad          uint32
 	Ip               uint64
@@ -350,7 +363,7 @@ type syscountWait struct {
 	WakingStack        int32
 	LongestWakingStack int32
 	Frames             uint32
-	Ticked             uint32
+	First              uint32
 	Pad                uint32
 	Waker              syscountThreadName
 	LongestWaker       syscountThreadName
@@ -397,19 +410,15 @@ const (
 	syscountProgProcessExit        = "process_exit"
 	syscountProgProcessFork        = "process_fork"
 	syscountProgSchedSwitch        = "sched_switch"
-	syscountProgSchedSwitchWatch   = "sched_switch_watch"
 	syscountProgSchedWaking        = "sched_waking"
 	syscountProgSignalDeliver      = "signal_deliver"
-	syscountProgSignalDeliverWatch = "signal_deliver_watch"
 	syscountProgSweep              = "sweep"
 	syscountProgSymbolise          = "symbolise"
 	syscountProgSysEnter           = "sys_enter"
 	syscountProgSysExit            = "sys_exit"
-	syscountProgSysExitCount       = "sys_exit_count"
 	syscountProgTick               = "tick"
 	syscountVarAttachment          = "attachment"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
-	syscountVarCounting            = "counting"
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterChildren      = "filter_children"
@@ -420,6 +429,7 @@ const (
 	syscountVarHasTaskWork         = "has_task_work"
 	syscountVarInterval            = "interval"
 	syscountVarLooks               = "looks"
+	syscountVarMode                = "mode"
 	syscountVarNearShift           = "near_shift"
 	syscountVarOpenCalls           = "open_calls"
 	syscountVarPidnsInum           = "pidns_inum"
@@ -430,6 +440,8 @@ const (
 	syscountVarSweepAgeNs          = "sweep_age_ns"
 	syscountVarSweepNs             = "sweep_ns"
 	syscountVarSweepRingFull       = "sweep_ring_full"
+	syscountVarSwitched            = "switched"
+	syscountVarSwitching           = "switching"
 	syscountVarSymbolAddress       = "symbol_address"
 	syscountVarSymbolName          = "symbol_name"
 	syscountVarThresholdNs         = "threshold_ns"
@@ -439,12 +451,12 @@ const (
 	syscountVarUnusedFdKind        = "unused_fd_kind"
 	syscountVarUnusedGroupBy       = "unused_group_by"
 	syscountVarUnusedHistogram     = "unused_histogram"
+	syscountVarUnusedModes         = "unused_modes"
 	syscountVarUnusedSlots         = "unused_slots"
 	syscountVarUnusedTaskWork      = "unused_task_work"
 	syscountVarUnusedTrait         = "unused_trait"
 	syscountVarUnusedWaitClass     = "unused_wait_class"
 	syscountVarWaits               = "waits"
-	syscountVarWatching            = "watching"
 )
 
 // loadSyscount returns the embedded CollectionSpec for syscount.
@@ -489,22 +501,19 @@ type syscountSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountProgramSpecs struct {
-	CountOpen          *ebpf.ProgramSpec `ebpf:"count_open"`
-	Locate             *ebpf.ProgramSpec `ebpf:"locate"`
-	ProcessExec        *ebpf.ProgramSpec `ebpf:"process_exec"`
-	ProcessExit        *ebpf.ProgramSpec `ebpf:"process_exit"`
-	ProcessFork        *ebpf.ProgramSpec `ebpf:"process_fork"`
-	SchedSwitch        *ebpf.ProgramSpec `ebpf:"sched_switch"`
-	SchedSwitchWatch   *ebpf.ProgramSpec `ebpf:"sched_switch_watch"`
-	SchedWaking        *ebpf.ProgramSpec `ebpf:"sched_waking"`
-	SignalDeliver      *ebpf.ProgramSpec `ebpf:"signal_deliver"`
-	SignalDeliverWatch *ebpf.ProgramSpec `ebpf:"signal_deliver_watch"`
-	Sweep              *ebpf.ProgramSpec `ebpf:"sweep"`
-	Symbolise          *ebpf.ProgramSpec `ebpf:"symbolise"`
-	SysEnter           *ebpf.ProgramSpec `ebpf:"sys_enter"`
-	SysExit            *ebpf.ProgramSpec `ebpf:"sys_exit"`
-	SysExitCount       *ebpf.ProgramSpec `ebpf:"sys_exit_count"`
-	Tick               *ebpf.ProgramSpec `ebpf:"tick"`
+	CountOpen     *ebpf.ProgramSpec `ebpf:"count_open"`
+	Locate        *ebpf.ProgramSpec `ebpf:"locate"`
+	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
+	ProcessExit   *ebpf.ProgramSpec `ebpf:"process_exit"`
+	ProcessFork   *ebpf.ProgramSpec `ebpf:"process_fork"`
+	SchedSwitch   *ebpf.ProgramSpec `ebpf:"sched_switch"`
+	SchedWaking   *ebpf.ProgramSpec `ebpf:"sched_waking"`
+	SignalDeliver *ebpf.ProgramSpec `ebpf:"signal_deliver"`
+	Sweep         *ebpf.ProgramSpec `ebpf:"sweep"`
+	Symbolise     *ebpf.ProgramSpec `ebpf:"symbolise"`
+	SysEnter      *ebpf.ProgramSpec `ebpf:"sys_enter"`
+	SysExit       *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	Tick          *ebpf.ProgramSpec `ebpf:"tick"`
 }
 
 // syscountMapSpecs contains maps before they are loaded into the kernel.
@@ -536,7 +545,6 @@ type syscountMapSpecs struct {
 type syscountVariableSpecs struct {
 	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
-	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterChildren      *ebpf.VariableSpec `ebpf:"filter_children"`
@@ -547,6 +555,7 @@ type syscountVariableSpecs struct {
 	HasTaskWork         *ebpf.VariableSpec `ebpf:"has_task_work"`
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
 	Looks               *ebpf.VariableSpec `ebpf:"looks"`
+	Mode                *ebpf.VariableSpec `ebpf:"mode"`
 	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
 	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
@@ -557,6 +566,8 @@ type syscountVariableSpecs struct {
 	SweepAgeNs          *ebpf.VariableSpec `ebpf:"sweep_age_ns"`
 	SweepNs             *ebpf.VariableSpec `ebpf:"sweep_ns"`
 	SweepRingFull       *ebpf.VariableSpec `ebpf:"sweep_ring_full"`
+	Switched            *ebpf.VariableSpec `ebpf:"switched"`
+	Switching           *ebpf.VariableSpec `ebpf:"switching"`
 	SymbolAddress       *ebpf.VariableSpec `ebpf:"symbol_address"`
 	SymbolName          *ebpf.VariableSpec `ebpf:"symbol_name"`
 	ThresholdNs         *ebpf.VariableSpec `ebpf:"threshold_ns"`
@@ -566,12 +577,12 @@ type syscountVariableSpecs struct {
 	UnusedFdKind        *ebpf.VariableSpec `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.VariableSpec `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
+	UnusedModes         *ebpf.VariableSpec `ebpf:"unused_modes"`
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.VariableSpec `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.VariableSpec `ebpf:"unused_wait_class"`
 	Waits               *ebpf.VariableSpec `ebpf:"waits"`
-	Watching            *ebpf.VariableSpec `ebpf:"watching"`
 }
 
 // syscountObjects contains all objects after they have been loaded into the kernel.
@@ -641,7 +652,6 @@ func (m *syscountMaps) Close() error {
 type syscountVariables struct {
 	Attachment          *ebpf.Variable `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
-	Counting            *ebpf.Variable `ebpf:"counting"`
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterChildren      *ebpf.Variable `ebpf:"filter_children"`
@@ -652,6 +662,7 @@ type syscountVariables struct {
 	HasTaskWork         *ebpf.Variable `ebpf:"has_task_work"`
 	Interval            *ebpf.Variable `ebpf:"interval"`
 	Looks               *ebpf.Variable `ebpf:"looks"`
+	Mode                *ebpf.Variable `ebpf:"mode"`
 	NearShift           *ebpf.Variable `ebpf:"near_shift"`
 	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
@@ -662,6 +673,8 @@ type syscountVariables struct {
 	SweepAgeNs          *ebpf.Variable `ebpf:"sweep_age_ns"`
 	SweepNs             *ebpf.Variable `ebpf:"sweep_ns"`
 	SweepRingFull       *ebpf.Variable `ebpf:"sweep_ring_full"`
+	Switched            *ebpf.Variable `ebpf:"switched"`
+	Switching           *ebpf.Variable `ebpf:"switching"`
 	SymbolAddress       *ebpf.Variable `ebpf:"symbol_address"`
 	SymbolName          *ebpf.Variable `ebpf:"symbol_name"`
 	ThresholdNs         *ebpf.Variable `ebpf:"threshold_ns"`
@@ -671,34 +684,31 @@ type syscountVariables struct {
 	UnusedFdKind        *ebpf.Variable `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.Variable `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
+	UnusedModes         *ebpf.Variable `ebpf:"unused_modes"`
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.Variable `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.Variable `ebpf:"unused_wait_class"`
 	Waits               *ebpf.Variable `ebpf:"waits"`
-	Watching            *ebpf.Variable `ebpf:"watching"`
 }
 
 // syscountPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountPrograms struct {
-	CountOpen          *ebpf.Program `ebpf:"count_open"`
-	Locate             *ebpf.Program `ebpf:"locate"`
-	ProcessExec        *ebpf.Program `ebpf:"process_exec"`
-	ProcessExit        *ebpf.Program `ebpf:"process_exit"`
-	ProcessFork        *ebpf.Program `ebpf:"process_fork"`
-	SchedSwitch        *ebpf.Program `ebpf:"sched_switch"`
-	SchedSwitchWatch   *ebpf.Program `ebpf:"sched_switch_watch"`
-	SchedWaking        *ebpf.Program `ebpf:"sched_waking"`
-	SignalDeliver      *ebpf.Program `ebpf:"signal_deliver"`
-	SignalDeliverWatch *ebpf.Program `ebpf:"signal_deliver_watch"`
-	Sweep              *ebpf.Program `ebpf:"sweep"`
-	Symbolise          *ebpf.Program `ebpf:"symbolise"`
-	SysEnter           *ebpf.Program `ebpf:"sys_enter"`
-	SysExit            *ebpf.Program `ebpf:"sys_exit"`
-	SysExitCount       *ebpf.Program `ebpf:"sys_exit_count"`
-	Tick               *ebpf.Program `ebpf:"tick"`
+	CountOpen     *ebpf.Program `ebpf:"count_open"`
+	Locate        *ebpf.Program `ebpf:"locate"`
+	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
+	ProcessExit   *ebpf.Program `ebpf:"process_exit"`
+	ProcessFork   *ebpf.Program `ebpf:"process_fork"`
+	SchedSwitch   *ebpf.Program `ebpf:"sched_switch"`
+	SchedWaking   *ebpf.Program `ebpf:"sched_waking"`
+	SignalDeliver *ebpf.Program `ebpf:"signal_deliver"`
+	Sweep         *ebpf.Program `ebpf:"sweep"`
+	Symbolise     *ebpf.Program `ebpf:"symbolise"`
+	SysEnter      *ebpf.Program `ebpf:"sys_enter"`
+	SysExit       *ebpf.Program `ebpf:"sys_exit"`
+	Tick          *ebpf.Program `ebpf:"tick"`
 }
 
 func (p *syscountPrograms) Close() error {
@@ -709,15 +719,12 @@ func (p *syscountPrograms) Close() error {
 		p.ProcessExit,
 		p.ProcessFork,
 		p.SchedSwitch,
-		p.SchedSwitchWatch,
 		p.SchedWaking,
 		p.SignalDeliver,
-		p.SignalDeliverWatch,
 		p.Sweep,
 		p.Symbolise,
 		p.SysEnter,
 		p.SysExit,
-		p.SysExitCount,
 		p.Tick,
 	)
 }

@@ -21,17 +21,19 @@ static __always_inline void tick_untimed(struct cpu *cpu, struct task_struct *ta
 	struct running *r = &cpu->running;
 	struct thread *t;
 
-	if (counting && !r->task) {
-		t = bpf_task_storage_get(&threads, task, NULL, 0);
-		if (!t || t->attachment != attachment)
+	if (!r->task && has_unstamped()) {
+		t = acquaint(cpu, task);
+		if (!t)
 			return;
+		if (t->by_watch)
+			leave_watch(cpu, t, false);
 		hold(r, task, t);
 	}
 	if (r->task != (__u64)task || r->generation != generation || !r->observed || r->first_ns)
 		return;
-	if (!counting && r->start_ns != UNTIMED)
+	if (r->start_ns != UNTIMED && (r->start_ns || !has_unstamped()))
 		return;
-	r->ticked = true;
+	r->first = START_TICK;
 	r->first_ns = bpf_ktime_get_ns();
 }
 
@@ -41,7 +43,7 @@ static __noinline void keep_tick(struct running *r, struct thread *t, struct tas
 	if (!r->first_ns || t->wait.first_ns == r->first_ns)
 		return;
 	begin_waits(&t->wait, task, UNTIMED, r->first_ns);
-	t->wait.ticked = true;
+	t->wait.first = START_TICK;
 	r->stale = false;
 }
 

@@ -5,6 +5,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -17,9 +18,9 @@ import (
 // at a time, but for NextSlow, which has its own, and Close, which ends it.
 type Tracer struct {
 	objs     syscountObjects
-	links    []link.Link
-	mode     Mode
-	sampled  bool
+	links    []attached
+	opts     Options
+	mode     Mode // in force
 	slow     *ringbuf.Reader
 	near     nearRows
 	waits    bool
@@ -36,8 +37,8 @@ func Load(opts Options) (_ *Tracer, err error) {
 		if err := needTaskWork(); err != nil {
 			return nil, err
 		}
-		opts.GroupBy, opts.NoWaits = GroupByNone, false
 	}
+	opts = opts.normal()
 	spec, err := loadSyscount()
 	if err != nil {
 		return nil, fmt.Errorf("read the compiled programs: %w", err)
@@ -45,7 +46,7 @@ func Load(opts Options) (_ *Tracer, err error) {
 	if err := specialise(spec, opts); err != nil {
 		return nil, err
 	}
-	t := &Tracer{mode: opts.Mode, sampled: opts.Sample > 1, waits: !opts.NoWaits, interval: 1, filter: 1}
+	t := &Tracer{opts: opts, mode: opts.Mode, waits: !opts.NoWaits, interval: 1, filter: 1}
 	if err := spec.LoadAndAssign(&t.objs, nil); err != nil {
 		return nil, explainLoad("load the programs", err)
 	}
@@ -85,7 +86,7 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	if opts.GroupBy != GroupByNone {
 		rows = uint32(max(opts.Rows, 1))
 	}
-	if opts.Mode != ModeWatch {
+	if !HasTaskWork() {
 		spec.Maps["callbacks"].MaxEntries = 1
 	}
 	if taskWork() == syscountTaskWorkTASK_WORK {
@@ -103,12 +104,11 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
 	if err := errors.Join(spec.Variables["row_group"].Set(uint32(opts.GroupBy)),
 		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1))),
+		spec.Variables["mode"].Set(uint8(opts.Mode)),
 		spec.Variables["waits"].Set(bit(!opts.NoWaits)),
 		spec.Variables["near_shift"].Set(shift),
 		spec.Variables["has_prev_state"].Set(bit(tracepointArguments("sched_switch") >= 4)),
 		spec.Variables["has_rdonly_cast"].Set(bit(hasKernelFunction("bpf_rdonly_cast"))),
-		spec.Variables["counting"].Set(bit(opts.Mode == ModeCount)),
-		spec.Variables["watching"].Set(bit(opts.Mode == ModeWatch)),
 		spec.Variables["has_task_work"].Set(uint32(taskWork())),
 		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release())))); err != nil {
 		return fmt.Errorf("set the constants: %w", err)
@@ -161,48 +161,48 @@ type program struct {
 	*ebpf.Program
 }
 
+// attached is a program with its link.
+type attached struct {
+	program
+	link.Link
+}
+
 // threadPrograms notice that a thread leaves the CPU, comes to it, ends, or forks.
 func (t *Tracer) threadPrograms() []program {
 	programs := []program{{"sched_switch", t.objs.SchedSwitch}, {"sched_process_exit", t.objs.ProcessExit}, {"sched_process_fork", t.objs.ProcessFork}}
-	if t.mode == ModeWatch {
-		programs[0].Program = t.objs.SchedSwitchWatch
-	}
 	if t.waits {
 		programs = append(programs, program{"sched_waking", t.objs.SchedWaking})
 	}
 	return programs
 }
 
-// callPrograms are those of the mode.
+// callPrograms are those that know of calls otherwise than by their ends, in all
+// modes: one that is changed needs what they have noted before.
 func (t *Tracer) callPrograms() []program {
-	tick := program{"hrtimer_expire_entry", t.objs.Tick}
-	switch {
-	case t.mode == ModeWatch:
-		return []program{{"signal_deliver", t.objs.SignalDeliverWatch}, tick}
-	case t.mode == ModeCount && t.waits:
-		return append(t.endPrograms(), tick)
-	case t.mode == ModeCount:
-		return t.endPrograms()
-	case t.sampled && t.waits:
-		return append(t.bothEnds(), tick)
+	programs := []program{{"sched_process_exec", t.objs.ProcessExec}, {"signal_deliver", t.objs.SignalDeliver}}
+	if t.waits {
+		programs = append(programs, program{"hrtimer_expire_entry", t.objs.Tick})
 	}
-	return t.bothEnds()
+	return programs
 }
 
-// endPrograms are those of ModeCount.
-func (t *Tracer) endPrograms() []program {
-	return []program{{"sched_process_exec", t.objs.ProcessExec}, {"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExitCount}}
-}
-
-// bothEnds are the programs of ModeAccount.
-func (t *Tracer) bothEnds() []program {
-	return []program{{"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExit}, {"sys_enter", t.objs.SysEnter}}
+// modePrograms are those of a mode alone.
+func (t *Tracer) modePrograms(mode Mode) []program {
+	switch mode {
+	case ModeWatch:
+		return nil
+	case ModeCount:
+		return []program{{"sys_exit", t.objs.SysExit}}
+	}
+	return []program{{"sys_exit", t.objs.SysExit}, {"sys_enter", t.objs.SysEnter}}
 }
 
 // programs are all, in the order of their attachment: those of threads first,
 // then the end of calls and their beginning last, and the ticks that stand for
 // it, so that no call is seen to begin whose end is missed.
-func (t *Tracer) programs() []program { return append(t.threadPrograms(), t.callPrograms()...) }
+func (t *Tracer) programs() []program {
+	return slices.Concat(t.threadPrograms(), t.callPrograms(), t.modePrograms(t.mode))
+}
 
 // Attach starts the counting. What was open when an earlier attachment ended is
 // forgotten.
@@ -210,12 +210,19 @@ func (t *Tracer) Attach() error {
 	if err := errors.Join(t.Detach(), t.forgetRunning()); err != nil {
 		return err
 	}
-	for _, prog := range t.programs() {
+	if err := t.attach(t.programs()); err != nil {
+		return errors.Join(err, t.Detach())
+	}
+	return nil
+}
+
+func (t *Tracer) attach(programs []program) error {
+	for _, prog := range programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog.Program})
 		if err != nil {
-			return errors.Join(explainLoad("attach to tp_btf/"+prog.name, err), t.Detach())
+			return explainLoad("attach to tp_btf/"+prog.name, err)
 		}
-		t.links = append(t.links, l)
+		t.links = append(t.links, attached{prog, l})
 	}
 	return nil
 }
@@ -233,7 +240,7 @@ func (t *Tracer) forgetRunning() error {
 		cpus[i].Running = syscountRunning{Skip: cpus[i].Running.Skip, Random: cpus[i].Running.Random}
 	}
 	t.attached++
-	if err := errors.Join(t.objs.Cpus.Put(uint32(0), cpus), t.objs.Attachment.Set(t.attached)); err != nil {
+	if err := errors.Join(t.objs.Cpus.Put(uint32(0), cpus), t.objs.Attachment.Set(t.attached), t.objs.Switched.Set(bit(false))); err != nil {
 		return fmt.Errorf("void an earlier attachment: %w", err)
 	}
 	return nil
@@ -251,7 +258,7 @@ func (t *Tracer) DetachCalls() error { return t.detachTo(min(len(t.links), len(t
 func (t *Tracer) detachTo(kept int) error {
 	var errs []error
 	for i := len(t.links) - 1; i >= kept; i-- {
-		errs = append(errs, t.links[i].Close())
+		errs = append(errs, t.links[i].Link.Close())
 	}
 	t.links = t.links[:kept]
 	return errors.Join(errs...)

@@ -106,13 +106,14 @@ func wantCallbacks(t *testing.T, tracer *Tracer, want Counters) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Callbacks == 0 || c.Callbacks != c.Returned+c.Astray+c.Died+c.Voided {
-		t.Errorf("%d callbacks, of which %d returned, %d went astray, %d died, %d were void", c.Callbacks, c.Returned, c.Astray, c.Died, c.Voided)
+	if c.Callbacks == 0 || c.Callbacks != c.Returned+c.Astray+c.CallbacksDied+c.Voided {
+		t.Errorf("%d callbacks, of which %d returned, %d went astray, %d died, %d were void", c.Callbacks, c.Returned, c.Astray, c.CallbacksDied, c.Voided)
 	}
 	if c.Suspended != c.Resumed+c.Interrupted+c.Abandoned {
 		t.Errorf("%d suspended; %d resumed, %d interrupted, %d abandoned", c.Suspended, c.Resumed, c.Interrupted, c.Abandoned)
 	}
 	want.Callbacks, want.Returned, want.Slow, want.RecursionMisses = c.Callbacks, c.Returned, c.Slow, c.RecursionMisses
+	want.Exit, want.Unstamped = c.Suspended, c.Suspended
 	if c != want {
 		t.Errorf("counters\n%+v; want\n%+v", c, want)
 	}

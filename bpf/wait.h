@@ -125,7 +125,7 @@ static __always_inline void begin_waits(struct wait *w, struct task_struct *task
 	w->voluntary = 0;
 	w->involuntary = 0;
 	w->frames = 0;
-	w->ticked = false;
+	w->first = START_FIRST_BLOCK;
 	w->longest_class = WAIT_CLASSES;
 	w->longest_iowait = 0;
 	w->waker.pid = 0;
@@ -146,14 +146,14 @@ static __noinline void begin_waits_apart(struct wait *w, struct task_struct *tas
 }
 
 /*
- * The call that the thread is in, by its start; 0: in none. Mode count does not
- * see beginnings: there the registers tell, which hold no result yet.
+ * The call that the thread is in, by its start; 0: in none. Where the beginning
+ * was not looked at the registers tell, which hold no result yet.
  */
 static __always_inline __u64 call_of(struct thread *t, struct task_struct *task, __u32 class)
 {
 	if (t->suspended_ret)
 		return t->suspended_start_ns;
-	if (!counting)
+	if (t->start_ns || !has_unstamped())
 		return is_open(t->start_ns) ? t->start_ns : 0;
 	if (!t->observed || t->generation != generation || class >= WAIT_STOPPED)
 		return 0;
@@ -230,6 +230,12 @@ static __always_inline void off_cpu(struct wait *w, struct task_struct *task, __
 		name_blocker(w, task->blocker);
 }
 
+/* How often the thread has left the CPU, with this time: the scheduler counts before it tells. */
+static __always_inline __u32 switches_of(struct task_struct *task)
+{
+	return task->nvcsw + task->nivcsw;
+}
+
 /* The thread leaves the CPU. */
 static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
 {
@@ -248,6 +254,7 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 		settle(w, task);
 	}
 	off_cpu(w, task, class, now);
+	t->switches = switches_of(task); /* mode watch may come during the wait: 1 ns of what takes 100 */
 	note_sleeper(task);
 }
 
@@ -299,18 +306,21 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
 }
 
 /*
- * The start of a call of which no time was taken, if it left the CPU; and the
- * next call's waits are its own.
+ * Since when a call is known of which no time was taken, if it left the CPU or met
+ * a tick; and the next call's waits are its own. A tick just before the beginning
+ * says nothing.
  */
 static __always_inline void take_first_block(struct running *r, struct ended *ended)
 {
 	if (!r->first_ns || is_restart(ended->ret))
 		return;
-	ended->first_block = r->first_ns;
-	ended->ticked = r->ticked;
+	if (ended->start_ns == UNTIMED) {
+		ended->first_ns = r->first_ns;
+		ended->first = r->first;
+		r->stale = true;
+	}
 	r->first_ns = 0;
-	r->ticked = false;
-	r->stale = true;
+	r->first = START_ENTRY;
 }
 
 #endif

@@ -46,12 +46,6 @@ extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct b
 extern void bpf_rcu_read_lock(void) __ksym __weak;
 extern void bpf_rcu_read_unlock(void) __ksym __weak;
 
-/* How often the thread has left the CPU, with this time: the scheduler counts before it tells. */
-static __always_inline __u32 switches_of(struct task_struct *task)
-{
-	return task->nvcsw + task->nivcsw;
-}
-
 /* An int until some release after 6.18, a byte since: read as wide as it is. */
 static __always_inline bool is_on_cpu(struct task_struct *task)
 {
@@ -72,6 +66,8 @@ static __always_inline void forget_call(struct thread *t)
 	t->resumed = false;
 }
 
+#include "takeover.h"
+
 static __always_inline void hand_over_watched(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
 {
 	if (ended->end_ns < ended->start_ns) {
@@ -83,7 +79,10 @@ static __always_inline void hand_over_watched(struct cpu *cpu, __u32 slot, struc
 
 static __always_inline void suspend_watched(struct cpu *cpu, struct thread *t, const struct ended *ended)
 {
+	cpu->counters.exit++;
+	cpu->counters.unstamped++;
 	cpu->counters.suspended++;
+	t->handlers = 0;
 	t->suspended = t->syscall;
 	t->suspended_start_ns = ended->start_ns;
 	t->suspended_end_ns = ended->end_ns;
@@ -98,8 +97,8 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 		.start_ns = t->wait.first_ns,
 		.end_ns = bpf_ktime_get_ns(),
 		.ret = replaced ? 0 : result_of(regs),
-		.first_block = t->wait.first_ns,
-		.ticked = t->wait.ticked,
+		.first_ns = t->wait.first_ns,
+		.first = t->wait.first,
 	};
 
 	t->known_ns = ended.end_ns;
@@ -110,6 +109,8 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 	}
 	cpu->counters.returned++;
 	if (t->generation != generation || !t->observed) {
+		cpu->counters.exit++;
+		cpu->counters.unstamped++;
 		cpu->counters.refiltered++;
 		forget_call(t);
 		return;
@@ -133,7 +134,7 @@ static __always_inline void call_ended(void)
 	if (!cpu || !t || !t->called_back)
 		return;
 	t->called_back = false;
-	if (t->attachment == attachment)
+	if (t->attachment == attachment && t->by_watch)
 		end_watched(cpu, t, (struct pt_regs *)bpf_task_pt_regs(task));
 	else
 		cpu->counters.voided++;
@@ -142,7 +143,8 @@ static __always_inline void call_ended(void)
 /* Called by the kernel in the thread itself, which may be preempted: what belongs to the CPU must not be. */
 static int call_returns(struct bpf_map *map, void *key, void *value)
 {
-	if (!watching) /* and no kernel function first: where it is missing, the loader would lose ours with it */
+	if (has_task_work == TASK_WORK_NONE) /* and no kernel function first: where it is missing, the loader would
+						lose ours with it */
 		return 0;
 	bpf_rcu_read_lock();
 	bpf_preempt_disable();
@@ -191,7 +193,6 @@ static __noinline void begin_watching(struct cpu *cpu, struct thread *t, struct 
 		if (t->called_back && !bpf_map_delete_elem(&callbacks, &key))
 			cpu->counters.voided++;
 		t->called_back = false;
-		t->resumed = false;
 		t->known_ns = bpf_ktime_get_ns();
 		forget_earlier(cpu, t);
 	}
@@ -235,6 +236,7 @@ static __always_inline bool is_same_call(struct cpu *cpu, struct thread *t, stru
 static __always_inline void begin_watched(struct thread *t, struct task_struct *task, struct pt_regs *regs,
 					  __u32 slot, __u64 now)
 {
+	t->by_watch = true;
 	t->syscall = slot;
 	t->ip = ip_of(regs);
 	t->sp = regs->sp;
@@ -290,6 +292,8 @@ static __noinline void stay_in_call(struct cpu *cpu, struct task_struct *task, s
 
 	if (!t || t->attachment != attachment || (class == WAIT_RUNQUEUE && !t->called_back))
 		return;
+	if (!t->by_watch)
+		take_over(cpu, t, task, regs, t->suspended_ret != 0);
 	*clock = bpf_ktime_get_ns();
 	if (!t->called_back && !is_suspended(cpu, t, task, regs, *clock))
 		return;
@@ -304,6 +308,8 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 	struct thread *t;
 	__u32 slot;
 
+	if (cpu->running.task)
+		unload(cpu, prev);
 	if (prev->flags & (PF_KTHREAD | PF_EXITING))
 		return;
 	regs = (struct pt_regs *)bpf_task_pt_regs(prev);
@@ -321,6 +327,8 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 	}
 	if (!is_watched(cpu, t, prev, slot))
 		return;
+	if (!t->by_watch)
+		take_over(cpu, t, prev, regs, switching);
 	*clock = bpf_ktime_get_ns();
 	if (is_same_call(cpu, t, regs, slot))
 		settle(&t->wait, prev);
@@ -335,6 +343,14 @@ static __always_inline bool was_long_off(__u64 sleeper, struct task_struct *task
 	return sleeper >> 32 != task->pid || (__u32)bpf_jiffies64() - (__u32)sleeper > 1;
 }
 
+/* What the thread has in its storage is of the call in which it has been off the CPU until now. */
+static __always_inline bool takes_over(struct cpu *cpu, struct thread *t, struct task_struct *next)
+{
+	if (!t->by_watch)
+		take_over(cpu, t, next, (struct pt_regs *)bpf_task_pt_regs(next), true);
+	return t->wait.off_ns;
+}
+
 /* The thread comes to the CPU. */
 static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, __u64 *clock)
 {
@@ -342,11 +358,15 @@ static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, 
 	struct thread *t;
 	__u64 now;
 
-	if (!sleeper || !*sleeper || next->flags & (PF_KTHREAD | PF_EXITING) || !was_long_off(*sleeper, next))
+	if (!sleeper || !*sleeper || next->flags & (PF_KTHREAD | PF_EXITING))
+		return;
+	if (!switching && !was_long_off(*sleeper, next))
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
 	/* It may have been off the CPU for something else since then, such as a preemption in user mode. */
 	if (!t || !t->wait.off_ns || t->attachment != attachment || t->switches != switches_of(next))
+		return;
+	if (!takes_over(cpu, t, next))
 		return;
 	*clock = now = *clock ?: bpf_ktime_get_ns();
 	come(&t->wait, next, clock);
@@ -366,17 +386,21 @@ static __always_inline void tick_watched(struct cpu *cpu, struct task_struct *ta
 	struct thread *t;
 	__u64 now;
 
+	if (cpu->running.task)
+		unload(cpu, task);
 	if (!is_wanted(slot))
 		return;
 	/* None may be made while we interrupt the making of another: the next tick will do. */
 	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t || !is_watched(cpu, t, task, slot) || t->called_back)
 		return;
+	if (!t->by_watch)
+		take_over(cpu, t, task, regs, switching);
 	now = bpf_ktime_get_ns();
 	if (!is_same_call(cpu, t, regs, slot)) {
 		begin_watched(t, task, regs, slot, now);
 		t->wait.off_ns = 0;
-		t->wait.ticked = true;
+		t->wait.first = START_TICK;
 	}
 	t->resumed = false;
 	t->known_ns = now;
@@ -393,11 +417,15 @@ static __always_inline void deliver_watched(struct cpu *cpu, struct k_sigaction 
 	if (!t || !t->suspended_ret || t->attachment != attachment ||
 	    (unsigned long)action->sa.sa_handler <= SIG_IGN || goes_on(t->suspended_ret, action->sa.sa_flags))
 		return;
+	if (!t->by_watch)
+		take_over(cpu, t, task, (struct pt_regs *)bpf_task_pt_regs(task), true);
+	if (!t->suspended_ret)
+		return;
 	cpu->counters.interrupted++;
 	t->suspended_ret = 0;
-	ended.start_ns = ended.first_block = t->suspended_start_ns;
+	ended.start_ns = ended.first_ns = t->suspended_start_ns;
 	ended.end_ns = t->suspended_end_ns;
-	ended.ticked = t->wait.ticked;
+	ended.first = t->wait.first;
 	hand_over_watched(cpu, t->suspended, (struct pt_regs *)bpf_task_pt_regs(task), &ended);
 	forget_call(t);
 }
@@ -411,8 +439,8 @@ static __always_inline void end_watching(struct cpu *cpu, struct thread *t, stru
 		return;
 	bpf_map_delete_elem(&callbacks, &key);
 	t->called_back = false;
-	if (t->attachment == attachment)
-		cpu->counters.died++;
+	if (t->attachment == attachment && t->by_watch)
+		cpu->counters.callbacks_died++;
 	else
 		cpu->counters.voided++;
 }

@@ -13,6 +13,7 @@ type Interval struct {
 	Header
 	IntervalNs uint64 `json:"interval_ns"`
 	Final      bool   `json:"final,omitzero"` // the last, shorter interval before a stop
+	Mode       string `json:"mode,omitzero"`  // in force; a change of it ends the interval
 	*Totals           // nil: mode watch, which counts no calls
 	Slow       uint64 `json:"slow"` // slow calls, whether in records of their own, in incidents, or held back
 
@@ -48,7 +49,7 @@ type Callbacks struct {
 	Returned    uint64 `json:"returned"`    // at the end of the call
 	Astray      uint64 `json:"astray"`      // elsewhere, such as inside the call: its end was not seen
 	Died        uint64 `json:"died"`        // threads that ended in the call
-	Void        uint64 `json:"void"`        // of an earlier attachment
+	Void        uint64 `json:"void"`        // of an earlier attachment, or the mode has changed since
 	Pending     uint64 `json:"pending"`     // calls that have not returned
 	Restarted   uint64 `json:"restarted"`   // of returned: the kernel goes on with the same call
 	Interrupted uint64 `json:"interrupted"` // of restarted: a handler made it EINTR
@@ -57,9 +58,9 @@ type Callbacks struct {
 
 // Balance accounts for every event of the kernel side since the programs were
 // attached (not of the interval: a call may begin in one and end in another):
-// enter = matched + restarted + died + in_flight + overwritten + refiltered and
-// exit = matched + restarted + exit_without_enter + refiltered. In mode count only the
-// ends are seen, and enter is 0.
+// enter + unstamped = matched + restarted + died + in_flight + overwritten + refiltered +
+// handed_over and exit = matched + restarted + exit_without_enter + refiltered, whatever
+// the modes were.
 type Balance struct {
 	Enter            uint64 `json:"enter"`
 	Exit             uint64 `json:"exit"`
@@ -71,8 +72,11 @@ type Balance struct {
 	InFlight         uint64 `json:"in_flight"`          // calls that have not returned now, counted thread by thread
 	Overwritten      uint64 `json:"overwritten"`        // a second enter before the exit
 	Refiltered       uint64 `json:"refiltered"`         // the filter changed in the call and left its thread out
-	ExitWithoutEnter uint64 `json:"exit_without_enter"` // fork child, seccomp, in flight at attach
-	Residual         uint64 `json:"residual"`           // what the two equations miss; 0 when all is well
+	ExitWithoutEnter uint64 `json:"exit_without_enter"` // fork child, seccomp, in flight at attach or a change of mode
+	Unstamped        uint64 `json:"unstamped,omitzero"` // of exit: nobody looked at the beginning, in mode count or before a change of mode
+
+	HandedOver uint64 `json:"handed_over,omitzero"` // of enter: in flight when mode watch came, which sees the ends of slow calls only
+	Residual   uint64 `json:"residual"`             // what the two equations miss; 0 when all is well
 }
 
 // Cost is what the service's own process used; the programs in the kernel are

@@ -164,7 +164,7 @@ func (a *audit) balance(t *testing.T, i *record.Interval) {
 // where nothing moves any more.
 func gap(b record.Balance) uint64 {
 	return max(
-		distance(b.Enter, b.Matched+b.Restarted+b.Died+b.InFlight+b.Overwritten+b.Refiltered),
+		distance(b.Enter+b.Unstamped, b.Matched+b.Restarted+b.Died+b.InFlight+b.Overwritten+b.Refiltered+b.HandedOver),
 		distance(b.Exit, b.Matched+b.Restarted+b.ExitWithoutEnter+b.Refiltered))
 }
 
