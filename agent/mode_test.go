@@ -108,7 +108,7 @@ func TestAReloadSwitchesTheMode(t *testing.T) {
 	if len(r.kernels) != 1 || r.kernel().options.Sample != 16 {
 		t.Errorf("%d kernels, options %+v", len(r.kernels), r.kernel().options)
 	}
-	r.policy = quiet + "mode = \"count\"\n"
+	r.policy = quiet + "mode = \"count\"\n[filter]\nunits = [\"a.service\"]\n"
 	r.kernel().refuse = fmt.Errorf("no filter")
 	r.refused(Reload{}, ErrKernel, "no filter")
 	if o := r.kernel().options; o.Mode != bpf.ModeAccount || o.Sample != 16 {

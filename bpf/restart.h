@@ -87,6 +87,8 @@ static __noinline __u64 resume(struct cpu *cpu, __u32 *slot)
 	cpu->running.suspended = false;
 	if (*slot != t->suspended && !has_trait(*slot, TRAIT_RESTART)) {
 		cpu->counters.abandoned++;
+		cpu->running.stale = t->wait.call == UNTIMED;
+		cpu->running.first_ns = 0;
 		return 0;
 	}
 	cpu->counters.resumed++;

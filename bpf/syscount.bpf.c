@@ -208,7 +208,6 @@ static __noinline void end_resumed(struct cpu *cpu, __u32 *slot, struct ended *e
 		return;
 	ended->start_ns = start_ns;
 	ended->end_ns = bpf_ktime_get_ns();
-	ended->first_ns = 0;
 }
 
 /* A call that is not counted like most. False: not at all. */
@@ -236,15 +235,15 @@ static __always_inline bool end_unstamped(struct cpu *cpu, struct pt_regs *regs,
 	__u8 its_traits;
 	__u32 slot;
 
-	if (!is_counting() && !r->first_ns) {
+	if (!is_counting() && !r->first_ns && !(r->suspended && switched)) {
 		end_unknown(cpu, regs);
 		return false;
 	}
 	ended->start_ns = ended->end_ns = UNTIMED;
-	take_first_block(r, ended);
 	slot = slot_at_exit(running_task(cpu), regs);
 	if (r->suspended)
 		end_resumed(cpu, &slot, ended);
+	take_first_block(r, ended);
 	its_traits = traits[table_index(slot)];
 	if ((its_traits & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN)) != TRAIT_OBSERVED &&
 	    !is_counted_so(cpu, its_traits, ended))

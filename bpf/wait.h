@@ -308,11 +308,11 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
 /*
  * Since when a call is known of which no time was taken, if it left the CPU or met
  * a tick; and the next call's waits are its own. A tick just before the beginning
- * says nothing.
+ * says nothing. Of a suspended call it stays, while its handlers make calls of their own.
  */
 static __always_inline void take_first_block(struct running *r, struct ended *ended)
 {
-	if (!r->first_ns || is_restart(ended->ret))
+	if (!r->first_ns || r->suspended || is_restart(ended->ret))
 		return;
 	if (ended->start_ns == UNTIMED) {
 		ended->first_ns = r->first_ns;

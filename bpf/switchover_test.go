@@ -1,0 +1,324 @@
+package bpf
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// base is what the tracer of these tests was loaded with.
+var base = modes["account"]
+
+// circle are the modes in an order in which each is followed by each other one once:
+// twelve changes.
+func circle(t *testing.T) []Options {
+	t.Helper()
+	a, s, c := base, modes["sampled"], modes["count"]
+	w := base
+	w.Mode = ModeWatch
+	if !HasTaskWork() {
+		return []Options{a, s, a, c, s, c, a}
+	}
+	return []Options{a, s, a, c, a, w, s, c, s, w, c, w, a}
+}
+
+func nameOf(o Options) string {
+	if o.Mode == ModeAccount && o.Sample > 1 {
+		return "sampled"
+	}
+	return map[Mode]string{ModeAccount: "account", ModeCount: "count", ModeWatch: "watch"}[o.Mode]
+}
+
+// changes runs a test for each change of mode.
+func changes(t *testing.T, test func(t *testing.T, from, to Options)) {
+	t.Helper()
+	modes := circle(t)
+	for i, to := range modes[1:] {
+		from := modes[i]
+		t.Run(nameOf(from)+" to "+nameOf(to), func(t *testing.T) { test(t, from, to) })
+	}
+}
+
+func switchTo(t *testing.T, tracer *Tracer, to Options) {
+	t.Helper()
+	before, err := monotonicNow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := tracer.Switch(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after, err := monotonicNow(); err != nil || at < before || at > after {
+		t.Errorf("the mode changed at %d, %v; want between %d and %d", at, err, before, after)
+	}
+	want := map[Mode]string{ModeAccount: "tp_btf/sys_enter tp_btf/sys_exit", ModeCount: "tp_btf/sys_exit", ModeWatch: "tp_btf/sched_switch"}[to.Mode]
+	if got := tracer.Attachment(); got != want {
+		t.Errorf("attached to %q; want %q", got, want)
+	}
+}
+
+// switching is a tracer in the first mode, which finds the slow calls of a process.
+func switching(t *testing.T, process *bpftest.Process, first Options, thresholds map[int32]uint64) *watched {
+	t.Helper()
+	tracer := shared.borrow(t, base)
+	t.Cleanup(func() {
+		_, err := tracer.Switch(base)
+		if err := errors.Join(tracer.Detach(), err); err != nil {
+			t.Error(err)
+		}
+	})
+	setting := func(sc Syscall) Setting {
+		s := settingOfTraps(sc)
+		if ns, named := thresholds[sc.Nr]; named && sc == own(sc.Nr) {
+			s.ThresholdNs = ns
+		}
+		return s
+	}
+	_, err := tracer.Switch(first)
+	err = errors.Join(err, tracer.SetSyscalls(setting), tracer.SetFilter(Filter{PIDFDs: []int{pidfdOf(t, process.PID())}}), tracer.Attach())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &watched{tracer}
+}
+
+// wantSums wants every event to be accounted for when no process of the test is left,
+// but for one with each run that the kernel skipped.
+func wantSums(t *testing.T, tracer *watched) Counters {
+	t.Helper()
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	skipped := tracer.skipped(t)
+	for what, sum := range map[string][2]uint64{
+		"beginnings": {c.Enter + c.Unstamped, c.Matched + c.Suspended + c.Died + c.Overwritten + c.Refiltered + c.HandedOver},
+		"ends":       {c.Exit, c.Matched + c.Suspended + c.ExitWithoutEnter + c.Refiltered},
+		"restarts":   {c.Suspended, c.Resumed + c.Interrupted + c.Abandoned},
+		"callbacks":  {c.Callbacks, c.Returned + c.Astray + c.CallbacksDied + c.Voided},
+		"losses":     {0, c.Negative + c.StorageFailed + c.RowsFailed + c.RingFull + c.CallbacksFailed + c.Astray + c.Overwritten},
+	} {
+		if max(sum[0], sum[1])-min(sum[0], sum[1]) > skipped {
+			t.Errorf("%s: %d and %d do not add up: %+v", what, sum[0], sum[1], c)
+		}
+	}
+	if open, err := tracer.OpenCalls(); err != nil || open > skipped {
+		t.Errorf("%d open calls, %v; want none", open, err)
+	}
+	return c
+}
+
+// wantOne wants one slow call, inside of its caller's bracket.
+func wantOne(t *testing.T, tracer *watched, ret int64, process *bpftest.Process) *SlowCall {
+	t.Helper()
+	before, after := hearBracket(process)
+	process.Finish()
+	calls := slowCalls(t, tracer.Tracer)
+	if len(calls) != 1 && gaps(t, tracer.Tracer) {
+		t.Skip("the kernel skipped runs: the call may be in one")
+	}
+	if len(calls) != 1 {
+		t.Fatalf("%d slow calls; want 1 of %d ns: %+v", len(calls), after-before, wantSums(t, tracer))
+	}
+	wantWithin(t, calls[0], before, after)
+	if calls[0].Ret != ret || calls[0].Stuck {
+		t.Errorf("ret %d, stuck %v; want %d", calls[0].Ret, calls[0].Stuck, ret)
+	}
+	wantWaits(t, calls[0])
+	return calls[0]
+}
+
+// A call that waits while the mode changes is found once, with all of its wait, and
+// from its entry if that was seen.
+func TestACallThatWaitsOverAChangeOfMode(t *testing.T) {
+	changes(t, func(t *testing.T, from, to Options) {
+		process := readFor(t, 0)
+		tracer := switching(t, process, from, map[int32]uint64{unix.SYS_READ: 30e6})
+		process.Poke()
+		hold(process)
+		switchTo(t, tracer.Tracer, to)
+		time.Sleep(pause)
+		process.Poke()
+		c := wantOne(t, tracer, 1, process)
+		if c.DurationNs() < uint64(2*pause) || c.Wait.SleepNs < uint64(2*pause)*9/10 {
+			t.Errorf("%d ns, %+v; want %v of sleep", c.DurationNs(), c.Wait, 2*pause)
+		}
+		if timesAll(from) && c.FirstBlock || from.Mode != ModeAccount && !c.FirstBlock {
+			t.Errorf("from its first block: %v", c.FirstBlock)
+		}
+		wantSums(t, tracer)
+	})
+}
+
+// It is the same call to those who look for calls that do not return: from the same
+// moment on.
+func TestACallIsStuckOverAChangeOfMode(t *testing.T) {
+	changes(t, func(t *testing.T, from, to Options) {
+		process := readFor(t, 0)
+		tracer := switching(t, process, from, map[int32]uint64{unix.SYS_READ: 30e6})
+		process.Poke()
+		hold(process)
+		stuck := func() uint64 {
+			t.Helper()
+			if err := tracer.Sweep(30 * time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			calls := slowCalls(t, tracer.Tracer)
+			if len(calls) != 1 || !calls[0].Stuck || calls[0].Nr != unix.SYS_READ {
+				t.Fatalf("%+v; want the read, stuck", calls)
+			}
+			return calls[0].StartNs
+		}
+		before := stuck()
+		switchTo(t, tracer.Tracer, to)
+		if after := stuck(); after != before {
+			t.Errorf("stuck since %d, and since %d after the change", before, after)
+		}
+		switchTo(t, tracer.Tracer, from)
+		if after := stuck(); after != before {
+			t.Errorf("stuck since %d, and since %d after both changes", before, after)
+		}
+		process.Poke()
+		if c := wantOne(t, tracer, 1, process); c.StartNs != before {
+			t.Errorf("since %d; was stuck since %d", c.StartNs, before)
+		}
+	})
+}
+
+// burner is a process with a call that burns CPU, for 100 ms or more: 2 GB are the
+// most that a call reads. It says so before.
+func burner(t *testing.T) (*bpftest.Process, int64) {
+	t.Helper()
+	const vectors, size, at = 250, 1 << 23, 0x40000000
+	p := bpftest.NewProgram()
+	b := p.Words(0)
+	var iovecs []uintptr
+	for range vectors {
+		iovecs = append(iovecs, at, size)
+	}
+	steps := []bpftest.Step{
+		call(unix.SYS_MMAP, at, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED, ^uintptr(0), 0),
+		call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0), call(unix.SYS_GETPPID).Times(40), call(unix.SYS_WRITE, 1, b, 1),
+	}
+	steps = append(steps, bracketed(p, call(unix.SYS_PREADV, 3, p.Words(iovecs...), vectors, 0, 0))...)
+	return p.Start(t, append(steps, exit())...), vectors * size
+}
+
+// So is one that burns CPU meanwhile: from its entry, or a tick, in the mode before.
+func TestACallThatBurnsCPUOverAChangeOfMode(t *testing.T) {
+	changes(t, func(t *testing.T, from, to Options) {
+		for range 10 {
+			if burnsOver(t, from, to) {
+				return
+			}
+		}
+		t.Error("ten calls had ended before the mode changed: nothing was tested")
+	})
+}
+
+// burnsOver is false if the call ended before the change: the machine may be busy.
+func burnsOver(t *testing.T, from, to Options) bool {
+	t.Helper()
+	process, bytes := burner(t)
+	tracer := switching(t, process, from, map[int32]uint64{unix.SYS_PREADV: 60e6})
+	process.Poke()
+	process.Hear()
+	time.Sleep(pause)
+	before, err := monotonicNow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	switchTo(t, tracer.Tracer, to)
+	c := wantOne(t, tracer, bytes, process)
+	if c.EndNs < before {
+		return false
+	}
+	if c.StartNs > before-uint64(pause)/2 {
+		t.Errorf("since %d ns before the change; want most of %v", int64(before-c.StartNs), pause)
+	}
+	wantSums(t, tracer)
+	return true
+}
+
+// A sleep that is stopped while the mode changes, and goes on with restart_syscall.
+func TestACallThatIsStoppedOverAChangeOfMode(t *testing.T) {
+	changes(t, func(t *testing.T, from, to Options) {
+		p := bpftest.NewProgram()
+		b := p.Words(0)
+		steps := bracketed(p, call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(0, 200e6)))
+		process := p.Start(t, append(append([]bpftest.Step{call(unix.SYS_WRITE, 1, b, 1)}, steps...), exit())...)
+		tracer := switching(t, process, from, map[int32]uint64{unix.SYS_CLOCK_NANOSLEEP: 30e6})
+		process.Poke()
+		hold(process)
+		process.Signal(unix.SIGSTOP)
+		process.AwaitStates("T")
+		time.Sleep(pause)
+		switchTo(t, tracer.Tracer, to)
+		process.Signal(unix.SIGCONT)
+		if c := wantOne(t, tracer, 0, process); c.DurationNs() < 199e6 {
+			t.Errorf("%d ns; want 200 ms", c.DurationNs())
+		}
+		c := wantSums(t, tracer)
+		if c.Suspended != 1 || c.Resumed != 1 {
+			t.Errorf("%d restarts, %d resumed; want 1, 1", c.Suspended, c.Resumed)
+		}
+	})
+}
+
+// The read of a thread that has slept since before the change is interrupted after it.
+func TestACallThatIsInterruptedAfterAChangeOfMode(t *testing.T) {
+	changes(t, func(t *testing.T, from, to Options) {
+		process := readFor(t, saRestart)
+		tracer := switching(t, process, from, map[int32]uint64{unix.SYS_READ: 30e6})
+		process.Poke()
+		hold(process)
+		switchTo(t, tracer.Tracer, to)
+		process.Signal(unix.SIGUSR1)
+		hold(process)
+		switchTo(t, tracer.Tracer, from)
+		process.Poke()
+		if c := wantOne(t, tracer, 1, process); c.DurationNs() < uint64(2*pause) {
+			t.Errorf("%d ns; want %v or more", c.DurationNs(), 2*pause)
+		}
+		wantSums(t, tracer)
+	})
+}
+
+// A thread that is killed in its call has none that is slow, and is accounted for.
+func TestACallThatIsKilledAfterAChangeOfMode(t *testing.T) {
+	changes(t, func(t *testing.T, from, to Options) {
+		process := writer(t)
+		tracer := switching(t, process, from, map[int32]uint64{unix.SYS_READ: 30e6})
+		process.Poke()
+		process.AwaitStates("S")
+		switchTo(t, tracer.Tracer, to)
+		process.Kill()
+		wantSums(t, tracer)
+	})
+}
+
+// A change that is not possible changes nothing.
+func TestSwitchRefusesWhatTheMapsAreNotFor(t *testing.T) {
+	process := readFor(t, 0)
+	tracer := switching(t, process, base, nil)
+	for name, next := range map[string]Options{
+		"groups": {GroupBy: GroupByComm, Rows: base.Rows}, "rows": {GroupBy: base.GroupBy, Rows: 1},
+		"waits": {GroupBy: base.GroupBy, Rows: base.Rows, NoWaits: true},
+	} {
+		if _, err := tracer.Switch(next); err == nil || tracer.mode != ModeAccount {
+			t.Errorf("%s: error %v, mode %d", name, err, tracer.mode)
+		}
+	}
+	noWaits := Options{NoWaits: true}
+	if !noWaits.SwitchesTo(Options{NoWaits: true, Mode: ModeCount}) || noWaits.SwitchesTo(Options{NoWaits: true, Mode: ModeWatch}) {
+		t.Error("mode watch needs the waits, mode count does not")
+	}
+	if _, err := tracer.Switch(circle(t)[5]); HasTaskWork() != (err == nil) {
+		t.Errorf("task work %v, to mode watch: %v", HasTaskWork(), err)
+	}
+}
