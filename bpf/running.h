@@ -113,7 +113,7 @@ static __noinline bool take(struct cpu *cpu, __u64 regs)
 	}
 	forget_earlier(cpu, t);
 	if (t->by_watch)
-		leave_watch(cpu, t, false);
+		leave_watch(cpu, t, task, false);
 	t->regs = regs;
 	if (!is_decided(task, t->generation, t->cgroup))
 		decide(task, t);

@@ -20,6 +20,8 @@
 #ifndef SYSCOUNT_SWITCHOVER_H
 #define SYSCOUNT_SWITCHOVER_H
 
+#define ERESTART_RESTARTBLOCK 516 /* include/linux/errno.h */
+
 static __always_inline bool is_counting(void)
 {
 	return mode == MODE_COUNT;
@@ -37,18 +39,38 @@ static __always_inline bool has_unstamped(void)
 }
 
 /*
+ * In restart_syscall the other modes take the slot of the call that goes on from the
+ * suspended one, at the end: so it is suspended still.
+ */
+static __always_inline void keep_suspended(struct cpu *cpu, struct thread *t, struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	if (t->suspended_ret || !has_trait(syscall_slot(task, number_at_exit(regs)), TRAIT_RESTART))
+		return;
+	cpu->counters.exit++;
+	cpu->counters.unstamped++;
+	cpu->counters.suspended++;
+	t->suspended = t->syscall;
+	t->suspended_ret = -ERESTART_RESTARTBLOCK;
+	t->handlers = 0;
+}
+
+/*
  * Another mode meets a thread whose record mode watch has made. Without a callback
  * to come, only a thread that has not run since is known to be in the same call.
  */
-static __noinline void leave_watch(struct cpu *cpu, struct thread *t, bool has_not_run)
+static __noinline void leave_watch(struct cpu *cpu, struct thread *t, struct task_struct *task, bool has_not_run)
 {
 	bool same = has_not_run || t->called_back || t->resumed;
 
 	t->by_watch = false;
 	t->resumed = false;
 	t->suspended_start_ns = UNTIMED; /* it is in first_ns of the waits */
-	if (same)
+	if (same) {
+		keep_suspended(cpu, t, task);
 		return;
+	}
 	t->wait.call = 0;
 	t->wait.off_ns = 0;
 	cpu->counters.abandoned += t->suspended_ret != 0;

@@ -113,24 +113,41 @@ func wantSums(t *testing.T, tracer *watched) Counters {
 	return c
 }
 
-// wantOne wants one slow call, inside of its caller's bracket.
-func wantOne(t *testing.T, tracer *watched, ret int64, process *bpftest.Process) *SlowCall {
+// found are the slow calls of a process that has ended, and the bracket of its caller.
+type found struct {
+	calls         []*SlowCall
+	before, after uint64
+}
+
+func oneOf(t *testing.T, tracer *watched, process *bpftest.Process) found {
 	t.Helper()
 	before, after := hearBracket(process)
 	process.Finish()
-	calls := slowCalls(t, tracer.Tracer)
-	if len(calls) != 1 && gaps(t, tracer.Tracer) {
+	return found{slowCalls(t, tracer.Tracer), before, after}
+}
+
+// wantOneOf wants one slow call, inside of its caller's bracket.
+func wantOneOf(t *testing.T, tracer *watched, f found, ret int64) *SlowCall {
+	t.Helper()
+	if len(f.calls) != 1 && gaps(t, tracer.Tracer) {
 		t.Skip("the kernel skipped runs: the call may be in one")
 	}
-	if len(calls) != 1 {
-		t.Fatalf("%d slow calls; want 1 of %d ns: %+v", len(calls), after-before, wantSums(t, tracer))
+	if len(f.calls) != 1 {
+		t.Fatalf("%d slow calls; want 1 of %d ns: %+v", len(f.calls), f.after-f.before, wantSums(t, tracer))
 	}
-	wantWithin(t, calls[0], before, after)
-	if calls[0].Ret != ret || calls[0].Stuck {
-		t.Errorf("ret %d, stuck %v; want %d", calls[0].Ret, calls[0].Stuck, ret)
+	c := f.calls[0]
+	wantWithin(t, c, f.before, f.after)
+	if c.Ret != ret || c.Stuck {
+		t.Errorf("ret %d, stuck %v; want %d", c.Ret, c.Stuck, ret)
 	}
-	wantWaits(t, calls[0])
-	return calls[0]
+	wantWaits(t, c)
+	return c
+}
+
+// wantOne is both.
+func wantOne(t *testing.T, tracer *watched, ret int64, process *bpftest.Process) *SlowCall {
+	t.Helper()
+	return wantOneOf(t, tracer, oneOf(t, tracer, process), ret)
 }
 
 // A call that waits while the mode changes is found once, with all of its wait, and
@@ -245,29 +262,64 @@ func burnsOver(t *testing.T, from, to Options) bool {
 	return true
 }
 
-// A sleep that is stopped while the mode changes, and goes on with restart_syscall.
-func TestACallThatIsStoppedOverAChangeOfMode(t *testing.T) {
-	changes(t, func(t *testing.T, from, to Options) {
-		p := bpftest.NewProgram()
-		b := p.Words(0)
-		steps := bracketed(p, call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(0, 200e6)))
-		process := p.Start(t, append(append([]bpftest.Step{call(unix.SYS_WRITE, 1, b, 1)}, steps...), exit())...)
-		tracer := switching(t, process, from, map[int32]uint64{unix.SYS_CLOCK_NANOSLEEP: 30e6})
-		process.Poke()
-		hold(process)
-		process.Signal(unix.SIGSTOP)
-		process.AwaitStates("T")
-		time.Sleep(pause)
-		switchTo(t, tracer.Tracer, to)
+// stoppedSleeper is a process that sleeps, says when that was, and waits to be poked
+// once more: so it has a state as long as the test wants to know it.
+func stoppedSleeper(t *testing.T, ns uintptr) *bpftest.Process {
+	t.Helper()
+	p := bpftest.NewProgram()
+	b := p.Words(0)
+	steps := bracketed(p, call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(0, ns)))
+	steps = append([]bpftest.Step{call(unix.SYS_WRITE, 1, b, 1)}, steps...)
+	return p.Start(t, append(steps, call(unix.SYS_READ, 0, b, 1), exit())...)
+}
+
+// stoppedOver stops a sleep of 400 ms, before or while the mode changes. False: it had
+// ended by then, since the machine is busy.
+func stoppedOver(t *testing.T, from, to Options, goesOn bool) bool {
+	t.Helper()
+	process := stoppedSleeper(t, 400e6)
+	tracer := switching(t, process, from, map[int32]uint64{unix.SYS_CLOCK_NANOSLEEP: 30e6})
+	process.Poke()
+	hold(process)
+	process.Signal(unix.SIGSTOP)
+	process.AwaitStates("T")
+	if goesOn {
 		process.Signal(unix.SIGCONT)
-		if c := wantOne(t, tracer, 0, process); c.DurationNs() < 199e6 {
-			t.Errorf("%d ns; want 200 ms", c.DurationNs())
-		}
-		c := wantSums(t, tracer)
-		if c.Suspended != 1 || c.Resumed != 1 {
-			t.Errorf("%d restarts, %d resumed; want 1, 1", c.Suspended, c.Resumed)
-		}
-	})
+		process.AwaitStates("S")
+	}
+	switchTo(t, tracer.Tracer, to)
+	if !goesOn {
+		process.Signal(unix.SIGCONT)
+	}
+	process.Poke()
+	calls, c := oneOf(t, tracer, process), wantSums(t, tracer)
+	if c.Suspended == 0 || c.Abandoned > 0 {
+		return false
+	}
+	if call := wantOneOf(t, tracer, calls, 0); call.DurationNs() < 399e6 {
+		t.Errorf("%d ns; want 400 ms", call.DurationNs())
+	}
+	if c.Resumed != c.Suspended {
+		t.Errorf("%d restarts, %d resumed; want as many", c.Suspended, c.Resumed)
+	}
+	return true
+}
+
+// A sleep that is stopped while the mode changes goes on with restart_syscall; and one
+// goes on already.
+func TestACallThatIsStoppedOverAChangeOfMode(t *testing.T) {
+	for name, goesOn := range map[string]bool{"stopped": false, "goes on": true} {
+		t.Run(name, func(t *testing.T) {
+			changes(t, func(t *testing.T, from, to Options) {
+				for range 10 {
+					if stoppedOver(t, from, to, goesOn) {
+						return
+					}
+				}
+				t.Error("ten calls had ended before they were stopped, or did not wait any more: nothing was tested")
+			})
+		})
+	}
 }
 
 // The read of a thread that has slept since before the change is interrupted after it.

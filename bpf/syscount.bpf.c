@@ -9,7 +9,7 @@
  * program of each tracepoint serves all modes: see switchover.h.
  *
  * The order of the file: configuration, maps, who is observed, rows, restarts,
- * waits, the slow path, ticks and mode watch, programs.
+ * waits, the slow path, ends of calls, ticks and mode watch, programs.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -109,6 +109,10 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 #include "lock.h"
 #include "slow.h"
 
+/* --- ends of calls --- */
+
+#include "end.h"
+
 /* --- ticks, and mode watch --- */
 
 extern void bpf_preempt_disable(void) __ksym __weak;
@@ -160,119 +164,6 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 	cpu->counters.enter++;
 	r->syscall = slot;
 	r->start_ns = start_ns ?: start_time(r);
-}
-
-/* The end of a call that was seen to begin. True: it has ended, and is counted. */
-static __always_inline bool end_stamped(struct cpu *cpu, struct ended *ended)
-{
-	ended->start_ns = cpu->running.start_ns;
-	cpu->running.start_ns = 0;
-	take_first_block(&cpu->running, ended);
-	if (ended->start_ns == LEFT_OUT)
-		return false;
-	cpu->counters.exit++;
-	ended->end_ns = ended->start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
-	if (!cpu->running.observed) {
-		cpu->counters.refiltered++;
-		return false;
-	}
-	if (has_trait(cpu->running.syscall, TRAIT_SIGRETURN)) {
-		ended->ret = 0; /* what the interrupted code has in its register */
-		note_sigreturn();
-	}
-	if (is_restart(ended->ret)) {
-		suspend(cpu, ended);
-		return false;
-	}
-	cpu->counters.matched++;
-	return true;
-}
-
-/* Nothing is known of the call: it began before we looked, so that its number is what the registers say now. */
-static __noinline void end_unknown(struct cpu *cpu, struct pt_regs *regs)
-{
-	if (mode == MODE_WATCH) /* which has its own ways, and is about to have no program here */
-		return;
-	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_at_exit(regs)), TRAIT_OBSERVED))
-		return;
-	cpu->counters.exit++;
-	cpu->counters.exit_without_enter++;
-}
-
-/* Goes on with a suspended call, which mode account may have stamped. */
-static __noinline void end_resumed(struct cpu *cpu, __u32 *slot, struct ended *ended)
-{
-	__u64 start_ns = resume(cpu, slot);
-
-	if (start_ns <= LEFT_OUT)
-		return;
-	ended->start_ns = start_ns;
-	ended->end_ns = bpf_ktime_get_ns();
-}
-
-/* A call that is not counted like most. False: not at all. */
-static __always_inline bool is_counted_so(struct cpu *cpu, __u8 its_traits, struct ended *ended)
-{
-	if (!(its_traits & TRAIT_OBSERVED))
-		return false;
-	if (its_traits & TRAIT_FORK && ended->ret == 0) {
-		cpu->counters.exit++; /* the child's end; the parent's gives a PID */
-		cpu->counters.exit_without_enter++;
-		return false;
-	}
-	if (its_traits & TRAIT_SIGRETURN)
-		ended->ret = 0;
-	return true;
-}
-
-/*
- * The end of a call whose beginning nobody looked at: mode count, where it has no
- * clock, or a call that is known since a block in an earlier mode. True: as above.
- */
-static __always_inline bool end_unstamped(struct cpu *cpu, struct pt_regs *regs, struct ended *ended)
-{
-	struct running *r = &cpu->running;
-	__u8 its_traits;
-	__u32 slot;
-
-	if (!is_counting() && !r->first_ns && !(r->suspended && switched)) {
-		end_unknown(cpu, regs);
-		return false;
-	}
-	ended->start_ns = ended->end_ns = UNTIMED;
-	slot = slot_at_exit(running_task(cpu), regs);
-	if (r->suspended)
-		end_resumed(cpu, &slot, ended);
-	take_first_block(r, ended);
-	its_traits = traits[table_index(slot)];
-	if ((its_traits & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN)) != TRAIT_OBSERVED &&
-	    !is_counted_so(cpu, its_traits, ended))
-		return false;
-	r->syscall = slot;
-	if (is_restart(ended->ret)) {
-		cpu->counters.exit++;
-		cpu->counters.unstamped++;
-		suspend(cpu, ended);
-		return false;
-	}
-	cpu->counters.counted++;
-	return true;
-}
-
-static __always_inline void end(struct pt_regs *regs, long ret)
-{
-	struct ended ended = { .ret = ret };
-	struct cpu *cpu = this_cpu();
-	bool has_ended;
-
-	if (!cpu || (!is_observed(cpu, regs) && !cpu->running.start_ns))
-		return;
-	if (cpu->running.start_ns)
-		has_ended = end_stamped(cpu, &ended);
-	else
-		has_ended = end_unstamped(cpu, regs, &ended);
-	if (has_ended)
-		finish(cpu, regs, &ended);
 }
 
 /*
@@ -394,7 +285,7 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 		keep_tick(r, t, prev);
 	give_back(cpu, prev, t);
 	if (t && t->by_watch)
-		leave_watch(cpu, t, false);
+		leave_watch(cpu, t, prev, false);
 	if (waits && is_stranger(t, prev, class))
 		t = acquaint(cpu, prev);
 	if (waits && t)
@@ -412,7 +303,7 @@ static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next,
 	if (!t || !t->wait.off_ns)
 		return;
 	if (t->by_watch)
-		leave_watch(cpu, t, t->attachment == attachment && t->switches == switches_of(next));
+		leave_watch(cpu, t, next, t->attachment == attachment && t->switches == switches_of(next));
 	if (!t->wait.off_ns)
 		return;
 	come(&t->wait, next, now);

@@ -26,7 +26,7 @@ static __always_inline void tick_untimed(struct cpu *cpu, struct task_struct *ta
 		if (!t)
 			return;
 		if (t->by_watch)
-			leave_watch(cpu, t, false);
+			leave_watch(cpu, t, task, false);
 		hold(r, task, t);
 	}
 	if (r->task != (__u64)task || r->generation != generation || !r->observed || r->first_ns)

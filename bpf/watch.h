@@ -108,7 +108,9 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 		return;
 	}
 	cpu->counters.returned++;
-	if (t->generation != generation || !t->observed) {
+	if (t->generation != generation)
+		decide(bpf_get_current_task_btf(), t);
+	if (!t->observed) {
 		cpu->counters.exit++;
 		cpu->counters.unstamped++;
 		cpu->counters.refiltered++;
@@ -134,7 +136,7 @@ static __always_inline void call_ended(void)
 	if (!cpu || !t || !t->called_back)
 		return;
 	t->called_back = false;
-	if (t->attachment == attachment && t->by_watch)
+	if (t->attachment == attachment && t->by_watch && t->wait.call == UNTIMED)
 		end_watched(cpu, t, (struct pt_regs *)bpf_task_pt_regs(task));
 	else
 		cpu->counters.voided++;
@@ -214,12 +216,25 @@ static __always_inline bool is_watched(struct cpu *cpu, struct thread *t, struct
 }
 
 /*
+ * The thread has come to the CPU unseen: see running.h. No callback was asked for, and
+ * the call has ended, or not.
+ */
+static __always_inline bool missed_coming(struct cpu *cpu, struct thread *t)
+{
+	if (!t->wait.off_ns)
+		return false;
+	cpu->counters.switches_missed++;
+	t->resumed = false;
+	return true;
+}
+
+/*
  * True: this is the call that the waits in the record are of. A suspended call
  * that another one follows has ended where nobody looked, or a handler runs.
  */
 static __always_inline bool is_same_call(struct cpu *cpu, struct thread *t, struct pt_regs *regs, __u32 slot)
 {
-	if (t->called_back || t->resumed)
+	if (t->called_back || (t->resumed && !missed_coming(cpu, t)))
 		return true;
 	if (!t->suspended_ret)
 		return false;
@@ -292,8 +307,11 @@ static __noinline void stay_in_call(struct cpu *cpu, struct task_struct *task, s
 
 	if (!t || t->attachment != attachment || (class == WAIT_RUNQUEUE && !t->called_back))
 		return;
-	if (!t->by_watch)
-		take_over(cpu, t, task, regs, t->suspended_ret != 0);
+	if (!t->by_watch) {
+		if (!t->suspended_ret) /* its end was seen, and the callback is void */
+			return;
+		take_over(cpu, t, task, regs, true);
+	}
 	*clock = bpf_ktime_get_ns();
 	if (!t->called_back && !is_suspended(cpu, t, task, regs, *clock))
 		return;
@@ -435,6 +453,8 @@ static __always_inline void end_watching(struct cpu *cpu, struct thread *t, stru
 {
 	__u64 key = (__u64)task;
 
+	if (t->attachment == attachment && t->by_watch && t->resumed)
+		missed_coming(cpu, t);
 	if (!t->called_back)
 		return;
 	bpf_map_delete_elem(&callbacks, &key);

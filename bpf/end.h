@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The end of a call, by what was known of its beginning: one program for modes account and count. */
+#ifndef SYSCOUNT_END_H
+#define SYSCOUNT_END_H
+
+/* The end of a call that was seen to begin. True: it has ended, and is counted. */
+static __always_inline bool end_stamped(struct cpu *cpu, struct ended *ended)
+{
+	ended->start_ns = cpu->running.start_ns;
+	cpu->running.start_ns = 0;
+	take_first_block(&cpu->running, ended);
+	if (ended->start_ns == LEFT_OUT)
+		return false;
+	cpu->counters.exit++;
+	ended->end_ns = ended->start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
+	if (!cpu->running.observed) {
+		cpu->counters.refiltered++;
+		return false;
+	}
+	if (has_trait(cpu->running.syscall, TRAIT_SIGRETURN)) {
+		ended->ret = 0; /* what the interrupted code has in its register */
+		note_sigreturn();
+	}
+	if (is_restart(ended->ret)) {
+		suspend(cpu, ended);
+		return false;
+	}
+	cpu->counters.matched++;
+	return true;
+}
+
+/* Nothing is known of the call: it began before we looked, so that its number is what the registers say now. */
+static __noinline void end_unknown(struct cpu *cpu, struct pt_regs *regs)
+{
+	if (mode == MODE_WATCH) /* which has its own ways, and is about to have no program here */
+		return;
+	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_at_exit(regs)), TRAIT_OBSERVED))
+		return;
+	cpu->counters.exit++;
+	cpu->counters.exit_without_enter++;
+}
+
+/* Goes on with a suspended call, which mode account may have stamped. */
+static __noinline void end_resumed(struct cpu *cpu, __u32 *slot, struct ended *ended)
+{
+	__u64 start_ns = resume(cpu, slot);
+
+	if (start_ns <= LEFT_OUT)
+		return;
+	ended->start_ns = start_ns;
+	ended->end_ns = bpf_ktime_get_ns();
+}
+
+/* A call that is not counted like most. False: not at all. */
+static __always_inline bool is_counted_so(struct cpu *cpu, __u8 its_traits, struct ended *ended)
+{
+	if (!(its_traits & TRAIT_OBSERVED))
+		return false;
+	if (its_traits & TRAIT_FORK && ended->ret == 0) {
+		cpu->counters.exit++; /* the child's end; the parent's gives a PID */
+		cpu->counters.exit_without_enter++;
+		return false;
+	}
+	if (its_traits & TRAIT_SIGRETURN)
+		ended->ret = 0;
+	return true;
+}
+
+/*
+ * The end of a call whose beginning nobody looked at: mode count, where it has no
+ * clock, or a call that is known since a block in an earlier mode. True: as above.
+ */
+static __always_inline bool end_unstamped(struct cpu *cpu, struct pt_regs *regs, struct ended *ended)
+{
+	struct running *r = &cpu->running;
+	__u8 its_traits;
+	__u32 slot;
+
+	if (!is_counting() && !r->first_ns && !(r->suspended && switched)) {
+		end_unknown(cpu, regs);
+		return false;
+	}
+	ended->start_ns = ended->end_ns = UNTIMED;
+	slot = slot_at_exit(running_task(cpu), regs);
+	if (r->suspended)
+		end_resumed(cpu, &slot, ended);
+	take_first_block(r, ended);
+	its_traits = traits[table_index(slot)];
+	if ((its_traits & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN)) != TRAIT_OBSERVED &&
+	    !is_counted_so(cpu, its_traits, ended))
+		return false;
+	r->syscall = slot;
+	if (is_restart(ended->ret)) {
+		cpu->counters.exit++;
+		cpu->counters.unstamped++;
+		suspend(cpu, ended);
+		return false;
+	}
+	cpu->counters.counted++;
+	return true;
+}
+
+static __always_inline void end(struct pt_regs *regs, long ret)
+{
+	struct ended ended = { .ret = ret };
+	struct cpu *cpu = this_cpu();
+	bool has_ended;
+
+	if (!cpu || (!is_observed(cpu, regs) && !cpu->running.start_ns))
+		return;
+	if (cpu->running.start_ns)
+		has_ended = end_stamped(cpu, &ended);
+	else
+		has_ended = end_unstamped(cpu, regs, &ended);
+	if (has_ended)
+		finish(cpu, regs, &ended);
+}
+
+#endif
