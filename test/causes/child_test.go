@@ -452,6 +452,14 @@ func init() {
 			return r
 		},
 		"burn": func(w *worker, j job) result { return burn(j.Ns) },
+		"make short calls": func(w *worker, j job) result {
+			for end := monoNow() + uint64(j.Ns); monoNow() < end; {
+				for range 1000 {
+					unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
+				}
+			}
+			return result{}
+		},
 		"write and burn": func(w *worker, j job) result {
 			must1(unix.Write(w.open(j.Path, unix.O_WRONLY), []byte{1}))
 			return burn(j.Ns)

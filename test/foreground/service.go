@@ -179,14 +179,24 @@ func (s *Service) Signal(signal syscall.Signal) {
 	}
 }
 
-// Reload gives it another policy, as an administrator does without a bus; the state
-// record tells what came of it.
+// Reload puts another policy in force, as an administrator does without a bus.
 func (s *Service) Reload(policy string) {
 	s.t.Helper()
 	if err := os.WriteFile(s.config, []byte(policy), 0o644); err != nil {
 		s.t.Fatal(err)
 	}
+	reloads := func(r *Records) (n int) {
+		for _, state := range r.States {
+			if state.Change == record.ChangeReloaded {
+				n++
+			}
+		}
+		return n
+	}
+	got := s.Records()
+	before := reloads(&got)
 	s.Signal(syscall.SIGHUP)
+	s.Await("reload", func(r *Records) bool { return reloads(r) > before })
 }
 
 // Slow waits for the record of a call by its thread and when it began, which was between

@@ -1,0 +1,163 @@
+package causes
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/bpf"
+	"github.com/syscountd/syscountd/test/foreground"
+)
+
+// ladder are the steps of the modes, in an order in which each is followed by each
+// other one once: (mode, sample).
+var ladder = []struct {
+	mode   string
+	sample int
+}{
+	{"account", 1}, {"account", 16}, {"account", 1}, {"count", 1}, {"account", 1}, {"watch", 1},
+	{"account", 16}, {"count", 1}, {"account", 16}, {"watch", 1}, {"count", 1}, {"watch", 1},
+}
+
+const (
+	modeChanges   = 24
+	modeThreshold = 25 * time.Millisecond
+	modeInjected  = 100 * time.Millisecond // well over twice the threshold
+)
+
+const modesPolicy = `[stuck]
+after = "never"
+[[rule]]
+name = "caller"
+syscalls = ["read", "flock", "futex", "lseek", "clock_nanosleep", "preadv"]
+comms = ["caller"]
+threshold = "25ms"
+`
+
+// restless are the causes of which calls are made meanwhile. Not those that stop their
+// callers, whose calls go on without waiting again on a busy machine, which mode watch
+// does not see; nor futex, where the callers, being Go programs, wait of their own accord.
+var restless = []string{"fuse", "pipe", "flock", "kernel lock", "cpu"}
+
+// Twenty-four changes of mode while both CPUs are full: each call of at least twice the
+// threshold has one record.
+func TestNoSlowCallIsLostOrDoubledWhenTheModeChanges(t *testing.T) {
+	needRoot(t)
+	if !bpf.HasTaskWork() {
+		t.Skip("this kernel has no BPF task work")
+	}
+	fuse, h := foreground.Build(t, "test/fusedelay"), newHost(t)
+	policyOf := func(i int) string {
+		step := ladder[i%len(ladder)]
+		policy := policyIn(step.mode, h, modesPolicy)
+		return strings.Replace(policy, "[collect]\n", fmt.Sprintf("[collect]\nsample = %d\n", step.sample), 1)
+	}
+	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyOf(0))
+	for i := range 2 {
+		loader := startChild(t, "loader", h.unit(fmt.Sprintf("loader-%d.service", i)))
+		loader.tell(job{Op: "make short calls", Ns: int64(time.Hour)})
+	}
+	made := injectUntil(t, h, fuse, func() {
+		for i := 1; i <= modeChanges; i++ {
+			time.Sleep(time.Duration(100+i*37%150) * time.Millisecond)
+			s.Reload(policyOf(i))
+		}
+	})
+	for _, call := range made {
+		s.Slow(call.TID, call.syscall, call.Before, call.After) // waits for it
+	}
+	got := stop(t, s)
+	found := map[string]int{}
+	for _, call := range made {
+		n, told := 0, ""
+		for _, r := range got.Slow {
+			if int(r.Process.TID) == call.TID && r.Syscall.Name == call.syscall && r.Monotonic.StartNs >= call.Before && r.Monotonic.EndNs <= call.After {
+				n++
+				told += fmt.Sprintf("\n%s, %+v: %s", r.Start, r.Monotonic, r.Msg)
+				found[r.Start]++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s, from %d to %d by %d: %d records; want 1%s", call.cause, call.Before, call.After, call.TID, n, told)
+		}
+	}
+	if len(got.Incidents) > 0 {
+		t.Errorf("%d incidents; each caller makes too few calls for one", len(got.Incidents))
+	}
+	wantModes(t, got)
+	t.Logf("%d calls in %d changes of mode; known by %v", len(made), modeChanges, found)
+}
+
+// made is a call that has to have a record.
+type made struct {
+	cause, syscall string
+	result
+}
+
+// injectUntil makes slow calls of all sorts, all at a time, until the function has
+// ended.
+func injectUntil(t *testing.T, h *host, fuse string, during func()) (all []made) {
+	t.Helper()
+	var mu sync.Mutex
+	var callers sync.WaitGroup
+	ended := make(chan struct{})
+	for i, c := range causes {
+		if !slices.Contains(restless, c.name) {
+			continue
+		}
+		callers.Go(func() {
+			t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+				scene := &scene{T: t, host: h, dir: tempDir(t), fuse: fuse, random: rand.New(rand.NewPCG(4, uint64(i)))}
+				for n := 0; ; n++ {
+					select {
+					case <-ended:
+						return
+					default:
+					}
+					in := c.inject(scene, n, modeInjected)
+					if in.skip || in.call.ns() < int64(2*modeThreshold) {
+						continue
+					}
+					mu.Lock()
+					all = append(all, made{c.name, c.syscall, in.call})
+					mu.Unlock()
+				}
+			})
+		})
+	}
+	during()
+	close(ended)
+	callers.Wait()
+	return all
+}
+
+// wantModes wants each interval to be of one mode, in the order of the changes, and
+// all of their events to add up.
+func wantModes(t *testing.T, got foreground.Records) {
+	t.Helper()
+	if len(got.Intervals) != modeChanges+1 {
+		t.Errorf("%d intervals; want one for each mode, %d", len(got.Intervals), modeChanges+1)
+	}
+	for n, i := range got.Intervals {
+		if want := ladder[n%len(ladder)].mode; i.Mode != want {
+			t.Errorf("interval %d is of mode %s; want %s", n, i.Mode, want)
+		}
+		if i.Balance != nil && i.Balance.Residual != 0 {
+			t.Errorf("interval %d: the residual is %d: %+v", n, i.Balance.Residual, i.Balance)
+		}
+	}
+	var last *record.State
+	for _, state := range got.States {
+		if state.Change == record.ChangeReloaded {
+			last = state
+		}
+	}
+	if last == nil || last.Mode != ladder[modeChanges%len(ladder)].mode {
+		t.Errorf("the last change was %+v", last)
+	}
+}
