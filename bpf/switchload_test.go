@@ -60,9 +60,7 @@ func TestNoSlowCallIsLostOrDoubledWhenTheModeChangesUnderLoad(t *testing.T) {
 		}
 	}
 	process.Finish()
-	last := uint64(0)
 	for _, c := range slowCalls(t, tracer.Tracer) {
-		last = max(last, c.EndNs)
 		for i := range threads {
 			if uintptr(c.Args[2]) != requests[i] {
 				continue
@@ -77,11 +75,15 @@ func TestNoSlowCallIsLostOrDoubledWhenTheModeChangesUnderLoad(t *testing.T) {
 			t.Errorf("%d ns; the threshold is %d", c.DurationNs(), uint64(thresholdNs))
 		}
 	}
-	lost := 0
+	lost, skipped := 0, tracer.skipped(t)
 	for i := range threads {
 		for k, span := range spans[i] {
-			if n := found[fmt.Sprint(i, k)]; n != 1 {
+			n := found[fmt.Sprint(i, k)]
+			if n == 0 && uint64(lost) < skipped {
 				lost++
+				continue
+			}
+			if n != 1 {
 				t.Errorf("sleep %d of thread %d, from %d to %d: found %d times; want once", k, i, span[0], span[1], n)
 			}
 		}
