@@ -406,6 +406,7 @@ const (
 	syscountProgSysExit            = "sys_exit"
 	syscountProgSysExitCount       = "sys_exit_count"
 	syscountProgTick               = "tick"
+	syscountVarAgentEndedNs        = "agent_ended_ns"
 	syscountVarAttachment          = "attachment"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarCounting            = "counting"
@@ -530,6 +531,7 @@ type syscountMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountVariableSpecs struct {
+	AgentEndedNs        *ebpf.VariableSpec `ebpf:"agent_ended_ns"`
 	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
@@ -633,6 +635,7 @@ func (m *syscountMaps) Close() error {
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountVariables struct {
+	AgentEndedNs        *ebpf.Variable `ebpf:"agent_ended_ns"`
 	Attachment          *ebpf.Variable `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Counting            *ebpf.Variable `ebpf:"counting"`
