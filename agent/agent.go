@@ -41,9 +41,11 @@ type Env struct {
 }
 
 // Sink is where records go: *sink.Journal and *sink.Stdout have it. Write never
-// blocks; what it has to drop is in Counters.
+// blocks; what it has to drop is in Counters. After calls a function, in another
+// goroutine, when each record from before is out or dropped.
 type Sink interface {
 	Write(record.Record)
+	After(func())
 	Counters() map[string]uint64
 }
 

@@ -241,6 +241,8 @@ func (m *memory) Write(r record.Record) {
 	}
 }
 func (m *memory) Counters() map[string]uint64 { return map[string]uint64{"output_dropped_queue": 0} }
+
+func (m *memory) After(then func()) { then() }
 func (m *memory) Close(context.Context) error { return nil }
 
 // take returns the records so far and forgets them.
