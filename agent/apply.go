@@ -188,7 +188,7 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 }
 
 func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
-	if optionsOf(next) == optionsOf(a.effective) && next.Collect.GroupBy == a.effective.Collect.GroupBy {
+	if OptionsOf(next) == OptionsOf(a.effective) && next.Collect.GroupBy == a.effective.Collect.GroupBy {
 		a.endInterval(false)
 		return configure(a.session.kernel, next, t.kernelFilter(), f.Syscalls)
 	}
@@ -204,6 +204,8 @@ func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
 		return errors.Join(err, s.close(), a.start(nil))
 	}
 	a.session = s
+	a.beginInterval()
+	a.keep()
 	return nil
 }
 

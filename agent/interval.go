@@ -40,6 +40,7 @@ func (a *Agent) endInterval(final bool) {
 	a.write(r, ended)
 	a.announce(r.Drops)
 	a.beginInterval()
+	a.closeAccounts()
 	a.publish()
 }
 
@@ -69,7 +70,7 @@ func (a *Agent) harvest() (ledger.Lines, error) {
 	if a.effective.Collect.Sample > 1 {
 		lines.Scale()
 	}
-	return lines, s.free(gone, free)
+	return lines, a.letGo(groups{s, gone, free})
 }
 
 // gone finds the groups that can make no call any more. It is asked before the

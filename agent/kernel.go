@@ -34,4 +34,8 @@ type Kernel interface {
 	Symbols(addresses []uint64) []string
 	NextSlow() (*bpf.SlowCall, error)
 	FlushSlow() error
+
+	Parts() ([]bpf.Part, error)
+	Layout() string
+	Away() (time.Duration, error)
 }
