@@ -163,7 +163,8 @@ func (a *Agent) halt(who *Caller) error {
 // retire ends the session; what it counted is written first.
 func (a *Agent) retire(final bool) error {
 	s := a.session
-	err := errors.Join(a.release(), s.kernel.DetachCalls(), a.drainSlow())
+	a.release()
+	err := errors.Join(s.kernel.DetachCalls(), a.drainSlow())
 	a.tell(a.incidents.book.Flush(a.mono()))
 	a.endInterval(final)
 	a.totals.retire(s.kernel)

@@ -41,13 +41,16 @@ func (a *Agent) keep() {
 	}
 }
 
-// release takes it back, so that closing it detaches.
-func (a *Agent) release() error {
+// release takes it back, so that closing it detaches. A keeper that does not answer is
+// no reason not to stop: what it has it may let go of later.
+func (a *Agent) release() {
 	if !a.accounts.kept {
-		return nil
+		return
 	}
 	a.accounts.kept = false
-	return a.env.Keeper.Release()
+	if err := a.env.Keeper.Release(); err != nil {
+		a.env.Log.Warn("the programs may stay attached: what is kept was not let go", "error", err)
+	}
 }
 
 // leave ends this process. What a keeper has counts on, for the next one; without one

@@ -19,6 +19,7 @@ type shelf struct {
 	kept     *fakeKernel
 	memory   *handover.Memory
 	refuses  bool // Keep fails
+	hangs    bool // Release fails
 	released int
 }
 
@@ -48,7 +49,14 @@ func (s *shelf) Keep(k Kernel) error {
 	return nil
 }
 
-func (s *shelf) Release() error { s.kept = nil; s.released++; return nil }
+func (s *shelf) Release() error {
+	s.released++
+	if s.hangs {
+		return errors.New("no answer")
+	}
+	s.kept = nil
+	return nil
+}
 
 // again is the kernel side for another process.
 func (k *fakeKernel) again() *fakeKernel {
@@ -332,6 +340,16 @@ func TestAfterManyProcessesThatDidNothingItBeginsAnew(t *testing.T) {
 			t.Errorf("try %d: %s; want %s", try, states[len(states)-1].Change, want)
 		}
 		r.kill()
+	}
+}
+
+func TestAStoreThatDoesNotAnswerIsNoReasonNotToStop(t *testing.T) {
+	s := newShelf(t)
+	r := s.process(quiet)
+	s.hangs = true
+	r.do(Stop{})
+	if r.Status().State != "stopped" || s.released != 1 {
+		t.Errorf("state %s, released %d times", r.Status().State, s.released)
 	}
 }
 

@@ -126,22 +126,25 @@ func (s *fdStore) Keep(kernel agent.Kernel) error {
 }
 
 // Release implements agent.Keeper. It waits, since what systemd still holds is still
-// attached.
+// attached. After an error it can be tried again.
 func (s *fdStore) Release() error {
-	names := s.stored
+	if err := s.removeAll(s.stored); err != nil {
+		return err
+	}
 	s.stored = nil
-	return s.removeAll(names)
+	return nil
 }
 
 func (s *fdStore) removeAll(names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	var errs []error
 	for _, name := range slices.Backward(names) { // the memory first: from then on the set is none
-		errs = append(errs, s.socket.remove(name))
+		if err := s.socket.remove(name); err != nil {
+			return err
+		}
 	}
-	return errors.Join(errors.Join(errs...), s.socket.await())
+	return s.socket.await()
 }
 
 // close gives up what is ours; what is stored stays there.
