@@ -237,8 +237,11 @@ func TestCountsAreExactOverAnAdoption(t *testing.T) {
 }
 
 func TestASlowCallWaitsForTheNextProcess(t *testing.T) {
-	for mode, opts := range modesOfSlowCalls() {
+	for mode, opts := range map[string]Options{"account": modes["account"], "watch": watchMode} {
 		t.Run(mode, func(t *testing.T) {
+			if opts.Mode == ModeWatch {
+				needWatch(t)
+			}
 			l := startLives(t)
 			tracer := l.over(t, opts)
 			if err := tracer.FlushSlow(); err != nil {
@@ -262,15 +265,6 @@ func TestASlowCallWaitsForTheNextProcess(t *testing.T) {
 			}
 		})
 	}
-}
-
-// modesOfSlowCalls are the modes that find each of them, on this kernel.
-func modesOfSlowCalls() map[string]Options {
-	all := map[string]Options{"account": modes["account"]}
-	if HasTaskWork() {
-		all["watch"] = Options{Mode: ModeWatch}
-	}
-	return all
 }
 
 func TestTheKernelKnowsHowLongItWasAlone(t *testing.T) {
