@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/syscountd/syscountd/agent/handover"
 	"github.com/syscountd/syscountd/agent/limit"
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/procinfo"
@@ -35,15 +36,20 @@ type Env struct {
 	OnBeat func()           // sends the watchdog's ping
 	Usage  func() Usage
 
+	Keeper Keeper           // nil: the kernel side ends with us
+	Memory *handover.Memory // for the next process; nil as Keeper is
+
 	StateFile string // where what was learned is kept; "": nowhere
 
 	OnStatus func(*Status) // gets each new status; may be nil
 }
 
 // Sink is where records go: *sink.Journal and *sink.Stdout have it. Write never
-// blocks; what it has to drop is in Counters.
+// blocks; what it has to drop is in Counters. After calls a function, in another
+// goroutine, when each record from before is out or dropped.
 type Sink interface {
 	Write(record.Record)
+	After(func())
 	Counters() map[string]uint64
 }
 
@@ -73,6 +79,7 @@ type Agent struct {
 	session       *session // nil: stopped
 	limit         *limit.Limiter
 	totals        *totals
+	accounts      accounts
 	stuck         stuckCalls
 	incidents     incidents
 	learning      learning
@@ -87,7 +94,7 @@ type Agent struct {
 func New(env Env, p *policy.Policy) *Agent {
 	a := &Agent{
 		env: env, doors: make(chan func()), done: make(chan struct{}), ready: make(chan struct{}),
-		changed: make(chan struct{}, 1), policy: p, effective: p, targets: newTargets(), totals: newTotals(),
+		changed: make(chan struct{}, 1), accounts: newAccounts(), policy: p, effective: p, targets: newTargets(), totals: newTotals(),
 	}
 	a.limit = newLimiter(p.Limits)
 	a.procs = procinfo.NewProcfs(env.Proc, p.Output.CommandLine)

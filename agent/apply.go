@@ -188,7 +188,7 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 }
 
 func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
-	if next.Collect.GroupBy != a.effective.Collect.GroupBy || !optionsOf(a.effective).SwitchesTo(optionsOf(next)) {
+	if next.Collect.GroupBy != a.effective.Collect.GroupBy || !OptionsOf(a.effective).SwitchesTo(OptionsOf(next)) {
 		return a.replaceSession(next, t, f)
 	}
 	if _, err := a.switchTo(next); err != nil {
@@ -196,7 +196,7 @@ func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
 	}
 	err := a.configureSession(next, t, f)
 	if err != nil {
-		_, again := a.session.kernel.Switch(optionsOf(a.effective))
+		_, again := a.switchKernel(OptionsOf(a.effective))
 		return errors.Join(err, again)
 	}
 	return nil
@@ -225,6 +225,8 @@ func (a *Agent) replaceSession(next *policy.Policy, t *targets, f Filter) error 
 		return errors.Join(err, s.close(), a.start(nil))
 	}
 	a.session = s
+	a.beginInterval(a.env.Now())
+	a.keep()
 	return nil
 }
 

@@ -41,6 +41,7 @@ type fakeKernel struct {
 
 	refuseAttach error // what Attach returns
 	refuseSwitch error // what Switch returns
+	away         time.Duration
 
 	stuck       []*bpf.SlowCall // those that a sweep finds when they are old enough
 	sweeps      int
@@ -92,6 +93,8 @@ func (k *fakeKernel) Attach() error {
 	return k.refuseAttach
 }
 func (k *fakeKernel) DetachCalls() error { return k.Detach() }
+
+func (k *fakeKernel) Options() bpf.Options { return k.options }
 
 func (k *fakeKernel) Switch(next bpf.Options) (uint64, error) {
 	k.mu.Lock()
@@ -145,6 +148,10 @@ func (k *fakeKernel) Symbols(addresses []uint64) []string {
 func (k *fakeKernel) Detach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = false; return nil }
 func (k *fakeKernel) Close() error       { close(k.closed); return nil }
 func (k *fakeKernel) Attachment() string { return "fake" }
+
+func (k *fakeKernel) Parts() ([]bpf.Part, error)   { return nil, nil }
+func (k *fakeKernel) Layout() string               { return "fake" }
+func (k *fakeKernel) Away() (time.Duration, error) { return k.away, nil }
 
 // FlushSlow does not wait for a reader, as the real one.
 func (k *fakeKernel) FlushSlow() error {
@@ -247,6 +254,7 @@ type memory struct {
 	mu      sync.Mutex
 	records []record.Record
 	arrived chan struct{}
+	hangs   atomic.Bool // no record is ever out
 }
 
 func (m *memory) Write(r record.Record) {
@@ -259,6 +267,12 @@ func (m *memory) Write(r record.Record) {
 	}
 }
 func (m *memory) Counters() map[string]uint64 { return map[string]uint64{"output_dropped_queue": 0} }
+
+func (m *memory) After(then func()) {
+	if !m.hangs.Load() {
+		then()
+	}
+}
 func (m *memory) Close(context.Context) error { return nil }
 
 // take returns the records so far and forgets them.
@@ -328,12 +342,18 @@ func runAgent(t *testing.T, text string) *rig {
 // runAgentWith is runAgent with a file for what is learned.
 func runAgentWith(t *testing.T, text, stateFile string) *rig {
 	t.Helper()
+	return runAgentIn(t, text, func(env *Env) { env.StateFile = stateFile })
+}
+
+// runAgentIn is runAgent in another environment.
+func runAgentIn(t *testing.T, text string, change func(*Env)) *rig {
+	t.Helper()
 	p, err := policy.Parse("test.toml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, out: &memory{arrived: make(chan struct{}, 1)}, policy: text}
-	r.Agent = New(Env{
+	env := Env{
 		Load: func(o bpf.Options) (Kernel, error) {
 			k := newFakeKernel()
 			k.options, k.clock = o, r.mono
@@ -345,12 +365,17 @@ func runAgentWith(t *testing.T, text, stateFile string) *rig {
 		},
 		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },
 		Sink:   r.out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"),
-		StateFile: stateFile, Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, Usage: func() Usage { return Usage{} },
-	}, p)
+	}
+	change(&env)
+	r.Agent = New(env, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
+	go func() {
+		defer close(ended) // after kill
+		ended <- r.Run(ctx)
+	}()
 	r.stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() {
 		if err := r.stop(); err != nil && !r.breaks {

@@ -43,6 +43,7 @@ func (a *Agent) endIntervalAt(ended time.Time, final bool) {
 	a.write(r, ended)
 	a.announce(r.Drops)
 	a.beginInterval(ended)
+	a.closeAccounts()
 	a.publish()
 }
 
@@ -72,7 +73,7 @@ func (a *Agent) harvest() (ledger.Lines, error) {
 	if a.effective.Collect.Sample > 1 {
 		lines.Scale()
 	}
-	return lines, s.free(gone, free)
+	return lines, a.letGo(groups{s, gone, free})
 }
 
 // gone finds the groups that can make no call any more. It is asked before the

@@ -11,6 +11,7 @@ import (
 type Kernel interface {
 	Attach() error
 	Attachment() string
+	Options() bpf.Options
 	Detach() error
 	DetachCalls() error
 	Switch(bpf.Options) (atNs uint64, err error)
@@ -36,4 +37,8 @@ type Kernel interface {
 	Symbols(addresses []uint64) []string
 	NextSlow() (*bpf.SlowCall, error)
 	FlushSlow() error
+
+	Parts() ([]bpf.Part, error)
+	Layout() string
+	Away() (time.Duration, error)
 }

@@ -27,11 +27,13 @@ func (a *Agent) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			due.Stop()
-			return a.halt(nil)
+			return a.leave()
 		case fn := <-a.doors:
 			fn()
 		case p := <-a.targets.exits:
 			a.targetExited(p)
+		case draft := <-a.accounts.closed:
+			a.freeGone(draft)
 		case <-beat.C:
 			a.env.OnBeat()
 		case got := <-a.slowCalls():
@@ -44,6 +46,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		}
 		due.Stop()
+		a.noteTotals()
 	}
 }
 
@@ -93,13 +96,17 @@ func newTicker(period time.Duration) *time.Ticker {
 	return t
 }
 
-// begin puts the policy's filter in force and starts.
+// begin puts the policy's filter in force and starts, or goes on where the process
+// before has ended.
 func (a *Agent) begin() error {
 	targets, err := a.resolve(a.filter)
 	if err != nil {
 		return err
 	}
 	a.targets = targets
+	if a.resume() {
+		return nil
+	}
 	return a.start(nil)
 }
 
@@ -137,6 +144,7 @@ func (a *Agent) start(who *Caller) error {
 	}
 	a.session = s
 	a.beginInterval(a.env.Now())
+	a.keep()
 	a.state(record.ChangeStarted, who, "")
 	return nil
 }
@@ -155,6 +163,7 @@ func (a *Agent) halt(who *Caller) error {
 // retire ends the session; what it counted is written first.
 func (a *Agent) retire(final bool) error {
 	s := a.session
+	a.release()
 	err := errors.Join(s.kernel.DetachCalls(), a.drainSlow())
 	a.tell(a.incidents.book.Flush(a.mono()))
 	a.endInterval(final)
@@ -188,6 +197,9 @@ func (a *Agent) stateAt(at time.Time, change record.Change, who *Caller, detail 
 	}
 	if a.session != nil {
 		r.Mode, r.Attachment = a.effective.Collect.Mode, a.session.kernel.Attachment()
+	}
+	if change == record.ChangeResumed {
+		r.Resumption = a.accounts.resumed
 	}
 	if change == record.ChangeMode {
 		r.Mode = a.effective.Collect.Mode // also while stopped

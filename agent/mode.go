@@ -42,7 +42,7 @@ func (a *Agent) setMode(who *Caller, mode string) error {
 
 // changeMode puts a mode in force, and says when that was.
 func (a *Agent) changeMode(next *policy.Policy) (time.Time, error) {
-	if optionsOf(a.effective).SwitchesTo(optionsOf(next)) {
+	if OptionsOf(a.effective).SwitchesTo(OptionsOf(next)) {
 		return a.switchTo(next)
 	}
 	err := a.replaceSession(next, a.targets, a.filter)
@@ -52,9 +52,9 @@ func (a *Agent) changeMode(next *policy.Policy) (time.Time, error) {
 // switchTo ends the interval at the moment when the kernel side changes its mode, so
 // that no summary mixes two of them.
 func (a *Agent) switchTo(next *policy.Policy) (time.Time, error) {
-	at, options := a.env.Now(), optionsOf(next)
-	if options != optionsOf(a.effective) {
-		ns, err := a.session.kernel.Switch(options)
+	at, options := a.env.Now(), OptionsOf(next)
+	if options != OptionsOf(a.effective) {
+		ns, err := a.switchKernel(options)
 		if err != nil {
 			return at, err
 		}
@@ -62,6 +62,19 @@ func (a *Agent) switchTo(next *policy.Policy) (time.Time, error) {
 	}
 	a.endIntervalAt(at, false)
 	return at, nil
+}
+
+// switchKernel changes the mode of the kernel side. What a keeper holds stays attached,
+// whatever we detach: so it lets go of it before, and gets it again. Who is killed in
+// between leaves a gap.
+func (a *Agent) switchKernel(to bpf.Options) (atNs uint64, err error) {
+	kept := a.accounts.kept
+	a.release()
+	atNs, err = a.session.kernel.Switch(to)
+	if kept {
+		a.keep()
+	}
+	return atNs, err
 }
 
 // withMode is a policy with another mode; "" is its own.

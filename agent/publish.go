@@ -35,6 +35,7 @@ func (a *Agent) publish() {
 		for program, n := range a.misses() {
 			counters["recursion_misses."+program] = n
 		}
+		s.Resumed = a.accounts.resumed
 		s.State, s.Attachment = "running", a.session.kernel.Attachment()
 	}
 	s.Sentence = sentence(s)
@@ -90,6 +91,9 @@ func sentence(s *Status) string {
 		msg += "; exited: " + (&record.Filter{PIDs: s.Exited}).Label()
 	}
 	msg += pendingNames(s.Counters)
+	if s.Resumed != nil {
+		msg += "; " + s.Resumed.Label()
+	}
 	if lost := lossNames(s.Counters); lost != "" {
 		msg += "; lost: " + lost
 	}
@@ -119,7 +123,7 @@ func counted(n uint64, one, many string) string {
 // records, not only told elsewhere.
 var trueLosses = []string{
 	"storage_failed", "rows_failed", "ring_full", "recursion_misses", "overwritten", "callbacks_failed", "callbacks_astray",
-	"output_dropped_queue", "output_dropped_deadline", "output_dropped_error",
+	"slow_unread", "output_dropped_queue", "output_dropped_deadline", "output_dropped_error",
 }
 
 func lossNames(counters map[string]uint64) string {

@@ -24,19 +24,24 @@ type session struct {
 
 // openSession loads the programs and tells them what to do; attach begins it.
 func openSession(env Env, p *policy.Policy, f bpf.Filter, only []string) (_ *session, err error) {
-	kernel, err := env.Load(optionsOf(p))
+	kernel, err := env.Load(OptionsOf(p))
 	if err != nil {
 		return nil, err
 	}
 	if err := configure(kernel, p, f, only); err != nil {
 		return nil, errors.Join(err, kernel.Close())
 	}
+	return newSession(env, kernel, p, ledger.New()), nil
+}
+
+// newSession has the kernel side from now on.
+func newSession(env Env, kernel Kernel, p *policy.Policy, rows *ledger.Ledger) *session {
 	s := &session{
-		kernel: kernel, ledger: ledger.New(), names: newNaming(kernel, env, p.Collect.GroupBy),
+		kernel: kernel, ledger: rows, names: newNaming(kernel, env, p.Collect.GroupBy),
 		slow: make(chan slowOrError, 64), quit: make(chan struct{}),
 	}
 	s.reader.Go(s.read)
-	return s, nil
+	return s
 }
 
 // configure puts a policy and a filter in force, also while attached. What may
@@ -96,8 +101,8 @@ func (s *session) close() error {
 	return err
 }
 
-// optionsOf is what the programs are loaded with.
-func optionsOf(p *policy.Policy) bpf.Options {
+// OptionsOf is what the programs are loaded with.
+func OptionsOf(p *policy.Policy) bpf.Options {
 	groupBy := map[string]bpf.GroupBy{
 		"none": bpf.GroupByNone, "process": bpf.GroupByProcess, "unit": bpf.GroupByCgroup, "cgroup": bpf.GroupByCgroup,
 		"comm": bpf.GroupByComm,

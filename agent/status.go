@@ -1,6 +1,10 @@
 package agent
 
-import "time"
+import (
+	"time"
+
+	"github.com/syscountd/syscountd/agent/record"
+)
 
 // Status is an immutable picture of the agent, published after every change
 // and at every interval.
@@ -14,6 +18,7 @@ type Status struct {
 	Learned    []LearnedThreshold // by unit and syscall, for rules with threshold = "auto"
 	Policy     []string           // the files that the policy was read from
 	Interval   time.Duration      // of the summaries
+	Resumed    *record.Resumption // the counting went on over a restart; nil: it began with this process
 	Counters   map[string]uint64
 	Sentence   string // for STATUS= and syscountctl status
 }

@@ -20,13 +20,16 @@ type totals struct {
 	stuck      uint64 // stuck records written
 	untracked  uint64 // calls too many to be kept as stuck, in the sessions that have ended
 
+	unread uint64 // slow calls that a killed process had taken, and not judged
+
 	ended    bpf.Counters      // of the sessions that have ended
+	carried  map[string]uint64 // losses of the processes before this one that it does not count itself
 	reported map[string]uint64 // losses when the last interval ended
 	slowThen uint64            // slowCalls when the last interval ended
 	usage    Usage             // when the last interval ended
 }
 
-func newTotals() *totals { return &totals{reported: map[string]uint64{}} }
+func newTotals() *totals { return &totals{reported: map[string]uint64{}, carried: map[string]uint64{}} }
 
 // retire keeps the counters of a session that ends.
 func (t *totals) retire(kernel Kernel) {
@@ -61,7 +64,17 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"overwritten": c.Overwritten, "refiltered": c.Refiltered, "cgroup_names_failed": c.CgroupNamesFailed,
 		"switches_missed":  c.SwitchesMissed,
 		"callbacks_failed": c.CallbacksFailed, "callbacks_astray": c.Astray,
-		"suppressed":      a.totals.suppressed,
+		"suppressed": a.totals.suppressed, "slow_unread": a.totals.unread,
+	}
+	for name, n := range a.ownLosses() {
+		losses[name] = n + a.totals.carried[name]
+	}
+	return losses
+}
+
+// ownLosses are those that only this process has counted.
+func (a *Agent) ownLosses() map[string]uint64 {
+	losses := map[string]uint64{
 		"learn_missed":    a.learning.table.Missed(),
 		"stuck_untracked": a.totals.untracked + a.stuck.tracker.Overflow(), "incidents_evicted": a.incidents.book.Evicted(),
 	}

@@ -3,6 +3,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 )
@@ -60,7 +61,9 @@ func cgroupNames(names []string) []syscountCgroupName {
 	return keys
 }
 
-// replaceKeys makes keys the whole content of a set.
+// replaceKeys makes keys the whole content of a set. What stays is not touched: a
+// filter that is put in force once more misses nobody meanwhile. The set has no room for
+// two filters.
 func replaceKeys[K comparable](set *ebpf.Map, keys []K) error {
 	var key K
 	var value uint8
@@ -73,6 +76,9 @@ func replaceKeys[K comparable](set *ebpf.Map, keys []K) error {
 		return fmt.Errorf("read: %w", err)
 	}
 	for _, k := range old {
+		if slices.Contains(keys, k) {
+			continue
+		}
 		if err := set.Delete(&k); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("delete: %w", err)
 		}

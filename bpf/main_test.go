@@ -17,6 +17,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "the tests of package bpf need root: %v\n", err)
 		os.Exit(1)
 	}
+	if isAgent() {
+		runAgent()
+	}
 	before := openFDs()
 	code := m.Run()
 	if err := shared.close(); err != nil {

@@ -18,6 +18,9 @@ func (o Options) normal() Options {
 	return o
 }
 
+// Same says whether options are those that were asked for.
+func (o Options) Same(asked Options) bool { return o.normal() == asked.normal() }
+
 // SwitchesTo says whether Switch can change from these options to others: Mode and
 // Sample may differ, what the maps and programs were made for may not.
 func (o Options) SwitchesTo(next Options) bool {

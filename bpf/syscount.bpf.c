@@ -51,6 +51,9 @@ volatile __u64 threshold_ns[TABLE_SLOTS] = {}; /* lowest that could be slow; ~0:
 volatile __u8 traits[TABLE_SLOTS] = {}; /* enum trait */
 volatile struct look looks[TABLE_SLOTS] = {}; /* what more to look at in a slow call */
 
+/* When the agent ended, CLOCK_MONOTONIC, and left us attached for the next one; which makes it 0. */
+volatile __u64 agent_ended_ns = 0;
+
 /* Only pointers to these types keep them in BTF, from which bpf2go reads them. */
 const enum fd_kind *unused_fd_kind __attribute__((unused));
 const enum trait *unused_trait __attribute__((unused));
@@ -389,13 +392,21 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
+static __always_inline void ended_process(struct task_struct *leader)
+{
+	if (row_group == GROUP_BY_PROCESS)
+		mark_exited(leader);
+	if (is_self(leader))
+		agent_ended_ns = bpf_ktime_get_ns();
+}
+
 /* exit, exit_group, and a thread killed where no sys_exit follows. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
 	/* The last thread may have slept since before we were attached, and have no record. */
-	if (row_group == GROUP_BY_PROCESS && !task->signal->live.counter)
-		mark_exited(task->group_leader);
+	if (!task->signal->live.counter)
+		ended_process(task->group_leader);
 	UNPREEMPTED(ended_thread(task));
 	return 0;
 }

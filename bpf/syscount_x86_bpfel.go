@@ -417,6 +417,7 @@ const (
 	syscountProgSysEnter           = "sys_enter"
 	syscountProgSysExit            = "sys_exit"
 	syscountProgTick               = "tick"
+	syscountVarAgentEndedNs        = "agent_ended_ns"
 	syscountVarAttachment          = "attachment"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarFamily              = "family"
@@ -543,6 +544,7 @@ type syscountMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountVariableSpecs struct {
+	AgentEndedNs        *ebpf.VariableSpec `ebpf:"agent_ended_ns"`
 	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
@@ -650,6 +652,7 @@ func (m *syscountMaps) Close() error {
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountVariables struct {
+	AgentEndedNs        *ebpf.Variable `ebpf:"agent_ended_ns"`
 	Attachment          *ebpf.Variable `ebpf:"attachment"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Family              *ebpf.Variable `ebpf:"family"`

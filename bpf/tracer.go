@@ -18,12 +18,15 @@ import (
 // at a time, but for NextSlow, which has its own, and Close, which ends it.
 type Tracer struct {
 	objs     syscountObjects
+	parts    *ebpf.Collection // all of objs, by name, and the maps of the variables
+	layout   string
 	links    []attached
 	opts     Options
 	mode     Mode // in force
 	slow     *ringbuf.Reader
 	near     nearRows
 	waits    bool
+	groupBy  GroupBy
 	symbols  symbols
 	interval uint32
 	filter   uint32 // generation in force
@@ -33,41 +36,58 @@ type Tracer struct {
 // Load creates the maps and loads the programs; nothing is attached yet. It
 // needs CAP_BPF and CAP_PERFMON.
 func Load(opts Options) (_ *Tracer, err error) {
-	if opts.Mode == ModeWatch {
-		if err := needTaskWork(); err != nil {
-			return nil, err
-		}
-	}
-	opts = opts.normal()
-	spec, err := loadSyscount()
+	t, spec, err := newTracer(opts)
 	if err != nil {
-		return nil, fmt.Errorf("read the compiled programs: %w", err)
-	}
-	if err := specialise(spec, opts); err != nil {
 		return nil, err
-	}
-	t := &Tracer{opts: opts, mode: opts.Mode, waits: !opts.NoWaits, interval: 1, filter: 1}
-	if err := spec.LoadAndAssign(&t.objs, nil); err != nil {
-		return nil, explainLoad("load the programs", err)
 	}
 	defer closeOnError(t, &err)
-	if t.near, err = t.mapNearRows(opts.GroupBy); err != nil {
-		return nil, err
-	}
-	if err := t.locate(); err != nil {
-		return nil, err
-	}
-	if err := t.markSelf(); err != nil {
+	if err := t.load(spec, stored{}); err != nil {
 		return nil, err
 	}
 	if err := t.SetSyscalls(func(Syscall) Setting { return Setting{Traits: TraitObserved, ThresholdNs: Never} }); err != nil {
 		return nil, err
 	}
+	return t, nil
+}
+
+// newTracer has everything but the kernel's objects, of which spec tells.
+func newTracer(opts Options) (*Tracer, *ebpf.CollectionSpec, error) {
+	if opts.Mode == ModeWatch {
+		if err := needTaskWork(); err != nil {
+			return nil, nil, err
+		}
+	}
+	opts = opts.normal()
+	spec, err := loadSyscount()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the compiled programs: %w", err)
+	}
+	if err := specialise(spec, opts); err != nil {
+		return nil, nil, err
+	}
+	return &Tracer{
+		opts: opts, mode: opts.Mode, waits: !opts.NoWaits, groupBy: opts.GroupBy,
+		interval: 1, filter: 1, layout: layoutOf(spec, opts),
+	}, spec, nil
+}
+
+// load takes from the store what is there, makes the other objects, and opens what
+// user space reads and writes.
+func (t *Tracer) load(spec *ebpf.CollectionSpec, from stored) (err error) {
+	if err := t.assemble(spec, from); err != nil {
+		return err
+	}
+	if t.near, err = t.mapNearRows(t.groupBy); err != nil {
+		return err
+	}
+	if err := errors.Join(t.locate(), t.markSelf()); err != nil {
+		return err
+	}
 	t.slow, err = ringbuf.NewReader(t.objs.SlowCalls)
 	if err != nil {
-		return nil, fmt.Errorf("open the ring of slow calls: %w", err)
+		return fmt.Errorf("open the ring of slow calls: %w", err)
 	}
-	return t, nil
+	return nil
 }
 
 func closeOnError(t *Tracer, err *error) {
@@ -283,7 +303,11 @@ func (t *Tracer) Close() error {
 	if t.slow != nil {
 		err = errors.Join(err, t.slow.Close())
 	}
-	return errors.Join(err, t.near.unmap(), t.objs.Close())
+	err = errors.Join(err, t.near.unmap())
+	if t.parts != nil {
+		t.parts.Close()
+	}
+	return err
 }
 
 // SetSyscalls tells the kernel side about every syscall of this architecture.

@@ -64,6 +64,9 @@ func (s *Sender) Send(e Entry) bool {
 	return true
 }
 
+// After calls then when each entry from before is sent or dropped.
+func (s *Sender) After(then func()) { s.queue.After(then) }
+
 // Close sends what is in the queue. When the context ends before, the rest is
 // dropped and counted, and the error says how many.
 func (s *Sender) Close(ctx context.Context) error {

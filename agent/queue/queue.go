@@ -14,12 +14,18 @@ type Queue struct {
 	maxMessages, maxBytes int
 
 	mu       sync.Mutex
-	messages [][]byte
+	messages []message
 	bytes    int // of all messages
 	closed   bool
 
 	wake chan struct{} // has a token when the consumer must look again
 	done chan struct{} // closed when the consumer has ended
+}
+
+// message is one, or what is to be done when those before it are consumed.
+type message struct {
+	text []byte
+	then func()
 }
 
 // New starts a queue that holds at most so many messages and bytes besides the
@@ -38,16 +44,27 @@ func New(maxMessages, maxBytes int, consume func([]byte), finish func()) *Queue 
 
 // Put adds a message, which must not be changed any more. It is false, and
 // nothing is added, when the queue is full or closed.
-func (q *Queue) Put(message []byte) bool {
+func (q *Queue) Put(text []byte) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || len(q.messages) >= q.maxMessages || q.bytes+len(message) > q.maxBytes {
+	if q.closed || len(q.messages) >= q.maxMessages || q.bytes+len(text) > q.maxBytes {
 		return false
 	}
-	q.messages = append(q.messages, message)
-	q.bytes += len(message)
+	q.messages = append(q.messages, message{text: text})
+	q.bytes += len(text)
 	q.signal()
 	return true
+}
+
+// After calls then, in the consumer's goroutine, when all messages that were put by
+// now are consumed. It never does when the queue is closed, or thrown away before.
+func (q *Queue) After(then func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.messages = append(q.messages, message{then: then})
+		q.signal()
+	}
 }
 
 // Close takes no more messages and waits until the last one is consumed. When
@@ -66,7 +83,11 @@ func (q *Queue) Close(ctx context.Context) (lost int, err error) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	lost = len(q.messages)
+	for _, m := range q.messages {
+		if m.then == nil {
+			lost++
+		}
+	}
 	q.messages, q.bytes = nil, 0
 	return lost, fmt.Errorf("drain queue: %d messages lost: %w", lost, ctx.Err())
 }
@@ -86,8 +107,10 @@ func (q *Queue) run(consume func([]byte), finish func()) {
 	for {
 		message, ok, closed := q.take()
 		switch {
+		case ok && message.then != nil:
+			message.then()
 		case ok:
-			consume(message)
+			consume(message.text)
 		case closed:
 			return
 		default:
@@ -97,16 +120,16 @@ func (q *Queue) run(consume func([]byte), finish func()) {
 }
 
 // take removes the first message; closed says that there will be no other.
-func (q *Queue) take() (message []byte, ok, closed bool) {
+func (q *Queue) take() (first message, ok, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.messages) == 0 {
 		q.messages = nil // lets the memory of a burst go
-		return nil, false, q.closed
+		return message{}, false, q.closed
 	}
-	message = q.messages[0]
-	q.messages[0] = nil
+	first = q.messages[0]
+	q.messages[0] = message{}
 	q.messages = q.messages[1:]
-	q.bytes -= len(message)
-	return message, true, false
+	q.bytes -= len(first.text)
+	return first, true, false
 }

@@ -152,3 +152,44 @@ func TestNothingIsLostUnseen(t *testing.T) {
 		t.Errorf("%d consumed or refused, 8000 put", total)
 	}
 }
+
+func TestWhatFollowsIsDoneWhenTheMessagesBeforeItAreConsumed(t *testing.T) {
+	g := newGate()
+	q := New(10, 1<<20, g.consume, g.finish)
+	q.Put([]byte("a"))
+	q.Put([]byte("b"))
+	seen := make(chan []string, 1)
+	q.After(func() { seen <- g.all() })
+	q.Put([]byte("c"))
+	<-g.entered
+	select {
+	case early := <-seen:
+		t.Errorf("done after %v", early)
+	default:
+	}
+	close(g.open)
+	if got := <-seen; !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("done after %v", got)
+	}
+	if lost, err := q.Close(t.Context()); lost != 0 || err != nil {
+		t.Errorf("closed with %d lost, %v", lost, err)
+	}
+	q.After(func() { t.Error("done after the end") })
+	<-g.finished
+}
+
+func TestWhatFollowsLostMessagesIsNotDone(t *testing.T) {
+	g := newGate()
+	q := New(10, 1<<20, g.consume, g.finish)
+	q.Put([]byte("a"))
+	<-g.entered
+	q.Put([]byte("b"))
+	q.After(func() { t.Error("done though a message before it was lost") })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if lost, err := q.Close(ctx); lost != 1 || err == nil {
+		t.Errorf("closed with %d lost, %v; want 1", lost, err)
+	}
+	close(g.open)
+	<-g.finished
+}

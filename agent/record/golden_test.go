@@ -42,6 +42,10 @@ func TestGolden(t *testing.T) {
 		"interval":        interval(),
 		"interval-watch":  intervalOfWatch(),
 		"state":           state(),
+		"state-resumed": &record.State{
+			Change: record.ChangeResumed, Mode: "account", Attachment: "tp_btf/sys_enter tp_btf/sys_exit",
+			Resumption: &record.Resumption{AwayNs: 312_041_118, CountedSeq: 4711},
+		},
 		"state-suppressed": &record.State{Change: record.ChangeSuppressed,
 			Suppressed: &record.Suppression{Rule: "sync", Count: 12, WorstNs: 3904118204, TotalNs: 12e9}},
 		"state-started": &record.State{Change: record.ChangeStarted, Mode: "account", Filter: &record.Filter{},

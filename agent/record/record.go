@@ -67,19 +67,27 @@ func (h *Header) Head() *Header { return h }
 
 func (h *Header) sealed() {}
 
-// Stamper fills the headers of one run of the service. It is safe for
+// Stamper fills the headers of the records. It is safe for
 // concurrent use: log messages come from every goroutine.
 type Stamper struct {
 	bootID string
-	seq    atomic.Uint64
+	seq    *atomic.Uint64
 }
 
 // NewStamper returns a Stamper for a boot id as in
 // /proc/sys/kernel/random/boot_id; dashes are removed, so that the record's
 // boot_id equals the journal's _BOOT_ID. The first record gets number 1.
-func NewStamper(bootID string) *Stamper {
-	return &Stamper{bootID: strings.ReplaceAll(strings.TrimSpace(bootID), "-", "")}
+func NewStamper(bootID string) *Stamper { return NewStamperAfter(bootID, new(atomic.Uint64)) }
+
+// NewStamperAfter is NewStamper, but the first record gets the number after the one in
+// seq, where each number is kept: that of the last record of a process before, so that
+// what it took along with it shows as a gap.
+func NewStamperAfter(bootID string, seq *atomic.Uint64) *Stamper {
+	return &Stamper{bootID: strings.ReplaceAll(strings.TrimSpace(bootID), "-", ""), seq: seq}
 }
+
+// Last is the number of the last record.
+func (s *Stamper) Last() uint64 { return s.seq.Load() }
 
 // Stamp fills the header of a record that happened at the given time. The
 // number is taken here, before any queue can drop the record, so that a reader

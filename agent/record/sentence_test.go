@@ -114,6 +114,8 @@ func TestStateSentenceAndPriority(t *testing.T) {
 		{record.State{Change: record.ChangeSuppressed, Suppressed: &record.Suppression{Rule: "r", Count: 2, WorstNs: 2e9, TotalNs: 3e9}}, 4,
 			"slow records held back: 2 of rule r, worst 2 s, 3 s in all"},
 		{record.State{Change: record.ChangeDrops, Detail: "ring_full 3"}, 4, "data lost: ring_full 3"},
+		{record.State{Change: record.ChangeResumed, Resumption: &record.Resumption{AwayNs: 312_041_118}}, 5, "resumed: counting went on over a restart, 312 ms without a process"},
+		{record.State{Change: record.ChangeResumed, Resumption: &record.Resumption{}}, 5, "resumed: counting went on over a restart"},
 	}
 	for _, tt := range tests {
 		if got := tt.r.Sentence(); got != tt.want {

@@ -11,7 +11,8 @@ type Change string
 // The changes.
 const (
 	ChangeStarted      Change = "started"       // the programs are attached
-	ChangeStopped      Change = "stopped"       // nothing is attached any more
+	ChangeStopped      Change = "stopped"       // nothing is attached any more, or no process reads what is
+	ChangeResumed      Change = "resumed"       // what a process before had attached went on counting
 	ChangeRetargeted   Change = "retargeted"    // another filter
 	ChangeThreshold    Change = "threshold"     // a threshold overridden or reset
 	ChangeReloaded     Change = "reloaded"      // another policy
@@ -33,6 +34,7 @@ type State struct {
 	PolicyFiles []string     `json:"policy_files,omitempty"`
 	Detail      string       `json:"detail,omitzero"` // a phrase: the reason, the new value
 	Suppressed  *Suppression `json:"suppressed,omitzero"`
+	Resumption  *Resumption  `json:"resumption,omitzero"`
 }
 
 // Caller is who asked for a change.
@@ -63,6 +65,20 @@ type Suppression struct {
 	TotalNs uint64 `json:"total_ns"` // of all of them together
 }
 
+// Resumption is about the end of the process before.
+type Resumption struct {
+	AwayNs     uint64 `json:"away_ns,omitzero"` // so long the kernel side counted without a process; left out when not known
+	CountedSeq uint64 `json:"counted_seq"`      // summary and interval records between this number and this record's are void: it is told again
+}
+
+// Label reads like "counting went on for 312 ms without a process".
+func (r *Resumption) Label() string {
+	if r.AwayNs == 0 {
+		return "counting went on over a restart"
+	}
+	return "counting went on over a restart, " + Human(r.AwayNs, 3) + " without a process"
+}
+
 // Event is EventState.
 func (*State) Event() string { return EventState }
 
@@ -72,7 +88,7 @@ func (s *State) Priority() int {
 	switch s.Change {
 	case ChangeReloadFailed, ChangeSuppressed, ChangeDrops:
 		return 4
-	case ChangeRetargeted, ChangeThreshold, ChangeReloaded, ChangeTargetExited:
+	case ChangeRetargeted, ChangeThreshold, ChangeReloaded, ChangeTargetExited, ChangeResumed:
 		return 5
 	}
 	return 6
@@ -126,6 +142,9 @@ func (s *State) facts() []string {
 	}
 	if s.Suppressed != nil {
 		facts = append(facts, s.Suppressed.label())
+	}
+	if s.Resumption != nil {
+		facts = append(facts, s.Resumption.Label())
 	}
 	if len(s.PolicyFiles) > 0 {
 		facts = append(facts, "policy "+list(s.PolicyFiles))

@@ -32,5 +32,8 @@ func (j *Journal) Counters() map[string]uint64 {
 	}
 }
 
+// After implements Sink.
+func (j *Journal) After(then func()) { j.sender.After(then) }
+
 // Close implements Sink.
 func (j *Journal) Close(ctx context.Context) error { return j.sender.Close(ctx) }

@@ -19,6 +19,7 @@ type memory struct{ records []record.Record }
 
 func (m *memory) Write(r record.Record)     { m.records = append(m.records, r) }
 func (*memory) Counters() map[string]uint64 { return nil }
+func (*memory) After(then func())           { then() }
 func (*memory) Close(context.Context) error { return nil }
 func (m *memory) last(t *testing.T) *record.Log {
 	t.Helper()

@@ -15,6 +15,9 @@ type Sink interface {
 	Write(record.Record)
 	// Counters gives the numbers of records since the start, by the names below.
 	Counters() map[string]uint64
+	// After calls then, in another goroutine, when each record from before is
+	// written or dropped; never when Close has to give up.
+	After(then func())
 	// Close writes what is waiting. When the context ends before, the rest is
 	// dropped and counted, and the error says how many.
 	Close(context.Context) error

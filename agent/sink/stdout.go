@@ -56,6 +56,9 @@ func (s *Stdout) Counters() map[string]uint64 {
 	}
 }
 
+// After implements Sink.
+func (s *Stdout) After(then func()) { s.queue.After(then) }
+
 // Close implements Sink. A Write that blocks for ever keeps its goroutine.
 func (s *Stdout) Close(ctx context.Context) error {
 	lost, err := s.queue.Close(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/syscountd/syscountd/agent"
@@ -23,6 +24,8 @@ type env struct {
 	load           func(bpf.Options) (agent.Kernel, error)
 	probe          func() error
 	notify         func(state string) // sd_notify(3); does nothing outside of systemd
+	store          notifySocket       // the service manager that may keep descriptors; "": none
+	files          []*os.File         // those that it had kept, with their names
 	watchdog       time.Duration      // how often systemd wants a sign of life; 0: never
 	journalSocket  string
 	stateFile      string                 // "": none
@@ -42,6 +45,8 @@ func hostEnv() env {
 		load:          func(o bpf.Options) (agent.Kernel, error) { return bpf.Load(o) },
 		probe:         bpf.Probe,
 		notify:        func(state string) { _, _ = daemon.SdNotify(false, state) },
+		store:         notifySocket(os.Getenv("NOTIFY_SOCKET")),
+		files:         activation.Files(true),
 		watchdog:      watchdog / 2, // systemd.service(5) asks for half of WatchdogSec=
 		journalSocket: journal.DefaultPath,
 		busPatience:   15 * time.Second,

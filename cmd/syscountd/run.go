@@ -19,6 +19,7 @@ import (
 	"github.com/syscountd/syscountd/agent/procinfo"
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/agent/sink"
+	"github.com/syscountd/syscountd/bpf"
 	"github.com/syscountd/syscountd/dbusapi"
 )
 
@@ -66,7 +67,15 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	if err != nil {
 		return fmt.Errorf("read the boot id: %w", err)
 	}
+	store, err := storeOf(env, p)
+	if err != nil {
+		return err
+	}
 	stamp := record.NewStamper(bootID)
+	if store != nil {
+		defer store.close() // after the sink, which tells that records are out
+		stamp = record.NewStamperAfter(bootID, store.memory.Seq())
+	}
 	out := openSink(env, f, p)
 	defer closeSink(out)
 	level := &dbusapi.LogLevel{}
@@ -75,7 +84,7 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	if err != nil {
 		log.Warn("units and cgroups are not known by name", "error", err)
 	}
-	a := agent.New(agent.Env{
+	agentEnv := agent.Env{
 		Load: env.load, Policy: func() (*policy.Policy, error) { return env.policy(f.config) },
 		Sink: out, Stamp: stamp, Proc: "/proc", Groups: cgroups, Log: log,
 		Now: time.Now, Boot: func() time.Time { return time.Now().Add(-time.Duration(clockNs(unix.CLOCK_BOOTTIME))) },
@@ -83,8 +92,31 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
 		StateFile: env.stateFile,
 		OnStatus:  func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
-	}, p)
+	}
+	if store != nil {
+		store.log = log
+		agentEnv.Keeper, agentEnv.Memory = store, store.memory
+	}
+	a := agent.New(agentEnv, p)
 	return runTasks(ctx, env, a, busOf(env, f, a, log, level, logTarget(out)), log)
+}
+
+// storeOf is nil without a service manager that could keep something.
+func storeOf(env env, p *policy.Policy) (*fdStore, error) {
+	if env.store == "" {
+		for _, file := range env.files {
+			file.Close()
+		}
+		return nil, nil
+	}
+	if len(env.files) == 0 {
+		return openStore(env.store, nil, "")
+	}
+	layout, err := bpf.LayoutOf(agent.OptionsOf(p))
+	if err != nil {
+		return nil, err
+	}
+	return openStore(env.store, env.files, layout)
 }
 
 // openSink chooses where records go.

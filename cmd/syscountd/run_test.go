@@ -144,14 +144,21 @@ type service struct {
 
 func start(t *testing.T, bus string, args ...string) *service {
 	t.Helper()
+	return startIn(t, func(e *env) { e.busAddress = bus }, args...)
+}
+
+// startIn is start in another environment.
+func startIn(t *testing.T, change func(*env), args ...string) *service {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &service{t: t, lines: bufio.NewScanner(r), ready: make(chan struct{}), ended: make(chan int, 1)}
 	e := hostEnv()
-	e.stdout, e.stderr, e.busAddress = w, os.Stderr, bus
+	e.stdout, e.stderr = w, os.Stderr
 	e.notify, e.busPatience = s.notify, time.Second
+	change(&e)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	t.Cleanup(cancel)

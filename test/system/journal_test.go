@@ -53,7 +53,11 @@ type record struct {
 		UserID uint32 `json:"user_id"`
 		PID    int
 	}
-	Filter struct{ PIDs []int }
+	Filter     struct{ PIDs []int }
+	Resumption struct {
+		AwayNs     uint64 `json:"away_ns"`
+		CountedSeq uint64 `json:"counted_seq"`
+	}
 }
 
 // monotonic is when journald has received the entry, on CLOCK_MONOTONIC.

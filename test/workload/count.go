@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +14,8 @@ type countPlan struct {
 	Getppid    uint64 `json:"getppid"`
 	ReadZero   uint64 `json:"read"`   // of one byte of /dev/zero
 	OpenatFail uint64 `json:"openat"` // all of which fail with ENOENT
+
+	untilTerm bool // Getppid is how many there were when SIGTERM came
 }
 
 // countResult is what was issued, and when on CLOCK_MONOTONIC.
@@ -25,6 +28,18 @@ type countResult struct {
 
 // missing is a path that does not exist, nor does its directory.
 const missing = "/nonexistent/syscountd-workload"
+
+// getppidUntil calls getppid until the signal comes, and says how often.
+func getppidUntil(end os.Signal) (calls uint64) {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, end)
+	defer signal.Stop(ended)
+	for len(ended) == 0 {
+		getppid()
+		calls++
+	}
+	return calls
+}
 
 // count issues the calls of plan. start is called after the preparations and
 // before the first of them. A call that does not do what it should is an error:
@@ -40,6 +55,9 @@ func count(plan countPlan, start func() error) (countResult, error) {
 	}
 
 	result := countResult{PID: os.Getpid(), Calls: plan, StartNs: monotonic()}
+	if plan.untilTerm {
+		result.Calls.Getppid = getppidUntil(unix.SIGTERM)
+	}
 	for range plan.Getppid {
 		getppid()
 	}

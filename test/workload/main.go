@@ -4,7 +4,7 @@
 // Workload issues system calls whose numbers and times are known exactly, and
 // says so in one line of JSON: what a tracer reports is held against it.
 //
-//	workload count [-wait] [-getppid N] [-read-zero N] [-openat-fail N]
+//	workload count [-wait] [-getppid N] [-until-term] [-read-zero N] [-openat-fail N]
 //	workload slow  [-wait] [-linger] -op read|fsync|openat -path FILE
 //
 // With -wait it prints {"pid":N,"ready":true} and waits until standard input
@@ -53,6 +53,7 @@ func runCount(args []string, out io.Writer) error {
 	var plan countPlan
 	flags := flag.NewFlagSet("count", flag.ContinueOnError)
 	flags.Uint64Var(&plan.Getppid, "getppid", 0, "number of getppid calls")
+	flags.BoolVar(&plan.untilTerm, "until-term", false, "call getppid until SIGTERM comes, whatever number it is then")
 	flags.Uint64Var(&plan.ReadZero, "read-zero", 0, "number of reads of one byte of /dev/zero")
 	flags.Uint64Var(&plan.OpenatFail, "openat-fail", 0, "number of openat calls that fail with ENOENT")
 	wait := flags.Bool("wait", false, "wait for standard input before the first call")

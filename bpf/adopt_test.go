@@ -1,0 +1,354 @@
+package bpf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// An agent is another process, which loads a tracer, hands its parts to the test, and
+// lives until it is killed.
+
+const agentVariable = "SYSCOUNT_BPF_AGENT"
+
+// agentTask is what it is told to do.
+type agentTask struct {
+	Options Options
+	PIDs    []int // to be observed
+}
+
+// slowSleep is a call that the agent wants to be handed over.
+const slowSleep = 20 * time.Millisecond
+
+func isAgent() bool { return os.Getenv(agentVariable) != "" }
+
+// runAgent never returns.
+func runAgent() {
+	if err := agent(); err != nil {
+		fmt.Fprintf(os.Stderr, "agent: %v\n", err)
+	}
+	os.Exit(1)
+}
+
+func agent() error {
+	var task agentTask
+	if err := json.Unmarshal([]byte(os.Getenv(agentVariable)), &task); err != nil {
+		return err
+	}
+	tracer, err := Load(task.Options)
+	if err != nil {
+		return err
+	}
+	f, err := filterOf(task.PIDs)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(tracer.SetSyscalls(sleepsAreSlow), tracer.SetFilter(f), tracer.Attach()); err != nil {
+		return err
+	}
+	return sendParts(tracer)
+}
+
+func filterOf(pids []int) (f Filter, err error) {
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			return f, err
+		}
+		f.PIDFDs = append(f.PIDFDs, fd)
+	}
+	return f, nil
+}
+
+func sleepsAreSlow(sc Syscall) Setting {
+	s := Setting{Traits: TraitObserved, ThresholdNs: Never}
+	if sc == own(unix.SYS_CLOCK_NANOSLEEP) {
+		s.ThresholdNs = uint64(slowSleep)
+	}
+	return s
+}
+
+// sendParts sends them on descriptor 3, and waits for its end.
+func sendParts(tracer *Tracer) error {
+	parts, err := tracer.Parts()
+	if err != nil {
+		return err
+	}
+	conn, err := net.FileConn(os.NewFile(3, "test"))
+	if err != nil {
+		return err
+	}
+	var names []string
+	var fds []int
+	for _, part := range parts {
+		names, fds = append(names, part.Name), append(fds, part.FD)
+	}
+	if _, _, err := conn.(*net.UnixConn).WriteMsgUnix([]byte(strings.Join(names, "\n")), unix.UnixRights(fds...), nil); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return err
+}
+
+// startAgent gives the process, and the parts of its tracer, which the test holds as
+// systemd does.
+func startAgent(t *testing.T, task agentTask) (*exec.Cmd, map[string]int) {
+	t.Helper()
+	text, err := json.Marshal(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(pair[0]) })
+	theirs := os.NewFile(uintptr(pair[1]), "test")
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), agentVariable+"="+string(text))
+	cmd.Stderr, cmd.ExtraFiles = os.Stderr, []*os.File{theirs}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	t.Cleanup(func() { end(cmd) })
+	return cmd, receiveParts(t, pair[0])
+}
+
+func end(cmd *exec.Cmd) {
+	if cmd.ProcessState == nil {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+}
+
+func receiveParts(t *testing.T, socket int) map[string]int {
+	t.Helper()
+	text, rights := make([]byte, 8192), make([]byte, unix.CmsgSpace(4*253))
+	n, m, _, _, err := unix.Recvmsg(socket, text, rights, unix.MSG_CMSG_CLOEXEC)
+	if err != nil || n == 0 {
+		t.Fatalf("the agent sent nothing: %v", err)
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:m])
+	if err != nil {
+		t.Fatal(err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := map[string]int{}
+	for i, name := range strings.Split(string(text[:n]), "\n") {
+		parts[name] = fds[i]
+	}
+	t.Cleanup(func() {
+		for _, fd := range parts {
+			unix.Close(fd)
+		}
+	})
+	return parts
+}
+
+// lives are children that make calls before the agent's end, while nobody is there,
+// after the adoption, and all the time.
+type lives struct{ before, between, after, through *bpftest.Child }
+
+func startLives(t *testing.T) lives {
+	const calls = 100_000
+	return lives{
+		before:  bpftest.Start(t, bpftest.Script{Getppid: calls}),
+		between: bpftest.Start(t, bpftest.Script{Getppid: 2 * calls, SleepNs: int64(2 * slowSleep)}),
+		after:   bpftest.Start(t, bpftest.Script{Getppid: 3 * calls}),
+		through: bpftest.Start(t, bpftest.Script{Getppid: loadCalls(t)}),
+	}
+}
+
+func (l lives) pids() []int {
+	return []int{l.before.PID(), l.between.PID(), l.after.PID(), l.through.PID()}
+}
+
+// over runs them around an agent's end and gives the tracer that was adopted.
+func (l lives) over(t *testing.T, opts Options) *Tracer {
+	t.Helper()
+	cmd, parts := startAgent(t, agentTask{opts, l.pids()})
+	l.before.Run()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.through.Run()
+	}()
+	end(cmd)
+	l.between.Run()
+	tracer, err := Adopt(opts, parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tracer.Close() })
+	f, err := filterOf(l.pids())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeFDs(f.PIDFDs)
+	if err := tracer.SetFilter(f); err != nil {
+		t.Fatal(err)
+	}
+	l.after.Run()
+	<-ended
+	return tracer
+}
+
+func closeFDs(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}
+
+func TestCountsAreExactOverAnAdoption(t *testing.T) {
+	for mode, opts := range modes {
+		t.Run(mode, func(t *testing.T) {
+			l := startLives(t)
+			tracer := l.over(t, opts)
+			c, err := tracer.Counters()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := sums(t, tracer)
+			for child, want := range map[*bpftest.Child]int{l.before: 100_000, l.between: 200_000, l.after: 300_000, l.through: loadCalls(t)} {
+				group, _ := groupOf(t, tracer, child.PID())
+				if got := rows[group][unix.SYS_GETPPID]; !within(got.Count, uint64(want), c.RecursionMisses) {
+					t.Errorf("process %d: %d calls; want %d, less at most %d", child.PID(), got.Count, want, c.RecursionMisses)
+				}
+			}
+			if c.RecursionMisses == 0 && c.Overwritten+c.Refiltered != 0 {
+				t.Errorf("counters %+v", c)
+			}
+		})
+	}
+}
+
+func TestASlowCallWaitsForTheNextProcess(t *testing.T) {
+	for mode, opts := range map[string]Options{"account": modes["account"], "watch": watchMode} {
+		t.Run(mode, func(t *testing.T) {
+			if opts.Mode == ModeWatch {
+				needWatch(t)
+			}
+			l := startLives(t)
+			tracer := l.over(t, opts)
+			if err := tracer.FlushSlow(); err != nil {
+				t.Fatal(err)
+			}
+			found := 0
+			for {
+				call, err := tracer.NextSlow()
+				if errors.Is(err, ErrFlushed) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if int(call.PID) == l.between.PID() && call.Syscall == own(unix.SYS_CLOCK_NANOSLEEP) {
+					found++
+				}
+			}
+			if found != 1 {
+				t.Errorf("%d slow calls of the time without a process; want 1", found)
+			}
+		})
+	}
+}
+
+func TestTheKernelKnowsHowLongItWasAlone(t *testing.T) {
+	opts := modes["account"]
+	cmd, parts := startAgent(t, agentTask{Options: opts})
+	before := time.Now()
+	end(cmd)
+	tracer, err := Adopt(opts, parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tracer.Close()
+	away, err := tracer.Away()
+	if longest := time.Since(before); err != nil || away <= 0 || away > longest {
+		t.Errorf("%v, %v; want more than 0, at most %v", away, err, longest)
+	}
+	if again, err := tracer.Away(); err != nil || again != 0 {
+		t.Errorf("told again: %v, %v", again, err)
+	}
+}
+
+// What is not whole is refused, and nothing of it stays open: TestMain counts.
+func TestHalfATracerIsRefused(t *testing.T) {
+	opts := modes["account"]
+	_, parts := startAgent(t, agentTask{Options: opts})
+	_, other := startAgent(t, agentTask{Options: opts})
+	without := func(name string) map[string]int {
+		some := map[string]int{}
+		for n, fd := range parts {
+			if n != name {
+				some[n] = fd
+			}
+		}
+		return some
+	}
+	with := func(name string, fd int) map[string]int {
+		all := without(name)
+		all[name] = fd
+		return all
+	}
+	for name, test := range map[string]struct {
+		parts map[string]int
+		says  string
+	}{
+		"no parts":                     {nil, "it has no map"},
+		"a map is missing":             {without("map.cpus"), "it has no map cpus"},
+		"a link is missing":            {without("link.sys_exit"), "nothing is attached to sys_exit"},
+		"a program is missing":         {without("program.sys_exit"), "is attached to sys_exit"},
+		"a link too many":              {with("link.tick", parts["link.sys_exit"]), "1 attachments too many"},
+		"a link of another's":          {with("link.sys_exit", other["link.sys_exit"]), "is attached to sys_exit"},
+		"a map that is none":           {with("map.cpus", parts["link.sys_exit"]), "map cpus"},
+		"a map of another kind":        {with("map.cpus", parts["map.rows"]), "map cpus"},
+		"a part of an unknown kind":    {with("colour", parts["map.rows"]), "it is no map, program or link"},
+		"a descriptor that is not one": {with("map.cpus", 1<<20), "copy the descriptor of map.cpus"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer, err := Adopt(opts, test.parts)
+			if err == nil {
+				tracer.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%v; want %q", err, test.says)
+			}
+		})
+	}
+}
+
+func TestEachDifferenceIsAnotherLayout(t *testing.T) {
+	seen := map[string]Options{}
+	for _, opts := range []Options{
+		{GroupBy: GroupByProcess, Rows: 4096}, {GroupBy: GroupByCgroup, Rows: 4096}, {GroupBy: GroupByProcess, Rows: 8192},
+		{GroupBy: GroupByProcess, Rows: 4096, Sample: 16}, {GroupBy: GroupByProcess, Rows: 4096, NoWaits: true},
+		{GroupBy: GroupByProcess, Rows: 4096, Mode: ModeCount},
+	} {
+		layout, err := LayoutOf(opts)
+		if err != nil || len(layout) != 16 {
+			t.Fatalf("%q, %v", layout, err)
+		}
+		if same, ok := seen[layout]; ok {
+			t.Errorf("%+v and %+v have the layout %s", opts, same, layout)
+		}
+		seen[layout] = opts
+		if again, err := LayoutOf(opts); err != nil || again != layout {
+			t.Errorf("%+v: first %s, then %s, %v", opts, layout, again, err)
+		}
+	}
+}
