@@ -189,11 +189,16 @@ func (l lives) over(t *testing.T, opts Options) *Tracer {
 	}()
 	end(cmd)
 	l.between.Run()
-	tracer, err := Adopt(opts, parts)
+	asked := opts
+	asked.Mode, asked.Sample = ModeAccount, 3 // it stays in its own
+	tracer, err := Adopt(asked, parts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tracer.Close() })
+	if !tracer.Options().Same(opts) {
+		t.Errorf("adopted in %+v; it was %+v", tracer.Options(), opts)
+	}
 	f, err := filterOf(l.pids())
 	if err != nil {
 		t.Fatal(err)
@@ -336,8 +341,7 @@ func TestEachDifferenceIsAnotherLayout(t *testing.T) {
 	seen := map[string]Options{}
 	for _, opts := range []Options{
 		{GroupBy: GroupByProcess, Rows: 4096}, {GroupBy: GroupByCgroup, Rows: 4096}, {GroupBy: GroupByProcess, Rows: 8192},
-		{GroupBy: GroupByProcess, Rows: 4096, Sample: 16}, {GroupBy: GroupByProcess, Rows: 4096, NoWaits: true},
-		{GroupBy: GroupByProcess, Rows: 4096, Mode: ModeCount},
+		{GroupBy: GroupByProcess, Rows: 4096, NoWaits: true},
 	} {
 		layout, err := LayoutOf(opts)
 		if err != nil || len(layout) != 16 {
@@ -347,7 +351,9 @@ func TestEachDifferenceIsAnotherLayout(t *testing.T) {
 			t.Errorf("%+v and %+v have the layout %s", opts, same, layout)
 		}
 		seen[layout] = opts
-		if again, err := LayoutOf(opts); err != nil || again != layout {
+		other := opts
+		other.Mode, other.Sample = ModeCount, 16 // which can be switched to
+		if again, err := LayoutOf(other); err != nil || again != layout {
 			t.Errorf("%+v: first %s, then %s, %v", opts, layout, again, err)
 		}
 	}

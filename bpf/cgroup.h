@@ -6,7 +6,7 @@
 /* Four dependent loads. A cached id would be wrong after a migration. */
 static __always_inline __u64 cgroup_of(struct task_struct *task)
 {
-	return task->cgroups->dfl_cgrp->kn->id;
+	return LOAD(task, cgroups->dfl_cgrp->kn->id);
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)

@@ -3,6 +3,8 @@
 #ifndef SYSCOUNT_FIELD_H
 #define SYSCOUNT_FIELD_H
 
+const volatile bool has_rdonly_cast = false; /* fixed at load: the kernel has bpf_rdonly_cast */
+
 /* No call: the verifier makes it a move (kernel/bpf/verifier.c, since Linux 6.2). */
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
@@ -23,5 +25,12 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 			value_ = BPF_CORE_READ(object_, field);                                                      \
 		value_;                                                                                              \
 	})
+
+/*
+ * The same of a pointer that the verifier knows. From Linux 6.3 on it looks up, for each
+ * such load of a pointer that it trusts, the name of the structure in the kernel's whole
+ * type information: half of the time of loading us. It does not trust what was cast.
+ */
+#define LOAD(object, field) (has_rdonly_cast ? CAST(*(object), object)->field : (object)->field)
 
 #endif

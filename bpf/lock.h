@@ -42,7 +42,7 @@ static __always_inline __u32 lock_holder(const struct slow_call *call, struct ta
 	entry = BPF_CORE_READ(head, next);
 	for (int i = 0; i < LOCKS_LOOKED_AT && entry && entry != head; i++) {
 		holder = holder_of(entry);
-		if (holder == task->tgid)
+		if (holder == LOAD(task, tgid))
 			self = holder;
 		else if (found && found != holder)
 			return 0;

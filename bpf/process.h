@@ -102,7 +102,7 @@ static __noinline bool keep_process_name(const struct row_key *row)
 	if (row_group != GROUP_BY_PROCESS && row_group != GROUP_BY_COMM)
 		return true;
 	name.cgroup = cgroup_of(named);
-	name.uid = named->cred->uid.val;
+	name.uid = LOAD(named, cred->uid.val);
 	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), named->comm);
 	known = bpf_map_lookup_elem(&process_names, &key);
 	if (known && is_same_name(known, &name))
@@ -113,7 +113,7 @@ static __noinline bool keep_process_name(const struct row_key *row)
 /* The last thread has ended: the process makes no call any more. */
 static __always_inline void mark_exited(struct task_struct *leader)
 {
-	struct process_key key = { .start_ns = leader->start_boottime, .pid = pid_in_our_namespace(leader) };
+	struct process_key key = { .start_ns = LOAD(leader, start_boottime), .pid = pid_in_our_namespace(leader) };
 	struct process_name *name = bpf_map_lookup_elem(&process_names, &key);
 
 	if (name)

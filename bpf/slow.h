@@ -22,13 +22,13 @@ static __always_inline void describe_task(struct slow_call *call, struct task_st
 {
 	struct task_struct *leader = task->group_leader;
 
-	call->process_start_ns = leader->start_boottime;
+	call->process_start_ns = LOAD(leader, start_boottime);
 	call->cgroup = cgroup_of(task);
 	keep_cgroup_path(task, call->cgroup);
 	call->pid = pid_in_our_namespace(leader);
 	call->tid = pid_in_our_namespace(task);
 	call->parent = pid_in_our_namespace(FIELD(FIELD(leader, real_parent), group_leader));
-	call->uid = task->cred->uid.val;
+	call->uid = LOAD(task, cred->uid.val);
 	bpf_probe_read_kernel_str(call->comm, sizeof(call->comm), task->comm);
 }
 
@@ -52,7 +52,7 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 	if (!call->wait.off_ns)
 		settle(&call->wait, task);
 	call->wait.throttled_ns = throttled_ns(task) - w->throttled_ns;
-	call->wait.major_faults = task->maj_flt - w->major_faults;
+	call->wait.major_faults = LOAD(task, maj_flt) - w->major_faults;
 	call->has_wait = true;
 }
 

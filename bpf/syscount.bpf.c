@@ -16,6 +16,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "syscount.h"
+#include "field.h"
 #include "abi.h"
 #include "histogram.h"
 
@@ -26,7 +27,6 @@ const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile bool waits = true; /* where the time of slow calls went is measured */
 const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
-const volatile bool has_rdonly_cast = false; /* the kernel has bpf_rdonly_cast */
 const volatile __u32 has_task_work = TASK_WORK_NONE;
 const volatile bool preemptible = false; /* this kernel runs these programs preemptibly: 7.2 and later */
 
@@ -69,7 +69,6 @@ const enum task_work *unused_task_work __attribute__((unused));
 /* --- maps --- */
 
 #include "maps.h"
-#include "field.h"
 
 /* A slot as an index that the verifier sees to be in bounds; the compiler would drop the mask. */
 static __always_inline __u32 table_index(__u32 slot)
@@ -278,7 +277,7 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 		give_back(cpu, prev, NULL);
 		return;
 	}
-	if (prev->flags & PF_KTHREAD || (!waits && !r->task)) {
+	if (LOAD(prev, flags) & PF_KTHREAD || (!waits && !r->task)) {
 		if (r->task)
 			give_back(cpu, prev, NULL);
 		return;
@@ -300,7 +299,7 @@ static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next,
 	__u64 *sleeper = sleeper_like(next);
 	struct thread *t;
 
-	if (!sleeper || !*sleeper || next->flags & PF_KTHREAD)
+	if (!sleeper || !*sleeper || LOAD(next, flags) & PF_KTHREAD)
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
 	if (!t || !t->wait.off_ns)
@@ -319,7 +318,7 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct cpu *cpu = this_cpu();
-	__u32 state = has_prev_state ? (__u32)ctx[3] : prev->__state;
+	__u32 state = has_prev_state ? (__u32)ctx[3] : LOAD(prev, __state);
 	__u64 now = 0;
 
 	if (!cpu)
@@ -342,7 +341,7 @@ int BPF_PROG(tick)
 	struct pt_regs *regs;
 	struct cpu *cpu;
 
-	if (task->flags & (PF_KTHREAD | PF_EXITING))
+	if (LOAD(task, flags) & (PF_KTHREAD | PF_EXITING))
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	if (!is_in_call(regs))
@@ -405,7 +404,7 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
 	/* The last thread may have slept since before we were attached, and have no record. */
-	if (!task->signal->live.counter)
+	if (!LOAD(task, signal->live.counter))
 		ended_process(task->group_leader);
 	UNPREEMPTED(ended_thread(task));
 	return 0;

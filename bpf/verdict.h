@@ -28,7 +28,7 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 		return;
 	keep_cgroup_path(task, cgroup);
 	if (row_group == GROUP_BY_PROCESS) {
-		t->group = leader->start_boottime;
+		t->group = LOAD(leader, start_boottime);
 		t->pid = pid_in_our_namespace(leader);
 	} else if (row_group == GROUP_BY_CGROUP) {
 		t->group = cgroup;

@@ -51,21 +51,21 @@ static __always_inline bool is_frozen(struct task_struct *task, __u32 class)
 /* CPU quotas of the thread's task group and the groups above it: the time for which they were used up. */
 static __always_inline __u64 throttled_ns(struct task_struct *task)
 {
-	struct task_group *group = task->sched_task_group;
+	struct task_group *group = LOAD(task, sched_task_group);
 	__u64 sum = 0;
 
 	if (!bpf_core_field_exists(group->cfs_bandwidth))
 		return 0;
 	for (int i = 0; i < 4 && group; i++) {
-		sum += group->cfs_bandwidth.throttled_time;
-		group = group->parent;
+		sum += LOAD(group, cfs_bandwidth.throttled_time);
+		group = LOAD(group, parent);
 	}
 	return sum;
 }
 
 static __always_inline __u64 run_delay_of(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->sched_info) ? task->sched_info.run_delay : 0;
+	return bpf_core_field_exists(task->sched_info) ? LOAD(task, sched_info.run_delay) : 0;
 }
 
 static __always_inline void name_thread(struct thread_name *name, struct task_struct *task)
@@ -136,7 +136,7 @@ static __always_inline void begin_waits(struct wait *w, struct task_struct *task
 	w->blocker.tid = 0;
 	w->longest_waking_stack = -1;
 	w->throttled_ns = throttled_ns(task);
-	w->major_faults = task->maj_flt;
+	w->major_faults = LOAD(task, maj_flt);
 }
 
 /* Where a call blocks for the first time, seldom enough for a call of its own. */
@@ -168,14 +168,14 @@ static __always_inline __u64 call_of(struct thread *t, struct task_struct *task,
  */
 static __always_inline __u64 *sleeper_like(struct task_struct *task)
 {
-	__u32 index = task->pid & (SLEEPERS - 1);
+	__u32 index = LOAD(task, pid) & (SLEEPERS - 1);
 
 	return bpf_map_lookup_elem(&sleepers, &index);
 }
 
 static __always_inline __u64 since_this_tick(struct task_struct *task)
 {
-	return (__u64)task->pid << 32 | (__u32)bpf_jiffies64();
+	return (__u64)LOAD(task, pid) << 32 | (__u32)bpf_jiffies64();
 }
 
 static __always_inline void note_sleeper(struct task_struct *task)
@@ -192,7 +192,7 @@ static __always_inline void note_sleeper(struct task_struct *task)
  */
 static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *task, __u64 now)
 {
-	__u64 ran = task->se.sum_exec_runtime - w->ran_ns;
+	__u64 ran = LOAD(task, se.sum_exec_runtime) - w->ran_ns;
 	__u64 waited = now - w->off_ns;
 	__u32 class = w->class;
 
@@ -220,20 +220,20 @@ static __always_inline void off_cpu(struct wait *w, struct task_struct *task, __
 		w->voluntary++;
 	w->class = is_frozen(task, class) ? WAIT_FROZEN : class;
 	w->run_delay = run_delay_of(task);
-	w->ran_ns = task->se.sum_exec_runtime;
+	w->ran_ns = LOAD(task, se.sum_exec_runtime);
 	w->off_jiffies = bpf_jiffies64();
 	w->off_ns = now;
 	w->waking_stack = -1;
 	w->waker.pid = 0;
 	w->waker.tid = 0;
-	if (bpf_core_field_exists(task->blocker) && task->blocker)
-		name_blocker(w, task->blocker);
+	if (bpf_core_field_exists(task->blocker) && LOAD(task, blocker))
+		name_blocker(w, LOAD(task, blocker));
 }
 
 /* How often the thread has left the CPU, with this time: the scheduler counts before it tells. */
 static __always_inline __u32 switches_of(struct task_struct *task)
 {
-	return task->nvcsw + task->nivcsw;
+	return LOAD(task, nvcsw) + LOAD(task, nivcsw);
 }
 
 /* The thread leaves the CPU. */

@@ -296,7 +296,7 @@ static __always_inline void go_off(struct thread *t, struct task_struct *task, _
 	off_cpu(&t->wait, task, class, now);
 	t->switches = switches_of(task);
 	if (sleeper)
-		*sleeper = looks_at_once(t, now) ? (__u64)task->pid << 32 : since_this_tick(task);
+		*sleeper = looks_at_once(t, now) ? (__u64)LOAD(task, pid) << 32 : since_this_tick(task);
 }
 
 /* The thread's call has a result, but it has not come back to user mode, or not for good. */
@@ -328,7 +328,7 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 
 	if (cpu->running.task)
 		unload(cpu, prev);
-	if (prev->flags & (PF_KTHREAD | PF_EXITING))
+	if (LOAD(prev, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
 	regs = (struct pt_regs *)bpf_task_pt_regs(prev);
 	if (!is_in_call(regs)) {
@@ -358,7 +358,7 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 /* Two ticks have begun since it left, or nothing tells. */
 static __always_inline bool was_long_off(__u64 sleeper, struct task_struct *task)
 {
-	return sleeper >> 32 != task->pid || (__u32)bpf_jiffies64() - (__u32)sleeper > 1;
+	return sleeper >> 32 != LOAD(task, pid) || (__u32)bpf_jiffies64() - (__u32)sleeper > 1;
 }
 
 /* What the thread has in its storage is of the call in which it has been off the CPU until now. */
@@ -376,7 +376,7 @@ static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, 
 	struct thread *t;
 	__u64 now;
 
-	if (!sleeper || !*sleeper || next->flags & (PF_KTHREAD | PF_EXITING))
+	if (!sleeper || !*sleeper || LOAD(next, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
 	if (!switching && !was_long_off(*sleeper, next))
 		return;
