@@ -30,7 +30,8 @@ const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power o
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
 const volatile bool has_rdonly_cast = false; /* the kernel has bpf_rdonly_cast */
 const volatile __u32 has_task_work = TASK_WORK_NONE;
-const volatile bool preemptible = false; /* this kernel runs these programs preemptibly: 7.2 and later */
+const volatile bool preemptible = false; /* preemption has to be switched off: see UNPREEMPTED */
+const volatile bool by_function = false; /* the programs of calls are attached to functions */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
 volatile __u32 pidns_level = 0;
@@ -130,7 +131,7 @@ static __always_inline __u64 start_time(struct running *r)
 	return bpf_ktime_get_ns();
 }
 
-static __always_inline void begin(struct pt_regs *regs, long id)
+static __always_inline void begin(struct pt_regs *regs)
 {
 	struct cpu *cpu = this_cpu();
 	struct running *r;
@@ -140,7 +141,7 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 	if (!cpu || !is_observed(cpu, regs))
 		return;
 	r = &cpu->running;
-	slot = syscall_slot(running_task(cpu), id);
+	slot = syscall_slot(running_task(cpu), number_in(regs));
 	cpu->counters.overwritten += is_open(r->start_ns);
 	start_ns = r->suspended ? resume(cpu, &slot) : 0;
 	if (!has_trait(slot, TRAIT_OBSERVED)) {
@@ -155,7 +156,7 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 /* A call that began before we looked: its number is what the registers say now. */
 static __noinline bool is_left_out(struct pt_regs *regs)
 {
-	return !has_trait(syscall_slot(bpf_get_current_task_btf(), number_at_exit(regs)), TRAIT_OBSERVED);
+	return !has_trait(syscall_slot(bpf_get_current_task_btf(), number_in(regs)), TRAIT_OBSERVED);
 }
 
 static __always_inline void end(struct pt_regs *regs, long ret)
@@ -224,9 +225,9 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 }
 
 /*
- * struct running has one writer as long as nobody else runs on the CPU. Until
- * Linux 7.1 these programs run with preemption off; since then they have to see
- * to it themselves.
+ * struct running has one writer as long as nobody else runs on the CPU. On
+ * tracepoints of system calls programs run with preemption off until Linux 7.1;
+ * since then, and on functions, they have to see to it themselves.
  */
 #define UNPREEMPTED(statement)                                                                                       \
 	do {                                                                                                         \
@@ -237,10 +238,14 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 			bpf_preempt_enable();                                                                        \
 	} while (0)
 
+/*
+ * sys_enter and sys_exit are loaded for the functions of single calls too: see
+ * targeted.go. Hence they take nothing that only the tracepoint has, such as the number.
+ */
 SEC("tp_btf/sys_enter")
-int BPF_PROG(sys_enter, struct pt_regs *regs, long id)
+int BPF_PROG(sys_enter, struct pt_regs *regs)
 {
-	UNPREEMPTED(begin(regs, id));
+	UNPREEMPTED(begin(regs));
 	return 0;
 }
 
@@ -266,7 +271,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 
 	if (!t)
 		return 0;
-	t->executed = number_at_exit((struct pt_regs *)bpf_task_pt_regs(task)) == -1;
+	t->executed = number_in((struct pt_regs *)bpf_task_pt_regs(task)) == -1;
 	t->delivered = 0;
 	return 0;
 }

@@ -407,6 +407,7 @@ const (
 	syscountProgSysExitCount       = "sys_exit_count"
 	syscountProgTick               = "tick"
 	syscountVarAttachment          = "attachment"
+	syscountVarByFunction          = "by_function"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarCounting            = "counting"
 	syscountVarFilterCgroups       = "filter_cgroups"
@@ -531,6 +532,7 @@ type syscountMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountVariableSpecs struct {
 	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
+	ByFunction          *ebpf.VariableSpec `ebpf:"by_function"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
@@ -634,6 +636,7 @@ func (m *syscountMaps) Close() error {
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountVariables struct {
 	Attachment          *ebpf.Variable `ebpf:"attachment"`
+	ByFunction          *ebpf.Variable `ebpf:"by_function"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Counting            *ebpf.Variable `ebpf:"counting"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`

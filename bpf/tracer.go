@@ -5,6 +5,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -17,6 +18,9 @@ import (
 // at a time, but for NextSlow, which has its own, and Close, which ends it.
 type Tracer struct {
 	objs     syscountObjects
+	opts     Options
+	planned  plan // by the options; what is in force is in targeted
+	targeted targeted
 	links    []link.Link
 	mode     Mode
 	sampled  bool
@@ -31,7 +35,20 @@ type Tracer struct {
 
 // Load creates the maps and loads the programs; nothing is attached yet. It
 // needs CAP_BPF and CAP_PERFMON.
-func Load(opts Options) (_ *Tracer, err error) {
+func Load(opts Options) (*Tracer, error) {
+	p := choose(opts, kernelFunctions())
+	t, err := load(opts, p)
+	if err != nil && len(p.functions) > 0 {
+		if t, err := load(opts, plan{why: err.Error()}); err == nil {
+			t.planned = p
+			return t, nil
+		}
+	}
+	return t, err
+}
+
+func load(opts Options, p plan) (_ *Tracer, err error) {
+	asked := opts
 	if opts.Mode == ModeWatch {
 		if err := needTaskWork(); err != nil {
 			return nil, err
@@ -42,14 +59,14 @@ func Load(opts Options) (_ *Tracer, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the compiled programs: %w", err)
 	}
-	if err := specialise(spec, opts); err != nil {
+	if err := specialise(spec, opts, p); err != nil {
 		return nil, err
 	}
-	t := &Tracer{mode: opts.Mode, sampled: opts.Sample > 1, waits: !opts.NoWaits, interval: 1, filter: 1}
-	if err := spec.LoadAndAssign(&t.objs, nil); err != nil {
+	t := &Tracer{opts: asked, planned: p, targeted: targeted{plan: p}, mode: opts.Mode, sampled: opts.Sample > 1, waits: !opts.NoWaits, interval: 1, filter: 1}
+	defer closeOnError(t, &err)
+	if err := t.create(spec); err != nil {
 		return nil, explainLoad("load the programs", err)
 	}
-	defer closeOnError(t, &err)
 	if t.near, err = t.mapNearRows(opts.GroupBy); err != nil {
 		return nil, err
 	}
@@ -69,6 +86,17 @@ func Load(opts Options) (_ *Tracer, err error) {
 	return t, nil
 }
 
+// create makes the maps and programs of a specification.
+func (t *Tracer) create(spec *ebpf.CollectionSpec) error {
+	coll, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return err
+	}
+	defer coll.Close()
+	t.targeted.take(coll)
+	return coll.Assign(&t.objs)
+}
+
 func closeOnError(t *Tracer, err *error) {
 	if *err != nil {
 		_ = t.Close()
@@ -76,7 +104,7 @@ func closeOnError(t *Tracer, err *error) {
 }
 
 // specialise fixes what the programs are loaded with.
-func specialise(spec *ebpf.CollectionSpec, opts Options) error {
+func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return fmt.Errorf("count the CPUs: %w", err)
@@ -110,9 +138,12 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 		spec.Variables["counting"].Set(bit(opts.Mode == ModeCount)),
 		spec.Variables["watching"].Set(bit(opts.Mode == ModeWatch)),
 		spec.Variables["has_task_work"].Set(uint32(taskWork())),
-		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release())))); err != nil {
+		spec.Variables["by_function"].Set(bit(len(p.functions) > 0)),
+		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release()) ||
+			len(p.functions) > 0 && keepsPreemptionOff(release())))); err != nil {
 		return fmt.Errorf("set the constants: %w", err)
 	}
+	followFunctions(spec, p)
 	return nil
 }
 
@@ -157,28 +188,31 @@ func (t *Tracer) markSelf() error {
 
 // program is one of the kernel side.
 type program struct {
-	name string // of its tracepoint
+	kind string // of what it is attached to
+	name string // of its tracepoint or function
 	*ebpf.Program
 }
 
+func tracepoint(name string, p *ebpf.Program) program { return program{"tp_btf", name, p} }
+
 // threadPrograms notice that a thread leaves the CPU, comes to it, or ends.
 func (t *Tracer) threadPrograms() []program {
-	programs := []program{{"sched_switch", t.objs.SchedSwitch}, {"sched_process_exit", t.objs.ProcessExit}}
+	programs := []program{tracepoint("sched_switch", t.objs.SchedSwitch), tracepoint("sched_process_exit", t.objs.ProcessExit)}
 	if t.mode == ModeWatch {
 		programs[0].Program = t.objs.SchedSwitchWatch
 	}
 	if t.waits {
-		programs = append(programs, program{"sched_waking", t.objs.SchedWaking})
+		programs = append(programs, tracepoint("sched_waking", t.objs.SchedWaking))
 	}
 	return programs
 }
 
 // callPrograms are those of the mode.
 func (t *Tracer) callPrograms() []program {
-	tick := program{"hrtimer_expire_entry", t.objs.Tick}
+	tick := tracepoint("hrtimer_expire_entry", t.objs.Tick)
 	switch {
 	case t.mode == ModeWatch:
-		return []program{{"signal_deliver", t.objs.SignalDeliverWatch}, tick}
+		return []program{tracepoint("signal_deliver", t.objs.SignalDeliverWatch), tick}
 	case t.mode == ModeCount && t.waits:
 		return append(t.endPrograms(), tick)
 	case t.mode == ModeCount:
@@ -191,12 +225,19 @@ func (t *Tracer) callPrograms() []program {
 
 // endPrograms are those of ModeCount.
 func (t *Tracer) endPrograms() []program {
-	return []program{{"sched_process_exec", t.objs.ProcessExec}, {"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExitCount}}
+	return []program{
+		tracepoint("sched_process_exec", t.objs.ProcessExec), tracepoint("signal_deliver", t.objs.SignalDeliver),
+		tracepoint("sys_exit", t.objs.SysExitCount),
+	}
 }
 
 // bothEnds are the programs of ModeAccount.
 func (t *Tracer) bothEnds() []program {
-	return []program{{"signal_deliver", t.objs.SignalDeliver}, {"sys_exit", t.objs.SysExit}, {"sys_enter", t.objs.SysEnter}}
+	signals := tracepoint("signal_deliver", t.objs.SignalDeliver)
+	if f := t.targeted; len(f.plan.functions) > 0 {
+		return slices.Concat([]program{signals}, f.ends, f.begins)
+	}
+	return []program{signals, tracepoint("sys_exit", t.objs.SysExit), tracepoint("sys_enter", t.objs.SysEnter)}
 }
 
 // programs are all, in the order of their attachment: those of threads first,
@@ -207,13 +248,24 @@ func (t *Tracer) programs() []program { return append(t.threadPrograms(), t.call
 // Attach starts the counting. What was open when an earlier attachment ended is
 // forgotten.
 func (t *Tracer) Attach() error {
+	err := t.attach()
+	if err != nil && len(t.targeted.plan.functions) > 0 {
+		// Somebody else may be at one of the functions, such as a live patch.
+		if err = t.targeted.refuse(err); err == nil {
+			err = t.attach()
+		}
+	}
+	return err
+}
+
+func (t *Tracer) attach() error {
 	if err := errors.Join(t.Detach(), t.forgetRunning()); err != nil {
 		return err
 	}
 	for _, prog := range t.programs() {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog.Program})
 		if err != nil {
-			return errors.Join(explainLoad("attach to tp_btf/"+prog.name, err), t.Detach())
+			return errors.Join(explainLoad("attach to "+prog.kind+"/"+prog.name, err), t.Detach())
 		}
 		t.links = append(t.links, l)
 	}
@@ -266,6 +318,8 @@ func (t *Tracer) Attachment() string {
 		return "tp_btf/sys_exit"
 	case t.mode == ModeWatch:
 		return "tp_btf/sched_switch"
+	case len(t.targeted.plan.functions) > 0:
+		return t.targeted.plan.String()
 	}
 	return "tp_btf/sys_enter tp_btf/sys_exit"
 }
@@ -276,7 +330,7 @@ func (t *Tracer) Close() error {
 	if t.slow != nil {
 		err = errors.Join(err, t.slow.Close())
 	}
-	return errors.Join(err, t.near.unmap(), t.objs.Close())
+	return errors.Join(err, t.near.unmap(), t.targeted.close(), t.objs.Close())
 }
 
 // SetSyscalls tells the kernel side about every syscall of this architecture.

@@ -187,6 +187,11 @@ func (r *rig) load(t *testing.T, opts Options) *Tracer {
 	if tracer := r.loaded[opts]; tracer != nil {
 		return tracer
 	}
+	for _, tracer := range r.loaded {
+		if tracer.Fits(opts) {
+			return tracer
+		}
+	}
 	tracer, err := Load(opts)
 	if err != nil {
 		t.Fatalf("load: %+v", err)
