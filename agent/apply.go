@@ -104,8 +104,12 @@ func (a *Agent) retarget(next *targets, f Filter) error {
 	if a.session == nil {
 		return nil
 	}
-	a.endInterval(false)
-	return configure(a.session.kernel, a.effective, next.kernelFilter(), f.Syscalls)
+	before := a.session
+	err := a.reconfigure(a.effective, next, f)
+	if err == nil && a.session != before {
+		a.beginInterval()
+	}
+	return err
 }
 
 func (a *Agent) setThreshold(who *Caller, c SetThreshold) error {
@@ -145,7 +149,7 @@ func overridden(p *policy.Policy, overrides []Threshold) *policy.Policy {
 }
 
 // reload reads the policy again. What the programs were loaded with (the
-// groups and their number) needs another load, which loses the calls in flight
+// groups and their number, a few calls by name) needs another load, which loses the calls in flight
 // and nothing else; all other changes are made in place. The policy's filter
 // comes into force only if it has changed: one set over the bus stays.
 func (a *Agent) reload(who *Caller) error {
@@ -188,7 +192,7 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 }
 
 func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
-	if optionsOf(next) == optionsOf(a.effective) && next.Collect.GroupBy == a.effective.Collect.GroupBy {
+	if next.Collect.GroupBy == a.effective.Collect.GroupBy && a.session.kernel.Adopt(optionsOf(next, f.Syscalls)) {
 		a.endInterval(false)
 		return configure(a.session.kernel, next, t.kernelFilter(), f.Syscalls)
 	}

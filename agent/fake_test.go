@@ -41,6 +41,9 @@ type fakeKernel struct {
 
 	refuseAttach error // what Attach returns
 
+	functions bool   // a few calls go by functions, so that a list of others needs another load
+	why       string // what WhyTracepoints returns
+
 	stuck       []*bpf.SlowCall // those that a sweep finds when they are old enough
 	sweeps      int
 	refuseSweep error // what Sweep returns
@@ -134,6 +137,14 @@ func (k *fakeKernel) Symbols(addresses []uint64) []string {
 func (k *fakeKernel) Detach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = false; return nil }
 func (k *fakeKernel) Close() error       { close(k.closed); return nil }
 func (k *fakeKernel) Attachment() string { return "fake" }
+
+func (k *fakeKernel) WhyTracepoints() string { return k.why }
+func (k *fakeKernel) Adopt(o bpf.Options) bool {
+	if !k.functions {
+		o.Only = k.options.Only
+	}
+	return o == k.options
+}
 
 // FlushSlow does not wait for a reader, as the real one.
 func (k *fakeKernel) FlushSlow() error {

@@ -11,6 +11,8 @@ import (
 type Kernel interface {
 	Attach() error
 	Attachment() string
+	WhyTracepoints() string
+	Adopt(bpf.Options) bool
 	Detach() error
 	DetachCalls() error
 	Close() error

@@ -106,9 +106,6 @@ func functionsOf(names []string, facts functionFacts) ([]function, error) {
 	return functions, nil
 }
 
-// equal: the programs are attached to the same.
-func (p plan) equal(q plan) bool { return slices.Equal(p.functions, q.functions) }
-
 // String names the functions, as many as fit into a line.
 func (p plan) String() string {
 	const shown = 8

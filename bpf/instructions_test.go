@@ -9,16 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const callsOfLoop = 100
+
 // fastestLoop is the least time that so many calls of getppid took.
 func fastestLoop(t *testing.T) (ns uint64) {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	const calls, loops = 100, 100
-	for range loops {
+	for range 100 {
 		var from, to unix.Timespec
 		err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &from)
-		for range calls {
+		for range callsOfLoop {
 			unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
 		}
 		if err := errors.Join(err, unix.ClockGettime(unix.CLOCK_MONOTONIC, &to)); err != nil {
@@ -47,14 +48,15 @@ func TestOtherCallsRunNoInstructionMore(t *testing.T) {
 	if byFunctions(all) {
 		t.Fatal("functions are followed without any name")
 	}
-	t.Logf("100 calls of getppid: %d ns with nothing attached, %d with functions, %d with tracepoints", nothing, targeted, tracepoints)
+	t.Logf("%d calls of getppid: %d ns with nothing attached, %d with functions, %d with tracepoints", callsOfLoop, nothing, targeted, tracepoints)
 	if !clockCounts {
 		return
 	}
 	if !byFunctions(tracer) {
 		t.Fatalf("functions are not followed: %s", tracer.WhyTracepoints())
 	}
-	if targeted != nothing || tracepoints < nothing*11/10 {
-		t.Errorf("%d instructions with functions, %d with nothing attached, %d with tracepoints; want the same, and more", targeted, nothing, tracepoints)
+	// To read the clock takes an instruction more or less.
+	if targeted >= nothing+callsOfLoop || tracepoints < nothing+20*callsOfLoop {
+		t.Errorf("want less than an instruction more in a call with functions, and at least 20 with tracepoints")
 	}
 }

@@ -3,6 +3,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -94,12 +95,23 @@ func (t *targeted) close() error {
 	return errors.Join(errs...)
 }
 
-// Fits says whether the loaded programs are those of other options too, so that
-// there is no need to load them anew.
-func (t *Tracer) Fits(opts Options) bool {
+// Adopt makes the loaded programs serve other options. False: these need others, to be
+// loaded anew.
+func (t *Tracer) Adopt(opts Options) bool {
 	loaded, wanted := t.opts, opts
 	loaded.Only, wanted.Only = "", ""
-	return loaded == wanted && choose(opts, kernelFunctions()).equal(t.planned)
+	if loaded != wanted {
+		return false
+	}
+	p := choose(opts, kernelFunctions())
+	if !slices.Equal(p.functions, t.planned.functions) {
+		return false
+	}
+	t.opts = opts
+	if len(p.functions) == 0 {
+		t.targeted.plan.why = p.why
+	}
+	return true
 }
 
 // WhyTracepoints says why all calls are followed though a few are named; "": they are

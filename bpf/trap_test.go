@@ -188,7 +188,7 @@ func (r *rig) load(t *testing.T, opts Options) *Tracer {
 		return tracer
 	}
 	for _, tracer := range r.loaded {
-		if tracer.Fits(opts) {
+		if tracer.Adopt(opts) {
 			return tracer
 		}
 	}
