@@ -24,7 +24,7 @@ struct open_call {
 };
 
 /*
- * While somebody attaches to a function or detaches from it, the kernel leaves out
+ * While somebody attaches to a function or detaches from it, the kernel may leave out
  * the end of the calls that are in it (kernel/bpf/trampoline.c): the thread's next
  * observed call tells, but that may never come. Until then its registers do.
  */

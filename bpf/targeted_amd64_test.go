@@ -33,7 +33,7 @@ func TestTargetedExecOfAnotherABI(t *testing.T) {
 	middle.Call(11, middle.Text(last), 0, 0)
 	p := bpftest.NewProgram()
 	process := p.Start(t, execve(p, middle.Executable(t)))
-	tracer := newRig(t).watchOnly(t, execCalls, process, own(unix.SYS_EXECVE), execve386, getppid386)
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_EXECVE), execve386, getppid386)
 	process.Poke()
 	process.Hear()
 	process.Poke()

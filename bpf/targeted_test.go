@@ -15,10 +15,8 @@ import (
 
 // The lists of calls: each is a load of its own.
 const (
-	fileCalls    = "fdatasync fsync openat"
-	waitingCalls = "nanosleep read"
-	execCalls    = "execve getppid"
-	endingCalls  = "clone exit exit_group getppid"
+	fileCalls  = "fdatasync fsync openat"
+	otherCalls = "clone execve exit getppid nanosleep read"
 )
 
 // watchOnly observes these calls of one process, and of all ABIs those of these names.
@@ -93,7 +91,7 @@ func TestTargetedReadGoesOnAfterAHandler(t *testing.T) {
 	say := call(unix.SYS_WRITE, 1, b, 1)
 	process := p.Start(t, p.Handler(unix.SIGUSR1, saRestart, call(unix.SYS_READ, 3, b, 1).Times(5), say),
 		call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0), say, call(unix.SYS_READ, 0, b, 1), exit())
-	tracer := newRig(t).watchOnly(t, waitingCalls, process, own(unix.SYS_READ))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_READ))
 	interrupted(t, process)
 	process.Poke()
 	process.Finish()
@@ -106,7 +104,7 @@ func TestTargetedReadEndsByAHandler(t *testing.T) {
 	b := p.Words(0)
 	say := call(unix.SYS_WRITE, 1, b, 1)
 	process := p.Start(t, p.Handler(unix.SIGUSR1, 0, say), say, call(unix.SYS_READ, 0, b, 1), exit())
-	tracer := newRig(t).watchOnly(t, waitingCalls, process, own(unix.SYS_READ))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_READ))
 	interrupted(t, process)
 	process.Finish()
 	wantRows(t, tracer, calls{own(unix.SYS_READ): {1, 1}})
@@ -117,7 +115,7 @@ func TestTargetedReadEndsByAHandler(t *testing.T) {
 func TestTargetedSleepGoesOnAfterAStop(t *testing.T) {
 	p := bpftest.NewProgram()
 	process := p.Start(t, call(unix.SYS_WRITE, 1, p.Words(0), 1), call(unix.SYS_NANOSLEEP, p.Words(0, 500_000_000)), exit())
-	tracer := newRig(t).watchOnly(t, waitingCalls, process, own(unix.SYS_NANOSLEEP))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_NANOSLEEP))
 	process.Poke()
 	process.Hear()
 	process.AwaitStates("S")
@@ -135,7 +133,7 @@ func TestTargetedCallOfAKilledThread(t *testing.T) {
 	p := bpftest.NewProgram()
 	b := p.Words(0)
 	process := p.Start(t, call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1))
-	tracer := newRig(t).watchOnly(t, waitingCalls, process, own(unix.SYS_READ))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_READ))
 	process.Poke()
 	process.Hear()
 	process.AwaitStates("S")
@@ -150,7 +148,7 @@ func TestTargetedExecOfAThread(t *testing.T) {
 	last := bpftest.NewProgram()
 	next := last.Executable(t, call(unix.SYS_GETPPID).Times(7), exit())
 	process := p.Start(t, p.Thread(execve(p, "/nonexistent/syscountd"), execve(p, next)), call(unix.SYS_PPOLL, 0, 0, 0, 0, 8))
-	tracer := newRig(t).watchOnly(t, execCalls, process, own(unix.SYS_EXECVE), own(unix.SYS_GETPPID))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_EXECVE), own(unix.SYS_GETPPID))
 	process.Poke()
 	process.Finish()
 	wantRows(t, tracer, calls{own(unix.SYS_EXECVE): {2, 1}, own(unix.SYS_GETPPID): {7, 0}})
@@ -159,11 +157,11 @@ func TestTargetedExecOfAThread(t *testing.T) {
 	}
 }
 
-// exit and exit_group have no end: what begins there dies.
+// exit has no end: what begins there dies.
 func TestTargetedExits(t *testing.T) {
 	p := bpftest.NewProgram()
 	process := p.Start(t, p.Thread(call(unix.SYS_EXIT, 0)), p.Thread(call(unix.SYS_EXIT, 0)), call(unix.SYS_WAIT4, 0, 0, 0, 0), call(unix.SYS_EXIT, 0))
-	tracer := newRig(t).watchOnly(t, endingCalls, process, own(unix.SYS_EXIT), own(unix.SYS_EXIT_GROUP))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_EXIT))
 	process.Poke()
 	process.Finish()
 	wantRows(t, tracer, calls{})
@@ -177,7 +175,7 @@ func TestTargetedForksCountOnce(t *testing.T) {
 	process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), bpftest.Loop(2, 20), exit())
 	cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-targeted.scope")
 	cgroup.Add(process.PID())
-	tracer := newRig(t).watchOnlyOf(t, endingCalls, Filter{CgroupIDs: []uint64{cgroup.ID()}}, own(unix.SYS_CLONE), own(unix.SYS_GETPPID))
+	tracer := newRig(t).watchOnlyOf(t, otherCalls, Filter{CgroupIDs: []uint64{cgroup.ID()}}, own(unix.SYS_CLONE), own(unix.SYS_GETPPID))
 	process.Poke()
 	process.Finish()
 	wantRows(t, tracer, calls{own(unix.SYS_CLONE): {20, 0}, own(unix.SYS_GETPPID): {20, 0}})
@@ -189,7 +187,7 @@ func TestTargetedCallDeniedBySeccomp(t *testing.T) {
 	p := bpftest.NewProgram()
 	steps := append(deny(p, unix.SYS_GETPPID, unix.SYS_GETPGID), call(unix.SYS_GETPPID).Times(50), call(unix.SYS_GETSID, 0).Times(10), exit())
 	process := p.Start(t, steps...)
-	tracer := newRig(t).watchOnly(t, execCalls, process, own(unix.SYS_GETPPID))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_GETPPID))
 	process.Poke()
 	process.Finish()
 	wantRows(t, tracer, calls{})
@@ -204,7 +202,7 @@ func TestTargetedCallInFlightAtAttach(t *testing.T) {
 	process.Poke()
 	process.Hear()
 	process.AwaitStates("S")
-	tracer := newRig(t).watchOnly(t, waitingCalls, process, own(unix.SYS_READ))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_READ))
 	process.Poke()
 	process.Hear()
 	process.AwaitStates("S")
@@ -217,14 +215,15 @@ func TestTargetedCallInFlightAtAttach(t *testing.T) {
 	wantEnds(t, tracer, Counters{ExitWithoutEnter: endsUnseen(tracer, 1)})
 }
 
-// The kernel leaves out the end of a call in whose function somebody else attaches
-// meanwhile. It is counted with the thread's next call, and is not open for ever.
+// A kernel may leave out the end of a call in whose function somebody else attaches
+// meanwhile (6.12 does, 7.3 does not). It is counted with the thread's next call, and is
+// not open for ever.
 func TestTargetedEndThatTheKernelLeavesOut(t *testing.T) {
 	p := bpftest.NewProgram()
 	b := p.Words(0)
 	say := call(unix.SYS_WRITE, 1, b, 1)
 	process := p.Start(t, say, call(unix.SYS_READ, 0, b, 1), say, call(unix.SYS_PPOLL, 0, 0, p.Words(0, 300_000_000), 0, 8), call(unix.SYS_READ, 0, b, 1), exit())
-	tracer := newRig(t).watchOnly(t, waitingCalls, process, own(unix.SYS_READ))
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_READ))
 	if err := tracer.SetSyscalls(func(sc Syscall) Setting {
 		return Setting{Traits: map[bool]Trait{true: TraitObserved}[sc == own(unix.SYS_READ)], ThresholdNs: 3600e9}
 	}); err != nil {
@@ -243,13 +242,12 @@ func TestTargetedEndThatTheKernelLeavesOut(t *testing.T) {
 	wantSwept(t, tracer, 0)
 	process.Poke()
 	process.Finish()
-	lost := endsLost(tracer)
-	wantRows(t, tracer, calls{own(unix.SYS_READ): {2 - lost, 0}})
-	wantEnds(t, tracer, Counters{Overwritten: lost})
+	c := wantBalanceOf(t, tracer)
+	if lost := c.Overwritten; lost > 1 || (lost > 0 && !byFunctions(tracer)) {
+		t.Errorf("%d ends were left out; want at most the one, and none with tracepoints", lost)
+	}
+	wantRows(t, tracer, calls{own(unix.SYS_READ): {2 - c.Overwritten, 0}})
 }
-
-// endsLost is 1 where functions are followed.
-func endsLost(tracer *watched) uint64 { return 1 - endsUnseen(tracer, 1) }
 
 // wantSwept wants a sweep to find so many open calls.
 func wantSwept(t *testing.T, tracer *watched, want int) {
@@ -264,7 +262,7 @@ func wantSwept(t *testing.T, tracer *watched, want int) {
 
 func TestTargetedSlowCallIsHandedOver(t *testing.T) {
 	child := bpftest.Start(t, bpftest.Script{PipeReadNs: 60e6, Getppid: 100})
-	tracer := newRig(t).watchOnlyOf(t, waitingCalls, Filter{PIDFDs: []int{pidfd(t, child)}}, own(unix.SYS_READ))
+	tracer := newRig(t).watchOnlyOf(t, otherCalls, Filter{PIDFDs: []int{pidfd(t, child)}}, own(unix.SYS_READ))
 	setThreshold(t, tracer.Tracer, unix.SYS_READ, 20e6)
 	report := child.Run()
 	found := 0
