@@ -3,6 +3,7 @@ package bpf
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -11,7 +12,7 @@ import (
 )
 
 // Where the kernel refuses programs on functions, these tests run on the tracepoints,
-// and want the same but for what forgets differs in: how ends without beginning are seen.
+// and want the same, but for ends without a beginning.
 
 // The lists of calls: each is a load of its own.
 const (
@@ -19,7 +20,7 @@ const (
 	otherCalls = "clone execve exit getppid nanosleep read"
 )
 
-// watchOnly observes these calls of one process, and of all ABIs those of these names.
+// watchOnly observes these calls of one process, with a load for those of these names.
 func (r *rig) watchOnly(t *testing.T, only string, p *bpftest.Process, observed ...Syscall) *watched {
 	t.Helper()
 	return r.watchOnlyOf(t, only, Filter{PIDFDs: []int{pidfdOf(t, p.PID())}}, observed...)
@@ -304,4 +305,26 @@ func TestTargetedAttachAndDetachUnderLoad(t *testing.T) {
 	if n := counted(t, tracer).sum(); n > want[openat].calls {
 		t.Errorf("%d calls were counted, of %d", n, want[openat].calls)
 	}
+}
+
+// Somebody may be at one of the functions: then all calls go by the tracepoints.
+func TestAFunctionThatRefusesLeavesTheTracepoints(t *testing.T) {
+	p := bpftest.NewProgram()
+	process := p.Start(t, call(unix.SYS_GETPPID).Times(10), exit())
+	tracer := newRig(t).watchOnly(t, "", process, own(unix.SYS_GETPPID))
+	closed, err := tracer.objs.SysExit.Clone()
+	if err := errors.Join(err, closed.Close(), tracer.Detach()); err != nil {
+		t.Fatal(err)
+	}
+	tracer.targeted = targeted{plan: plan{functions: []function{{name: "refuses"}}}, ends: []program{{"fexit", "refuses", closed}}}
+	defer func() { tracer.targeted = targeted{} }()
+	if err := tracer.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	if at, why := tracer.Attachment(), tracer.WhyTracepoints(); at != "tp_btf/sys_enter tp_btf/sys_exit" || !strings.Contains(why, "attach to fexit/refuses") {
+		t.Errorf("attached to %q, because %q", at, why)
+	}
+	process.Poke()
+	process.Finish()
+	wantRows(t, &watched{tracer.Tracer}, calls{own(unix.SYS_GETPPID): {10, 0}})
 }
