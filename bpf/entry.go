@@ -20,19 +20,22 @@ func entryPrefixes(goarch string) []string {
 
 // renamed are the calls whose functions have names that entryNames does not make.
 var renamed = map[string][]string{
-	"_llseek":     {"llseek"},
-	"_newselect":  {"select"},
-	"mmap":        {"mmap_pgoff"},
-	"mmap2":       {"mmap_pgoff"},
-	"oldfstat":    {"fstat"},
-	"oldlstat":    {"lstat"},
-	"oldolduname": {"olduname"},
-	"oldstat":     {"stat"},
-	"olduname":    {"uname"},
-	"preadv2":     {"preadv64v2"},
-	"pwritev2":    {"pwritev64v2"},
-	"ugetrlimit":  {"getrlimit"},
-	"umount2":     {"umount"},
+	"_llseek":          {"llseek"},
+	"_newselect":       {"select"},
+	"arm_fadvise64_64": {"fadvise64_64"},
+	"fadvise64":        {"fadvise64_64"},
+	"mmap":             {"mmap_pgoff"},
+	"mmap2":            {"mmap_pgoff"},
+	"oldfstat":         {"fstat"},
+	"oldlstat":         {"lstat"},
+	"oldolduname":      {"olduname"},
+	"oldstat":          {"stat"},
+	"olduname":         {"uname"},
+	"personality":      {"arm64_personality"},
+	"preadv2":          {"preadv64v2"},
+	"pwritev2":         {"pwritev64v2"},
+	"ugetrlimit":       {"getrlimit"},
+	"umount2":          {"umount"},
 }
 
 // entryNames are the names that a call's function may have, without their prefix:
