@@ -184,7 +184,7 @@ func (a *Agent) state(change record.Change, who *Caller, detail string) {
 	if a.session != nil {
 		r.Mode, r.Attachment = a.effective.Collect.Mode, a.session.kernel.Attachment()
 		if why := a.session.kernel.WhyTracepoints(); why != "" && detail == "" {
-			r.Detail = "all calls are followed, not only those named: " + why
+			r.Detail = "on tracepoints that all calls pass, because " + why
 		}
 	}
 	if change == record.ChangeMode {

@@ -46,7 +46,7 @@ func TestAKernelWithoutFunctionsIsNotLoadedAnew(t *testing.T) {
 	if s := r.kernel().settings; len(r.kernels) != 1 || s["fsync"].Traits&bpf.TraitObserved == 0 || s["getppid"].Traits&bpf.TraitObserved != 0 {
 		t.Errorf("%d kernels, settings %+v", len(r.kernels), s)
 	}
-	want := "all calls are followed, not only those named: this kernel refuses"
+	want := "on tracepoints that all calls pass, because this kernel refuses"
 	if states := only[*record.State](r.written()); len(states) != 1 || states[0].Detail != want {
 		t.Errorf("states %+v", states)
 	}
