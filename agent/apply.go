@@ -104,8 +104,12 @@ func (a *Agent) retarget(next *targets, f Filter) error {
 	if a.session == nil {
 		return nil
 	}
-	a.endInterval(false)
-	return configure(a.session.kernel, a.effective, next.kernelFilter(), f.Syscalls)
+	before := a.session
+	err := a.reconfigure(a.effective, next, f)
+	if err == nil && a.session != before {
+		a.beginInterval(a.env.Now())
+	}
+	return err
 }
 
 func (a *Agent) setThreshold(who *Caller, c SetThreshold) error {
@@ -144,8 +148,8 @@ func overridden(p *policy.Policy, overrides []Threshold) *policy.Policy {
 	return p
 }
 
-// reload reads the policy again. What the maps were made for (the groups and their
-// number, waits) needs another load, which loses the calls in flight
+// reload reads the policy again. What the maps and programs were made for (the groups and
+// their number, waits, a few calls by name) needs another load, which loses the calls in flight
 // and nothing else; all other changes are made in place. The policy's filter
 // comes into force only if it has changed: one set over the bus stays.
 func (a *Agent) reload(who *Caller) error {
@@ -188,15 +192,15 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 }
 
 func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
-	if next.Collect.GroupBy != a.effective.Collect.GroupBy || !OptionsOf(a.effective).SwitchesTo(OptionsOf(next)) {
+	if next.Collect.GroupBy != a.effective.Collect.GroupBy || !a.session.kernel.Fits(OptionsOf(next, f.Syscalls)) {
 		return a.replaceSession(next, t, f)
 	}
-	if _, err := a.switchTo(next); err != nil {
+	if _, err := a.switchTo(next, f.Syscalls); err != nil {
 		return err
 	}
 	err := a.configureSession(next, t, f)
 	if err != nil {
-		_, again := a.switchKernel(OptionsOf(a.effective))
+		_, again := a.switchKernel(OptionsOf(a.effective, a.filter.Syscalls))
 		return errors.Join(err, again)
 	}
 	return nil

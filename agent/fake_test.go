@@ -43,6 +43,9 @@ type fakeKernel struct {
 	refuseSwitch error // what Switch returns
 	away         time.Duration
 
+	functions bool   // a few calls go by functions, so that a list of others needs another load
+	why       string // what WhyTracepoints returns
+
 	stuck       []*bpf.SlowCall // those that a sweep finds when they are old enough
 	sweeps      int
 	refuseSweep error // what Sweep returns
@@ -152,6 +155,10 @@ func (k *fakeKernel) Attachment() string { return "fake" }
 func (k *fakeKernel) Parts() ([]bpf.Part, error)   { return nil, nil }
 func (k *fakeKernel) Layout() string               { return "fake" }
 func (k *fakeKernel) Away() (time.Duration, error) { return k.away, nil }
+func (k *fakeKernel) WhyTracepoints() string       { return k.why }
+func (k *fakeKernel) Fits(o bpf.Options) bool {
+	return k.options.SwitchesTo(o) && (!k.functions || o.Only == k.options.Only)
+}
 
 // FlushSlow does not wait for a reader, as the real one.
 func (k *fakeKernel) FlushSlow() error {

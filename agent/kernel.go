@@ -12,6 +12,8 @@ type Kernel interface {
 	Attach() error
 	Attachment() string
 	Options() bpf.Options
+	WhyTracepoints() string
+	Fits(bpf.Options) bool
 	Detach() error
 	DetachCalls() error
 	Switch(bpf.Options) (atNs uint64, err error)

@@ -197,6 +197,9 @@ func (a *Agent) stateAt(at time.Time, change record.Change, who *Caller, detail 
 	}
 	if a.session != nil {
 		r.Mode, r.Attachment = a.effective.Collect.Mode, a.session.kernel.Attachment()
+		if why := a.session.kernel.WhyTracepoints(); why != "" && detail == "" {
+			r.Detail = "on tracepoints that all calls pass, because " + why
+		}
 	}
 	if change == record.ChangeResumed {
 		r.Resumption = a.accounts.resumed

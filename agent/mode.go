@@ -42,8 +42,8 @@ func (a *Agent) setMode(who *Caller, mode string) error {
 
 // changeMode puts a mode in force, and says when that was.
 func (a *Agent) changeMode(next *policy.Policy) (time.Time, error) {
-	if OptionsOf(a.effective).SwitchesTo(OptionsOf(next)) {
-		return a.switchTo(next)
+	if a.session.kernel.Fits(OptionsOf(next, a.filter.Syscalls)) {
+		return a.switchTo(next, a.filter.Syscalls)
 	}
 	err := a.replaceSession(next, a.targets, a.filter)
 	return a.env.Now(), err
@@ -51,13 +51,17 @@ func (a *Agent) changeMode(next *policy.Policy) (time.Time, error) {
 
 // switchTo ends the interval at the moment when the kernel side changes its mode, so
 // that no summary mixes two of them.
-func (a *Agent) switchTo(next *policy.Policy) (time.Time, error) {
-	at, options := a.env.Now(), OptionsOf(next)
-	if options != OptionsOf(a.effective) {
-		ns, err := a.switchKernel(options)
-		if err != nil {
-			return at, err
-		}
+func (a *Agent) switchTo(next *policy.Policy, only []string) (time.Time, error) {
+	at, options := a.env.Now(), OptionsOf(next, only)
+	change := a.switchKernel
+	if a.session.kernel.Options().Same(options) {
+		change = a.session.kernel.Switch // which notes what else is asked for
+	}
+	ns, err := change(options)
+	if err != nil {
+		return at, err
+	}
+	if !a.session.kernel.Options().Same(OptionsOf(a.effective, nil)) {
 		at = a.wall(ns)
 	}
 	a.endIntervalAt(at, false)

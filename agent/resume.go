@@ -75,7 +75,7 @@ func (a *Agent) resume() bool {
 	if a.env.Keeper == nil {
 		return false
 	}
-	kernel := a.env.Keeper.Adopt(OptionsOf(a.effective))
+	kernel := a.env.Keeper.Adopt(OptionsOf(a.effective, a.filter.Syscalls))
 	if kernel == nil {
 		return false
 	}
@@ -120,7 +120,7 @@ func (a *Agent) goOn(kernel Kernel) error {
 // resumeMode: the process before may have been told to be in another mode than the
 // policy's, which is in force now.
 func (a *Agent) resumeMode() error {
-	wanted := OptionsOf(a.effective)
+	wanted := OptionsOf(a.effective, a.filter.Syscalls)
 	if a.session.kernel.Options().Same(wanted) {
 		return nil
 	}

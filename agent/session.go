@@ -3,6 +3,8 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/syscountd/syscountd/agent/ledger"
@@ -24,7 +26,7 @@ type session struct {
 
 // openSession loads the programs and tells them what to do; attach begins it.
 func openSession(env Env, p *policy.Policy, f bpf.Filter, only []string) (_ *session, err error) {
-	kernel, err := env.Load(OptionsOf(p))
+	kernel, err := env.Load(OptionsOf(p, only))
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +103,9 @@ func (s *session) close() error {
 	return err
 }
 
-// OptionsOf is what the programs are loaded with.
-func OptionsOf(p *policy.Policy) bpf.Options {
+// OptionsOf is what the programs are loaded with; only are the calls that the filter
+// names.
+func OptionsOf(p *policy.Policy, only []string) bpf.Options {
 	groupBy := map[string]bpf.GroupBy{
 		"none": bpf.GroupByNone, "process": bpf.GroupByProcess, "unit": bpf.GroupByCgroup, "cgroup": bpf.GroupByCgroup,
 		"comm": bpf.GroupByComm,
@@ -110,7 +113,15 @@ func OptionsOf(p *policy.Policy) bpf.Options {
 	return bpf.Options{
 		Mode: modes[p.Collect.Mode], Sample: p.Collect.Sample,
 		GroupBy: groupBy[p.Collect.GroupBy], Rows: p.Limits.Groups * rowsPerGroup, NoWaits: !p.Collect.Waits,
+		Only: strings.Join(expand(only), " "),
 	}
+}
+
+// expand are the names of a checked list, each once and in order.
+func expand(only []string) []string {
+	names, _ := syscalls.Expand(only) // checked when it came in
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // rowsPerGroup: a process uses 5 to 40 syscalls, each on one or two CPUs, in an
@@ -120,8 +131,7 @@ const rowsPerGroup = 16
 
 // settingsOf tells the kernel side what the policy says of each syscall.
 func settingsOf(p *policy.Policy, only []string) func(bpf.Syscall) bpf.Setting {
-	expanded, _ := syscalls.Expand(only) // checked when it came in
-	observed := nameSet(expanded)
+	observed := nameSet(expand(only))
 	return func(sc bpf.Syscall) bpf.Setting {
 		name := syscalls.Name(sc)
 		traits := traitsOf(name)

@@ -44,8 +44,8 @@ static __always_inline long execve_number(struct task_struct *task)
 	return is_compat(task) ? 11 : 59;
 }
 
-/* What the registers say at the end; -1 after rt_sigreturn. */
-static __always_inline long number_at_exit(struct pt_regs *regs)
+/* What the registers say; at the end, after rt_sigreturn, -1. */
+static __always_inline long number_in(struct pt_regs *regs)
 {
 	return (int)regs->orig_ax;
 }
@@ -121,8 +121,8 @@ static __always_inline long execve_number(struct task_struct *task)
 	return is_compat(task) ? 11 : 221;
 }
 
-/* What the registers say at the end; -1 after rt_sigreturn and execve. */
-static __always_inline long number_at_exit(struct pt_regs *regs)
+/* What the registers say; at the end, after rt_sigreturn and execve, -1. */
+static __always_inline long number_in(struct pt_regs *regs)
 {
 	return regs->syscallno;
 }

@@ -18,7 +18,7 @@ import (
 // run ourselves are loaded anew, over the same maps. Its filter and settings stay in
 // force until they are set.
 func Adopt(opts Options, parts map[string]int) (_ *Tracer, err error) {
-	t, spec, err := newTracer(opts)
+	t, spec, err := newTracer(opts, plan{})
 	if err != nil {
 		return nil, err
 	}

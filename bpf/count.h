@@ -48,7 +48,7 @@ static __noinline long number_of_minus_one(void)
 
 static __always_inline __u32 slot_at_exit(struct task_struct *task, struct pt_regs *regs)
 {
-	long id = number_at_exit(regs);
+	long id = number_in(regs);
 
 	return syscall_slot(task, id == -1 ? number_of_minus_one() : id);
 }

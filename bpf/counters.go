@@ -83,7 +83,7 @@ func countersOf(c syscountCounters) Counters {
 }
 
 // Misses are the runs that the kernel skipped, of each program that is or was
-// attached, by its name.
+// attached, by the name of its tracepoint; those of functions together.
 func (t *Tracer) Misses() (map[string]uint64, error) {
 	misses := map[string]uint64{}
 	for _, prog := range t.programs() {
@@ -91,9 +91,17 @@ func (t *Tracer) Misses() (map[string]uint64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the recursion misses of %s: %w", prog.name, err)
 		}
-		misses[prog.name] = stats.RecursionMisses
+		misses[prog.counter()] += stats.RecursionMisses
 	}
 	return misses, nil
+}
+
+// counter is under which name the program's misses are counted.
+func (p program) counter() string {
+	if p.kind != "tp_btf" {
+		return p.kind
+	}
+	return p.name
 }
 
 func (t *Tracer) recursionMisses() (sum uint64, err error) {

@@ -34,7 +34,7 @@ static __noinline void end_unknown(struct cpu *cpu, struct pt_regs *regs)
 {
 	if (mode == MODE_WATCH) /* which has its own ways, and is about to have no program here */
 		return;
-	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_at_exit(regs)), TRAIT_OBSERVED))
+	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_in(regs)), TRAIT_OBSERVED))
 		return;
 	cpu->counters.exit++;
 	cpu->counters.exit_without_enter++;

@@ -12,6 +12,8 @@ func Features() map[string]bool {
 		"task_work": hasKernelFunction("bpf_task_work_schedule_resume") || hasKernelFunction("bpf_task_work_schedule_resume_impl"),
 		// Who holds the lock that a thread waits for.
 		"lock_owner": hasMember("task_struct", "blocker"),
+		// A few calls can be followed by their functions, at no cost to others.
+		"functions": refuseFunctions() == nil,
 		// Linux 7.2: programs may be skipped, which recursion_misses counts.
 		"preemptible_programs": runsPreemptibly(release()),
 	}

@@ -1,14 +1,20 @@
 package bpf
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 func TestFeaturesAreThoseOfTheKernel(t *testing.T) {
 	features := Features()
-	if len(features) != 4 {
+	if len(features) != 5 {
 		t.Errorf("features %v", features)
 	}
 	if !hasMember("task_struct", "pid") || hasMember("task_struct", "no_such_member") || hasMember("no_such_struct", "pid") {
 		t.Error("members of structures are not found as they are")
+	}
+	if _, known := os.LookupEnv("SYSCOUNT_TEST_FUNCTIONS"); known && !features["functions"] {
+		t.Errorf("this kernel is known to let programs follow functions, but: %v", refuseFunctions())
 	}
 	if features["task_work"] && !features["rdonly_cast"] {
 		t.Errorf("a kernel of 6.18 without what came with 6.2: %v", features)

@@ -13,6 +13,13 @@ func TestMain(m *testing.M) {
 	if bpftest.IsChild() {
 		bpftest.RunChild()
 	}
+	if _, known := os.LookupEnv("SYSCOUNT_TEST_FUNCTIONS"); known {
+		var err error
+		if KernelTables, err = bpftest.ReadCallTables(); err != nil || len(KernelTables) == 0 {
+			fmt.Fprintf(os.Stderr, "%d tables of system calls: %v\n", len(KernelTables), err)
+			os.Exit(1)
+		}
+	}
 	if err := bpftest.DropCapabilities(); err != nil {
 		fmt.Fprintf(os.Stderr, "the tests of package bpf need root: %v\n", err)
 		os.Exit(1)

@@ -30,6 +30,10 @@ type Options struct {
 	GroupBy GroupBy // ModeWatch fills no rows, but another mode may follow
 	NoWaits bool    // do not measure where the time of slow calls went, nor find slow calls of which no time is taken; not ModeWatch
 	Rows    int     // rows (group, syscall, CPU), of about 700 bytes each
+
+	// Only are the names of the calls that SetSyscalls will observe, with a space
+	// between, if they are named: a few go by functions of their own (ModeAccount).
+	Only string
 }
 
 // Setting is what the kernel side has to know about a syscall.

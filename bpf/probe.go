@@ -131,10 +131,13 @@ func tracepointArguments(name string) int {
 
 // runsPreemptibly: since Linux 7.2 programs on the tracepoints of system calls
 // may be preempted (kernel/trace/bpf_trace.c).
-func runsPreemptibly(release string) bool {
-	var major, minor int
-	if n, err := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 || err != nil {
+func runsPreemptibly(release string) bool { return isSince(release, 7, 2) }
+
+// isSince: the release is that version or a newer one. What has none is older.
+func isSince(release string, major, minor int) bool {
+	var itsMajor, itsMinor int
+	if n, err := fmt.Sscanf(release, "%d.%d", &itsMajor, &itsMinor); n != 2 || err != nil {
 		return false
 	}
-	return major > 7 || major == 7 && minor >= 2
+	return itsMajor > major || itsMajor == major && itsMinor >= minor
 }

@@ -3,6 +3,7 @@ package bpf
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -29,6 +30,9 @@ const (
 
 // Parts are those of an attached tracer.
 func (t *Tracer) Parts() ([]Part, error) {
+	if t.byFunction() {
+		return nil, errors.New("calls that are followed by their functions are not followed while no process runs")
+	}
 	var parts []Part
 	for _, name := range slices.Sorted(maps.Keys(t.parts.Maps)) {
 		parts = append(parts, Part{mapPart + name, t.parts.Maps[name].FD()})
@@ -62,7 +66,7 @@ func (t *Tracer) Layout() string { return t.layout }
 
 // LayoutOf is the layout of the tracer that Load makes with these options.
 func LayoutOf(opts Options) (string, error) {
-	t, _, err := newTracer(opts)
+	t, _, err := newTracer(opts, choose(opts, kernelFunctions()))
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +76,7 @@ func LayoutOf(opts Options) (string, error) {
 // layoutOf is 16 hexadecimal digits. The mode and how it samples are no part of it: they
 // can be changed.
 func layoutOf(spec *ebpf.CollectionSpec, opts Options) string {
-	opts.Mode, opts.Sample = 0, 0
+	opts.Mode, opts.Sample, opts.Only = 0, 0, "" // functions have maps of their own
 	sum := sha256.New()
 	sum.Write(_SyscountBytes)
 	fmt.Fprintf(sum, "%+v %s\n", opts, release())
@@ -110,6 +114,7 @@ func (t *Tracer) assemble(spec *ebpf.CollectionSpec, from stored) error {
 		return explainLoad("load the programs", err)
 	}
 	t.parts = parts
+	t.targeted.take(parts)
 	if parts.Programs == nil {
 		parts.Programs = map[string]*ebpf.Program{}
 	}

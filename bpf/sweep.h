@@ -24,6 +24,23 @@ struct open_call {
 };
 
 /*
+ * While somebody attaches to a function or detaches from it, the kernel may leave out
+ * the end of the calls that are in it (kernel/bpf/trampoline.c): the thread's next
+ * observed call tells, but that may never come. Until then its registers do.
+ */
+static __always_inline bool is_unended(__u32 syscall, struct task_struct *task, struct pt_regs *regs)
+{
+	__u32 slot;
+
+	if (!by_function)
+		return true;
+	if (!is_in_call(regs))
+		return false;
+	slot = syscall_slot(task, number_in(regs));
+	return slot == syscall || has_trait(slot, TRAIT_RESTART);
+}
+
+/*
  * A thread that runs has its open call with its CPU, which goes on meanwhile: what
  * is the same before and after belongs together. Linux 5.15 cannot look there.
  */
@@ -48,6 +65,8 @@ static __always_inline void running_call(struct open_call *open, struct task_str
 	if (r->task != (__u64)task || r->start_ns != start_ns || r->first_ns != first_ns)
 		return;
 	if (start_ns > LEFT_OUT) {
+		if (!is_unended(open->syscall, task, regs))
+			return;
 		open->start_ns = start_ns;
 		open->start = START_ENTRY;
 	} else if (start_ns != LEFT_OUT && is_in_call(regs)) {
@@ -77,14 +96,14 @@ static __always_inline struct open_call open_call_of(const struct thread *t, str
 	if (t->suspended_ret)
 		open.syscall = t->suspended;
 	else if (!is_open(t->start_ns))
-		open.syscall = syscall_slot(task, number_at_exit(regs));
+		open.syscall = syscall_slot(task, number_in(regs));
 	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs))) {
 		open.start_ns = t->wait.first_ns; /* of a running thread the waits may be stale */
 		open.start = t->wait.first;
 	} else if (t->suspended_ret) {
 		open.start_ns = t->suspended_start_ns;
 	} else if (is_open(t->start_ns) && t->start_ns != UNTIMED) {
-		open.start_ns = t->start_ns;
+		open.start_ns = is_unended(t->syscall, task, regs) ? t->start_ns : 0;
 	} else if (!t->start_ns) {
 		running_call(&open, task, regs);
 	}

@@ -18,8 +18,11 @@ func (o Options) normal() Options {
 	return o
 }
 
-// Same says whether options are those that were asked for.
-func (o Options) Same(asked Options) bool { return o.normal() == asked.normal() }
+// Same says whether the options are those that were asked for, but for the calls by name.
+func (o Options) Same(asked Options) bool {
+	o.Only, asked.Only = "", ""
+	return o.normal() == asked.normal()
+}
 
 // SwitchesTo says whether Switch can change from these options to others: Mode and
 // Sample may differ, what the maps and programs were made for may not.
@@ -43,11 +46,15 @@ func (t *Tracer) Switch(next Options) (uint64, error) {
 	if !t.opts.SwitchesTo(next) {
 		return 0, fmt.Errorf("switch from %+v to %+v: only Mode and Sample can be changed without another load", t.opts, next)
 	}
+	if !t.Fits(next) {
+		return 0, fmt.Errorf("switch from %+v to %+v: their calls are not followed by the same functions", t.opts, next)
+	}
 	if next.Mode == ModeWatch {
 		if err := needTaskWork(); err != nil {
 			return 0, err
 		}
 	}
+	t.name(next)
 	next, before := next.normal(), t.opts
 	if next == before {
 		return monotonicNow()

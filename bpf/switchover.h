@@ -46,7 +46,7 @@ static __always_inline void keep_suspended(struct cpu *cpu, struct thread *t, st
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
-	if (t->suspended_ret || !has_trait(syscall_slot(task, number_at_exit(regs)), TRAIT_RESTART))
+	if (t->suspended_ret || !has_trait(syscall_slot(task, number_in(regs)), TRAIT_RESTART))
 		return;
 	cpu->counters.exit++;
 	cpu->counters.unstamped++;

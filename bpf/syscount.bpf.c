@@ -28,7 +28,8 @@ const volatile bool waits = true; /* where the time of slow calls went is measur
 const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
 const volatile __u32 has_task_work = TASK_WORK_NONE;
-const volatile bool preemptible = false; /* this kernel runs these programs preemptibly: 7.2 and later */
+const volatile bool preemptible = false; /* preemption has to be switched off: see UNPREEMPTED */
+const volatile bool by_function = false; /* the programs of calls are attached to functions */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
 volatile __u32 pidns_level = 0;
@@ -142,7 +143,7 @@ static __always_inline __u64 start_time(struct running *r)
 	return bpf_ktime_get_ns();
 }
 
-static __always_inline void begin(struct pt_regs *regs, long id)
+static __always_inline void begin(struct pt_regs *regs)
 {
 	struct cpu *cpu = this_cpu();
 	struct running *r;
@@ -152,7 +153,7 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 	if (!cpu || !is_observed(cpu, regs))
 		return;
 	r = &cpu->running;
-	slot = syscall_slot(running_task(cpu), id);
+	slot = syscall_slot(running_task(cpu), number_in(regs));
 	cpu->counters.overwritten += is_open(r->start_ns);
 	if (r->first_ns && !r->suspended)
 		r->first_ns = 0; /* a tick between the beginning and us */
@@ -169,9 +170,9 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 }
 
 /*
- * struct running has one writer as long as nobody else runs on the CPU. Until
- * Linux 7.1 these programs run with preemption off; since then they have to see
- * to it themselves.
+ * struct running has one writer as long as nobody else runs on the CPU. On
+ * tracepoints of system calls programs run with preemption off until Linux 7.1;
+ * since then, and on functions, they have to see to it themselves.
  */
 #define UNPREEMPTED(statement)                                                                                       \
 	do {                                                                                                         \
@@ -182,10 +183,14 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 			bpf_preempt_enable();                                                                        \
 	} while (0)
 
+/*
+ * sys_enter and sys_exit are loaded for the functions of single calls too: see
+ * targeted.go. Hence they take nothing that only the tracepoint has, such as the number.
+ */
 SEC("tp_btf/sys_enter")
-int BPF_PROG(sys_enter, struct pt_regs *regs, long id)
+int BPF_PROG(sys_enter, struct pt_regs *regs)
 {
-	UNPREEMPTED(begin(regs, id));
+	UNPREEMPTED(begin(regs));
 	return 0;
 }
 
@@ -204,7 +209,7 @@ int BPF_PROG(process_exec, struct task_struct *task)
 
 	if (!t)
 		return 0;
-	t->executed = is_counting() && number_at_exit((struct pt_regs *)bpf_task_pt_regs(task)) == -1;
+	t->executed = is_counting() && number_in((struct pt_regs *)bpf_task_pt_regs(task)) == -1;
 	t->delivered = 0;
 	return 0;
 }

@@ -419,6 +419,7 @@ const (
 	syscountProgTick               = "tick"
 	syscountVarAgentEndedNs        = "agent_ended_ns"
 	syscountVarAttachment          = "attachment"
+	syscountVarByFunction          = "by_function"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
@@ -546,6 +547,7 @@ type syscountMapSpecs struct {
 type syscountVariableSpecs struct {
 	AgentEndedNs        *ebpf.VariableSpec `ebpf:"agent_ended_ns"`
 	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
+	ByFunction          *ebpf.VariableSpec `ebpf:"by_function"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
@@ -654,6 +656,7 @@ func (m *syscountMaps) Close() error {
 type syscountVariables struct {
 	AgentEndedNs        *ebpf.Variable `ebpf:"agent_ended_ns"`
 	Attachment          *ebpf.Variable `ebpf:"attachment"`
+	ByFunction          *ebpf.Variable `ebpf:"by_function"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`

@@ -6,7 +6,7 @@
 /* The thread is in its suspended call again; modes without a beginning learn it at the end only. */
 static __always_inline void go_on(struct cpu *cpu, struct thread *t, struct task_struct *task, struct pt_regs *regs)
 {
-	__u32 slot = syscall_slot(task, number_at_exit(regs));
+	__u32 slot = syscall_slot(task, number_in(regs));
 
 	if (!t->suspended_ret || t->handlers || !is_in_call(regs))
 		return;
@@ -75,7 +75,7 @@ static __noinline void take_over(struct cpu *cpu, struct thread *t, struct task_
 	} else {
 		t->resumed = true;
 		if (!t->start_ns)
-			t->syscall = syscall_slot(task, number_at_exit(regs));
+			t->syscall = syscall_slot(task, number_in(regs));
 	}
 	t->start_ns = 0;
 }

@@ -22,6 +22,8 @@ type Tracer struct {
 	layout   string
 	links    []attached
 	opts     Options
+	planned  plan // by the options; what is in force is in targeted
+	targeted targeted
 	mode     Mode // in force
 	slow     *ringbuf.Reader
 	near     nearRows
@@ -35,8 +37,20 @@ type Tracer struct {
 
 // Load creates the maps and loads the programs; nothing is attached yet. It
 // needs CAP_BPF and CAP_PERFMON.
-func Load(opts Options) (_ *Tracer, err error) {
-	t, spec, err := newTracer(opts)
+func Load(opts Options) (*Tracer, error) {
+	p := choose(opts, kernelFunctions())
+	t, err := loadBy(opts, p)
+	if err != nil && len(p.functions) > 0 {
+		if t, err := loadBy(opts, plan{why: err.Error()}); err == nil {
+			t.planned = p
+			return t, nil
+		}
+	}
+	return t, err
+}
+
+func loadBy(opts Options, p plan) (_ *Tracer, err error) {
+	t, spec, err := newTracer(opts, p)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +65,7 @@ func Load(opts Options) (_ *Tracer, err error) {
 }
 
 // newTracer has everything but the kernel's objects, of which spec tells.
-func newTracer(opts Options) (*Tracer, *ebpf.CollectionSpec, error) {
+func newTracer(opts Options, p plan) (*Tracer, *ebpf.CollectionSpec, error) {
 	if opts.Mode == ModeWatch {
 		if err := needTaskWork(); err != nil {
 			return nil, nil, err
@@ -62,11 +76,11 @@ func newTracer(opts Options) (*Tracer, *ebpf.CollectionSpec, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the compiled programs: %w", err)
 	}
-	if err := specialise(spec, opts); err != nil {
+	if err := specialise(spec, opts, p); err != nil {
 		return nil, nil, err
 	}
 	return &Tracer{
-		opts: opts, mode: opts.Mode, waits: !opts.NoWaits, groupBy: opts.GroupBy,
+		opts: opts, planned: p, targeted: targeted{plan: p}, mode: opts.Mode, waits: !opts.NoWaits, groupBy: opts.GroupBy,
 		interval: 1, filter: 1, layout: layoutOf(spec, opts),
 	}, spec, nil
 }
@@ -90,6 +104,17 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, from stored) (err error) {
 	return nil
 }
 
+// create makes the maps and programs of a specification.
+func (t *Tracer) create(spec *ebpf.CollectionSpec) error {
+	coll, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return err
+	}
+	defer coll.Close()
+	t.targeted.take(coll)
+	return coll.Assign(&t.objs)
+}
+
 func closeOnError(t *Tracer, err *error) {
 	if *err != nil {
 		_ = t.Close()
@@ -97,7 +122,7 @@ func closeOnError(t *Tracer, err *error) {
 }
 
 // specialise fixes what the programs are loaded with.
-func specialise(spec *ebpf.CollectionSpec, opts Options) error {
+func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return fmt.Errorf("count the CPUs: %w", err)
@@ -130,9 +155,12 @@ func specialise(spec *ebpf.CollectionSpec, opts Options) error {
 		spec.Variables["has_prev_state"].Set(bit(tracepointArguments("sched_switch") >= 4)),
 		spec.Variables["has_rdonly_cast"].Set(bit(hasKernelFunction("bpf_rdonly_cast"))),
 		spec.Variables["has_task_work"].Set(uint32(taskWork())),
-		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release())))); err != nil {
+		spec.Variables["by_function"].Set(bit(len(p.functions) > 0)),
+		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release()) ||
+			len(p.functions) > 0 && keepsPreemptionOff(release())))); err != nil {
 		return fmt.Errorf("set the constants: %w", err)
 	}
+	followFunctions(spec, p)
 	return nil
 }
 
@@ -177,9 +205,12 @@ func (t *Tracer) markSelf() error {
 
 // program is one of the kernel side.
 type program struct {
-	name string // of its tracepoint
+	kind string // of what it is attached to
+	name string // of its tracepoint or function
 	*ebpf.Program
 }
+
+func tracepoint(name string, p *ebpf.Program) program { return program{"tp_btf", name, p} }
 
 // attached is a program with its link.
 type attached struct {
@@ -189,9 +220,12 @@ type attached struct {
 
 // threadPrograms notice that a thread leaves the CPU, comes to it, ends, or forks.
 func (t *Tracer) threadPrograms() []program {
-	programs := []program{{"sched_switch", t.objs.SchedSwitch}, {"sched_process_exit", t.objs.ProcessExit}, {"sched_process_fork", t.objs.ProcessFork}}
+	programs := []program{
+		tracepoint("sched_switch", t.objs.SchedSwitch), tracepoint("sched_process_exit", t.objs.ProcessExit),
+		tracepoint("sched_process_fork", t.objs.ProcessFork),
+	}
 	if t.waits {
-		programs = append(programs, program{"sched_waking", t.objs.SchedWaking})
+		programs = append(programs, tracepoint("sched_waking", t.objs.SchedWaking))
 	}
 	return programs
 }
@@ -199,22 +233,24 @@ func (t *Tracer) threadPrograms() []program {
 // callPrograms are those that know of calls otherwise than by their ends, in all
 // modes: one that is changed needs what they have noted before.
 func (t *Tracer) callPrograms() []program {
-	programs := []program{{"sched_process_exec", t.objs.ProcessExec}, {"signal_deliver", t.objs.SignalDeliver}}
+	programs := []program{tracepoint("sched_process_exec", t.objs.ProcessExec), tracepoint("signal_deliver", t.objs.SignalDeliver)}
 	if t.waits {
-		programs = append(programs, program{"hrtimer_expire_entry", t.objs.Tick})
+		programs = append(programs, tracepoint("hrtimer_expire_entry", t.objs.Tick))
 	}
 	return programs
 }
 
 // modePrograms are those of a mode alone.
 func (t *Tracer) modePrograms(mode Mode) []program {
-	switch mode {
-	case ModeWatch:
+	switch {
+	case mode == ModeWatch:
 		return nil
-	case ModeCount:
-		return []program{{"sys_exit", t.objs.SysExit}}
+	case mode == ModeCount:
+		return []program{tracepoint("sys_exit", t.objs.SysExit)}
+	case t.byFunction():
+		return slices.Concat(t.targeted.ends, t.targeted.begins)
 	}
-	return []program{{"sys_exit", t.objs.SysExit}, {"sys_enter", t.objs.SysEnter}}
+	return []program{tracepoint("sys_exit", t.objs.SysExit), tracepoint("sys_enter", t.objs.SysEnter)}
 }
 
 // programs are all, in the order of their attachment: those of threads first,
@@ -227,6 +263,17 @@ func (t *Tracer) programs() []program {
 // Attach starts the counting. What was open when an earlier attachment ended is
 // forgotten.
 func (t *Tracer) Attach() error {
+	err := t.attachAll()
+	if err != nil && t.byFunction() {
+		// Somebody else may be at one of the functions, such as a live patch.
+		if err = t.targeted.refuse(err); err == nil {
+			err = t.attachAll()
+		}
+	}
+	return err
+}
+
+func (t *Tracer) attachAll() error {
 	if err := errors.Join(t.Detach(), t.forgetRunning()); err != nil {
 		return err
 	}
@@ -240,7 +287,7 @@ func (t *Tracer) attach(programs []program) error {
 	for _, prog := range programs {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog.Program})
 		if err != nil {
-			return explainLoad("attach to tp_btf/"+prog.name, err)
+			return explainLoad("attach to "+prog.kind+"/"+prog.name, err)
 		}
 		t.links = append(t.links, attached{prog, l})
 	}
@@ -293,6 +340,8 @@ func (t *Tracer) Attachment() string {
 		return "tp_btf/sys_exit"
 	case t.mode == ModeWatch:
 		return "tp_btf/sched_switch"
+	case len(t.targeted.plan.functions) > 0:
+		return t.targeted.plan.String()
 	}
 	return "tp_btf/sys_enter tp_btf/sys_exit"
 }
@@ -303,7 +352,7 @@ func (t *Tracer) Close() error {
 	if t.slow != nil {
 		err = errors.Join(err, t.slow.Close())
 	}
-	err = errors.Join(err, t.near.unmap())
+	err = errors.Join(err, t.near.unmap(), t.targeted.close())
 	if t.parts != nil {
 		t.parts.Close()
 	}

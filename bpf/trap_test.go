@@ -187,6 +187,14 @@ func (r *rig) load(t *testing.T, opts Options) *Tracer {
 	if tracer := r.loaded[opts]; tracer != nil {
 		return tracer
 	}
+	for _, tracer := range r.loaded {
+		if !tracer.Options().Same(opts) {
+			continue
+		}
+		if _, err := tracer.Switch(opts); err == nil {
+			return tracer
+		}
+	}
 	tracer, err := Load(opts)
 	if err != nil {
 		t.Fatalf("load: %+v", err)

@@ -102,7 +102,7 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 	};
 
 	t->known_ns = ended.end_ns;
-	if (!replaced && (is_in_call(regs) || number_at_exit(regs) < 0 || ip_of(regs) != t->ip)) {
+	if (!replaced && (is_in_call(regs) || number_in(regs) < 0 || ip_of(regs) != t->ip)) {
 		cpu->counters.astray++;
 		forget_call(t);
 		return;
@@ -282,7 +282,7 @@ static __always_inline bool is_suspended(struct cpu *cpu, struct thread *t, stru
 
 	if (t->suspended_ret)
 		return true;
-	if (t->wait.call != UNTIMED || t->called_back || !is_restart(ended.ret) || number_at_exit(regs) < 0 ||
+	if (t->wait.call != UNTIMED || t->called_back || !is_restart(ended.ret) || number_in(regs) < 0 ||
 	    ip_of(regs) != t->ip || regs->sp != t->sp || switches_of(task) != t->switches + 1)
 		return false;
 	suspend_watched(cpu, t, &ended);
@@ -335,7 +335,7 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 		stay_in_call(cpu, prev, regs, class, clock);
 		return;
 	}
-	slot = syscall_slot(prev, number_at_exit(regs));
+	slot = syscall_slot(prev, number_in(regs));
 	if (!is_wanted(slot))
 		return;
 	t = bpf_task_storage_get(&threads, prev, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -400,7 +400,7 @@ static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, 
 /* A tick finds the running thread in a call: if nothing is known of the call, it begins here. */
 static __always_inline void tick_watched(struct cpu *cpu, struct task_struct *task, struct pt_regs *regs)
 {
-	__u32 slot = syscall_slot(task, number_at_exit(regs));
+	__u32 slot = syscall_slot(task, number_in(regs));
 	struct thread *t;
 	__u64 now;
 

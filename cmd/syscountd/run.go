@@ -112,7 +112,7 @@ func storeOf(env env, p *policy.Policy) (*fdStore, error) {
 	if len(env.files) == 0 {
 		return openStore(env.store, nil, "")
 	}
-	layout, err := bpf.LayoutOf(agent.OptionsOf(p))
+	layout, err := bpf.LayoutOf(agent.OptionsOf(p, p.Filter.Syscalls))
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/syscountd/syscountd/test/kernels/guest"
 )
@@ -82,7 +83,8 @@ const (
 
 // testEnv is for the test binary. Emulated, a million calls take about ten seconds:
 // fewer of them find as much.
-var testEnv = []string{"SYSCOUNT_TEST_CALLS=100000"}
+// All of these kernels let programs follow functions.
+var testEnv = []string{"SYSCOUNT_TEST_CALLS=100000", "SYSCOUNT_TEST_FUNCTIONS=1"}
 
 // plan is what a machine with this kernel does. A test binary runs in its
 // package's directory, as with "go test".
@@ -99,4 +101,12 @@ func (k kernel) plan() []guest.Step {
 		Dir: "/src/bpf", Env: testEnv,
 	}
 	return []guest.Step{tests, daemon}
+}
+
+// instructionPlan is for a machine whose clock counts instructions: one test.
+func instructionPlan() []guest.Step {
+	return []guest.Step{{
+		Name: stepTests, Args: []string{"/bin/bpf.test", "-test.v", "-test.run=^TestOtherCallsRunNoInstructionMore$"},
+		Dir: "/src/bpf", Env: append(slices.Clone(testEnv), "SYSCOUNT_TEST_INSTRUCTIONS=1"),
+	}}
 }

@@ -39,7 +39,33 @@ func TestKernels(t *testing.T) {
 			}
 			k.check(t, got.kernels[k.name()], initramfs)
 		})
+		if k.countInstructions {
+			t.Run(k.name()+"-instructions", func(t *testing.T) {
+				t.Parallel()
+				initramfs := filepath.Join(t.TempDir(), "initramfs")
+				if err := writeInitramfs(initramfs, built[k.arch.debian], instructionPlan()); err != nil {
+					t.Fatal(err)
+				}
+				k.checkInstructions(t, got.kernels[k.name()], initramfs)
+			})
+		}
 	}
+}
+
+// checkInstructions boots a machine whose clock counts instructions.
+func (k kernel) checkInstructions(t *testing.T, image, initramfs string) {
+	console, err := k.boot(t.Context(), image, initramfs, clockCounts...)
+	if err != nil {
+		t.Error(err)
+	}
+	result := parseConsole(console)
+	if !result.done || len(result.steps) != 1 || result.steps[0].status != 0 {
+		t.Fatalf("the test failed, or did not end; the console's last lines:\n%s", tail(strings.Split(console, "\n"), shownLines))
+	}
+	if passed := testResults(result.steps[0].out); len(passed) != 1 || passed[0].result != "PASS" {
+		t.Errorf("results %v; want one test passed", passed)
+	}
+	t.Log(tail(result.steps[0].out, shownLines))
 }
 
 // check boots a machine, and says all that is wrong with it.

@@ -18,21 +18,25 @@ const (
 	testTimeout    = 7 * time.Minute
 )
 
+// clockCounts makes the machine's clock count its instructions, one for a nanosecond.
+var clockCounts = []string{"-icount", "shift=0"}
+
 // boot boots a machine, and gives what it has printed on its console until it
-// powered itself off. On an error that may be less than all.
+// powered itself off. On an error that may be less than all. More are arguments for
+// QEMU.
 //
 // A single thread emulates all CPUs: with one for each, attaching to a
 // tracepoint, which patches code under a running CPU, now and then panics an
 // x86 kernel with a stray int3.
-func (k kernel) boot(ctx context.Context, image, initramfs string) (console string, err error) {
+func (k kernel) boot(ctx context.Context, image, initramfs string, more ...string) (console string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, machineTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, k.arch.qemu,
+	cmd := exec.CommandContext(ctx, k.arch.qemu, append(more,
 		"-machine", k.arch.machine, "-cpu", k.cpu, "-accel", "tcg,thread=single", "-smp", "2", "-m", "1024",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
 		"-kernel", image, "-initrd", initramfs,
 		// A panic ends the machine: it reboots, which -no-reboot turns into an end.
-		"-append", "console="+k.arch.console+" panic=-1")
+		"-append", "console="+k.arch.console+" panic=-1")...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A test run that is killed takes its machines along. The signal comes at the

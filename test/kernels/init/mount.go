@@ -18,6 +18,7 @@ var mounts = []struct{ fstype, target, options string }{
 	{"tmpfs", "/tmp", "mode=1777"},
 	{"tmpfs", "/run", "mode=0755"},
 	{"cgroup2", "/sys/fs/cgroup", ""},
+	{"debugfs", "/sys/kernel/debug", ""},
 	{"tracefs", "/sys/kernel/tracing", ""},
 	{"bpf", "/sys/fs/bpf", "mode=0700"},
 }
