@@ -85,15 +85,16 @@ func call(nr uintptr, args ...uintptr) bpftest.Step { return bpftest.Call(nr, ar
 func exit() bpftest.Step { return bpftest.Call(unix.SYS_EXIT_GROUP, 0) }
 
 // rig holds the tracers that the tests share, since a load takes longer than most
-// of them, and seconds on an emulated machine: one for each set of options,
+// of them, and seconds on an emulated machine: one for each set of maps, switched,
 // detached and emptied between.
 type rig struct {
-	loaded map[Options]*Tracer
+	loaded []*Tracer
+	lent   map[*Tracer]bool
 	before map[*Tracer]uint64 // runs that the kernel had skipped when the test began
 }
 
 // shared is the only one; TestMain closes it.
-var shared = &rig{map[Options]*Tracer{}, map[*Tracer]uint64{}}
+var shared = &rig{lent: map[*Tracer]bool{}, before: map[*Tracer]uint64{}}
 
 func newRig(*testing.T) *rig { return shared }
 
@@ -172,8 +173,12 @@ func (r *rig) borrow(t *testing.T, opts Options) *Tracer {
 			t.Error(err)
 		}
 	}
-	t.Cleanup(giveBack)
+	t.Cleanup(func() {
+		giveBack()
+		r.lent[tracer] = false
+	})
 	giveBack() // a test may borrow it a second time
+	r.lent[tracer] = true
 	c, err := tracer.Counters()
 	if err != nil {
 		t.Fatal(err)
@@ -182,24 +187,24 @@ func (r *rig) borrow(t *testing.T, opts Options) *Tracer {
 	return tracer
 }
 
+// load gives one that is there already if its programs and maps serve: to load takes
+// seconds where the machine is emulated. One that is lent is the borrower's alone.
 func (r *rig) load(t *testing.T, opts Options) *Tracer {
 	t.Helper()
-	if tracer := r.loaded[opts]; tracer != nil {
-		return tracer
-	}
 	for _, tracer := range r.loaded {
-		if !tracer.Options().Same(opts) {
+		if r.lent[tracer] && !tracer.Options().Same(opts) || !tracer.Fits(opts) {
 			continue
 		}
-		if _, err := tracer.Switch(opts); err == nil {
-			return tracer
+		if _, err := tracer.Switch(opts); err != nil {
+			t.Fatalf("switch: %v", err)
 		}
+		return tracer
 	}
 	tracer, err := Load(opts)
 	if err != nil {
 		t.Fatalf("load: %+v", err)
 	}
-	r.loaded[opts] = tracer
+	r.loaded = append(r.loaded, tracer)
 	return tracer
 }
 
