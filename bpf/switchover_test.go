@@ -169,7 +169,7 @@ func TestACallThatWaitsOverAChangeOfMode(t *testing.T) {
 		if c.DurationNs() < uint64(2*pause) || c.Wait.SleepNs < uint64(2*pause)*9/10 {
 			t.Errorf("%d ns, %+v; want %v of sleep", c.DurationNs(), c.Wait, 2*pause)
 		}
-		if timesAll(from) && c.FirstBlock || from.Mode != ModeAccount && !c.FirstBlock {
+		if timesAll(from) && c.FirstBlock || from.Mode != ModeAccount && !c.FirstBlock && !c.Tick {
 			t.Errorf("from its first block: %v", c.FirstBlock)
 		}
 		wantSums(t, tracer)
@@ -303,7 +303,7 @@ func stoppedOver(t *testing.T, from, to Options, goesOn bool) bool {
 	if c.Suspended == 0 || c.Abandoned > 0 {
 		return false
 	}
-	if call := wantOneOf(t, tracer, calls, 0); call != nil && call.DurationNs() < 399e6 {
+	if call := wantOneOf(t, tracer, calls, 0); call != nil && call.DurationNs() < 380e6 { // less what it did before its first block, which takes its time where the machine is emulated
 		t.Errorf("%d ns; want 400 ms", call.DurationNs())
 	}
 	if c.Resumed != c.Suspended && !gaps(t, tracer.Tracer) {
