@@ -146,6 +146,12 @@ func (c *child) do(j job) result {
 // call of this number.
 func (c *child) awaitCall(nr int) {
 	c.t.Helper()
+	defer func() {
+		if c.t.Failed() {
+			now, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", c.pid()))
+			c.t.Logf("process %d, state %c, is in call %s", c.pid(), stateOf(c.pid()), now)
+		}
+	}()
 	await(c.t, fmt.Sprintf("sleep in call %d", nr), func() bool { return inCall(c.pid(), c.pid(), nr) })
 }
 
