@@ -25,7 +25,7 @@ func TestReloads(t *testing.T) {
 	needRoot(t)
 	reloads := numberOf(t, reloadsVariable, reloadsDefault)
 	const sleep, getppids = 30 * time.Millisecond, 20_000
-	h, processes, rounds := newHost(t), 2*runtime.NumCPU(), 50+2*reloads
+	h, processes, rounds := newHost(t), 2*runtime.NumCPU(), 50+5*reloads
 	var load []*bpftest.Process
 	for i := range processes {
 		p := bpftest.NewProgram()
