@@ -25,7 +25,7 @@ func TestReloads(t *testing.T) {
 	needRoot(t)
 	reloads := numberOf(t, reloadsVariable, reloadsDefault)
 	const sleep, getppids = 30 * time.Millisecond, 20_000
-	h, processes, rounds := newHost(t), 2*runtime.NumCPU(), 50+5*reloads
+	h, processes, rounds := newHost(t), 2*runtime.NumCPU(), 50+2*reloads
 	var load []*bpftest.Process
 	for i := range processes {
 		p := bpftest.NewProgram()
@@ -47,8 +47,10 @@ func TestReloads(t *testing.T) {
 	}
 	for _, process := range load {
 		if stateOf(process.PID()) == 'Z' {
-			t.Fatalf("the load ended before the last of %d reloads", reloads)
+			t.Fatalf("the load ended before the last of %d reloads, %d of which were made", reloads, len(s.Records().States)-1)
 		}
+	}
+	for _, process := range load {
 		process.Finish()
 	}
 	got := stop(t, s)
