@@ -199,8 +199,15 @@ type worker struct {
 	input []byte
 }
 
+// The main thread is the one that does the jobs: in main itself it is too late to say so,
+// the goroutine may have gone to another thread by then.
+func init() {
+	if isChild() {
+		runtime.LockOSThread()
+	}
+}
+
 func runChild() {
-	runtime.LockOSThread()
 	unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
 	setComm(os.Getenv(childVariable))
 	w := &worker{fds: map[string]int{}, words: map[string]*uint32{}, buf: memory(64 << 20)}
