@@ -48,7 +48,7 @@ func (l *Line) extend(minNs, maxNs uint64) {
 
 // Extremes are the shortest and longest call in ns, held inside the outermost
 // buckets of the line's histogram h: a row that was read while it was written
-// may have a call in the one and not in the other.
+// may have a call in the one and not in the other. Of a single call the total is both.
 func (l *Line) Extremes(h *histogram.Histogram) (minNs, maxNs uint64) {
 	first, last := -1, -1
 	for slot, n := range h {
@@ -61,6 +61,10 @@ func (l *Line) Extremes(h *histogram.Histogram) (minNs, maxNs uint64) {
 	}
 	if first < 0 {
 		return l.MinNs, l.MaxNs
+	}
+	if l.Timed == 1 {
+		only := clamp(l.TotalNs, first)
+		return only, only
 	}
 	return clamp(l.MinNs, first), clamp(l.MaxNs, last)
 }
