@@ -127,28 +127,32 @@ static __always_inline bool is_deleted(struct dentry *dentry)
 	return FIELD(dentry, d_parent) != dentry && !FIELD(dentry, d_hash.pprev);
 }
 
+/* What append_path() says beside the length, which is below these. */
+#define PATH_LENGTH 0xffff
+#define PATH_CUT (1 << 16) /* not up to the root */
+#define PATH_DELETED (1 << 17)
+
 /*
  * Appends the path's names from its end upwards, each with its NUL, and returns
  * their length. The end comes first: it is what tells, when the path is too long.
  * A global function, as are others here, so that the verifier looks at it once
- * and not from each caller: hence the file as a number, and the checks for NULL.
+ * and not from each caller: hence the file as a number, and the check for NULL.
  */
-__noinline int append_path(struct slow_call *call, __u64 of, struct file_report *report)
+__noinline int append_path(struct slow_call *call, __u64 of)
 {
 	struct file *file = (struct file *)of;
 	struct dentry *dentry = FIELD(file, f_path.dentry), *parent;
 	struct walk w = { .dentry = dentry, .mnt = FIELD(file, f_path.mnt) };
+	int said = is_deleted(dentry) ? PATH_DELETED | PATH_CUT : PATH_CUT;
 	__u32 begin, at;
 	long n;
 
-	if (!call || !report)
+	if (!call)
 		return 0;
 	begin = call->names_bytes;
-	report->deleted = is_deleted(dentry);
-	report->cut = true;
 	for (int i = 0; i < PATH_DEPTH; i++) {
 		if (!cross_mounts(&w)) {
-			report->cut = false;
+			said &= ~PATH_CUT;
 			break;
 		}
 		dentry = w.dentry;
@@ -161,12 +165,12 @@ __noinline int append_path(struct slow_call *call, __u64 of, struct file_report 
 		call->names_bytes = at + n;
 		parent = FIELD(dentry, d_parent);
 		if (parent == dentry) { /* a root that is mounted nowhere: pipes, sockets, anonymous inodes */
-			report->cut = false;
+			said &= ~PATH_CUT;
 			break;
 		}
 		w.dentry = parent;
 	}
-	return call->names_bytes - begin;
+	return said | (call->names_bytes - begin);
 }
 
 /* include/linux/socket.h */
@@ -233,13 +237,17 @@ __noinline int report_file(struct slow_call *call, struct file_report *report, _
 {
 	struct file *file = (struct file *)of;
 	struct inode *inode = FIELD(file, f_inode);
+	int path;
 
 	if (!call || !report)
 		return 0;
 	report->kind = kind_of_inode(inode);
 	report->inode = FIELD(inode, i_ino);
 	report->device = FIELD(FIELD(inode, i_sb), s_dev);
-	report->path_bytes = append_path(call, of, report);
+	path = append_path(call, of);
+	report->path_bytes = path & PATH_LENGTH;
+	report->cut = !!(path & PATH_CUT);
+	report->deleted = !!(path & PATH_DELETED);
 	if (report->kind == FD_SOCKET)
 		report_socket(&report->socket, of);
 	return 0;

@@ -132,10 +132,9 @@ static __always_inline void describe_texts(struct slow_call *call)
 static __always_inline void describe_program(struct slow_call *call, struct task_struct *task)
 {
 	struct file *program = BPF_CORE_READ(task, mm, exe_file);
-	struct file_report unused = {};
 
 	if (program)
-		call->executable_bytes = append_path(call, (__u64)program, &unused);
+		call->executable_bytes = append_path(call, (__u64)program) & PATH_LENGTH;
 }
 
 /* Of the running thread, by frame pointers; a build id instead of an address, which would mean nothing later. */
