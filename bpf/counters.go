@@ -17,6 +17,9 @@ type Counters struct {
 	Callbacks, Returned, Astray, Voided, CallbacksFailed             uint64 // ModeWatch
 
 	RecursionMisses uint64 // runs of a program that the kernel skipped
+
+	LeftOut                           uint64 // calls that ended, of threads or syscalls that are not observed
+	Switches, TimedSwitches, SwitchNs uint64 // context switches; those of which our program's time was taken; that time, in ns
 }
 
 // each lists the fields, so that sums and conversions forget none.
@@ -25,7 +28,7 @@ func (c *Counters) each() []*uint64 {
 		&c.Enter, &c.Exit, &c.Matched, &c.Suspended, &c.Resumed, &c.Interrupted, &c.Abandoned, &c.Died, &c.Overwritten,
 		&c.ExitWithoutEnter, &c.Refiltered, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
 		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.Callbacks, &c.Returned, &c.Astray, &c.Voided, &c.CallbacksFailed,
-		&c.RecursionMisses,
+		&c.RecursionMisses, &c.LeftOut, &c.Switches, &c.TimedSwitches, &c.SwitchNs,
 	}
 }
 
@@ -47,7 +50,7 @@ func (t *Tracer) Counters() (Counters, error) {
 	}
 	var sum Counters
 	for _, cpu := range cpus {
-		sum = sum.Plus(countersOf(cpu.Counters))
+		sum = sum.Plus(countersOf(cpu.Counters)).Plus(costOf(cpu.Cost))
 	}
 	var unswept uint64
 	if err := t.objs.SweepRingFull.Get(&unswept); err != nil {
@@ -75,6 +78,10 @@ func countersOf(c syscountCounters) Counters {
 		SwitchesMissed: c.SwitchesMissed,
 		Callbacks:      c.Callbacks, Returned: c.Returned, Astray: c.Astray, Voided: c.Voided, CallbacksFailed: c.CallbacksFailed,
 	}
+}
+
+func costOf(c syscountCost) Counters {
+	return Counters{LeftOut: c.LeftOut, Switches: c.Switches, TimedSwitches: c.Timed, SwitchNs: c.TimedNs}
 }
 
 // Misses are the runs that the kernel skipped, of each program that is or was

@@ -114,7 +114,7 @@ static __noinline bool take(struct cpu *cpu, __u64 regs)
 	}
 	forget_earlier(cpu, t);
 	t->regs = regs;
-	if (!is_decided(task, t->generation, t->cgroup))
+	if (!is_decided(task, t->generation, t->cgroup) || is_calibrating(task))
 		decide(task, t);
 	hold(r, task, t);
 	return t->observed;

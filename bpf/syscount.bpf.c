@@ -37,6 +37,8 @@ volatile __u32 pidns_level = 0;
 volatile __u32 pidns_inum = 0;
 volatile __u64 cgroupns_root = 0; /* id of the root of its cgroup namespace */
 
+volatile __u64 calibrator = 0; /* address of the agent's thread that measures what a call costs; 0: none does */
+
 /* Changed while running, through the mapped memory of .data. */
 volatile __u32 generation = 1; /* of the filter: a verdict of another one is made anew */
 volatile __u32 attachment = 0; /* number of the attachment: what is left of an earlier one is void */
@@ -92,6 +94,7 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 /* --- waits --- */
 
 #include "wait.h"
+#include "cost.h"
 
 /* --- mode count --- */
 
@@ -143,7 +146,7 @@ static __always_inline void begin(struct pt_regs *regs, long id)
 	slot = syscall_slot(running_task(cpu), id);
 	cpu->counters.overwritten += is_open(r->start_ns);
 	start_ns = r->suspended ? resume(cpu, &slot) : 0;
-	if (!has_trait(slot, TRAIT_OBSERVED)) {
+	if (!has_trait(slot, TRAIT_OBSERVED) && r->group != GROUP_CALIBRATION) {
 		r->start_ns = LEFT_OUT;
 		return;
 	}
@@ -163,13 +166,19 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 	struct cpu *cpu = this_cpu();
 	struct ended ended = { .ret = ret };
 
-	if (!cpu || (!is_observed(cpu, regs) && !cpu->running.start_ns))
+	if (!cpu)
 		return;
+	if (!is_observed(cpu, regs) && !cpu->running.start_ns) {
+		cpu->cost.left_out++;
+		return;
+	}
 	ended.start_ns = cpu->running.start_ns;
 	cpu->running.start_ns = 0;
 	take_first_block(&cpu->running, &ended);
-	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(regs)))
+	if (ended.start_ns == LEFT_OUT || (!ended.start_ns && is_left_out(regs))) {
+		cpu->cost.left_out++;
 		return;
+	}
 	cpu->counters.exit++;
 	if (!ended.start_ns) {
 		cpu->counters.exit_without_enter++;
@@ -198,15 +207,21 @@ static __always_inline void end_counted(struct pt_regs *regs, long ret)
 	__u8 its_traits;
 	__u32 slot;
 
-	if (!cpu || !is_observed(cpu, regs))
+	if (!cpu)
 		return;
+	if (!is_observed(cpu, regs)) {
+		cpu->cost.left_out++;
+		return;
+	}
 	take_first_block(&cpu->running, &ended);
 	slot = slot_at_exit(running_task(cpu), regs);
 	if (cpu->running.suspended)
 		resume(cpu, &slot);
 	its_traits = traits[table_index(slot)];
-	if (!(its_traits & TRAIT_OBSERVED))
+	if (!(its_traits & TRAIT_OBSERVED) && cpu->running.group != GROUP_CALIBRATION) {
+		cpu->cost.left_out++;
 		return;
+	}
 	cpu->counters.exit++;
 	if (its_traits & TRAIT_FORK && ret == 0) {
 		cpu->counters.exit_without_enter++; /* the child's end; the parent's gives a PID */
@@ -350,13 +365,15 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 {
 	struct cpu *cpu = this_cpu();
 	__u32 state = has_prev_state ? (__u32)ctx[3] : prev->__state;
-	__u64 now = 0;
+	__u64 now = 0, began;
 
 	if (!cpu)
 		return 0;
+	began = begin_switch(cpu);
 	switch_out(cpu, prev, class_of_state(preempt, state), &now);
 	if (waits)
 		switch_in(cpu, next, &now);
+	end_switch(cpu, began);
 	return 0;
 }
 
@@ -365,12 +382,14 @@ int BPF_PROG(sched_switch_watch, bool preempt, struct task_struct *prev, struct 
 {
 	struct cpu *cpu = this_cpu();
 	__u32 state = has_prev_state ? (__u32)ctx[3] : prev->__state;
-	__u64 now = 0;
+	__u64 now = 0, began;
 
 	if (!watching || !cpu)
 		return 0;
+	began = begin_switch(cpu);
 	watch_out(cpu, prev, class_of_state(preempt, state), &now);
 	watch_in(cpu, next, &now);
+	end_switch(cpu, began);
 	return 0;
 }
 
@@ -459,6 +478,16 @@ int locate(void *ctx)
 		return 1;
 	pidns_inum = BPF_CORE_READ(upid.ns, ns.inum);
 	cgroupns_root = BPF_CORE_READ(task, nsproxy, cgroup_ns, root_cset, dfl_cgrp, kn, id);
+	return 0;
+}
+
+/* Run by the agent's thread that will make calls only to know what they cost, and by it again at their end. */
+__u8 calibration_begins = 0;
+
+SEC("syscall")
+int calibrate(void *ctx)
+{
+	calibrator = calibration_begins ? (__u64)bpf_get_current_task_btf() : 0;
 	return 0;
 }
 

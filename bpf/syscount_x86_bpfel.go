@@ -49,6 +49,16 @@ const (
 	syscountCgroupPathEndPATH_OUTSIDE syscountCgroupPathEnd = 2
 )
 
+type syscountCost struct {
+	_          structs.HostLayout
+	LeftOut    uint64
+	Switches   uint64
+	Timed      uint64
+	TimedNs    uint64
+	UntilTimed uint32
+	Pad        uint32
+}
+
 type syscountCounters struct {
 	_                 structs.HostLayout
 	Enter             uint64
@@ -81,6 +91,7 @@ type syscountCpu struct {
 	_             structs.HostLayout
 	Running       syscountRunning
 	Counters      syscountCounters
+	Cost          syscountCost
 	HistogramSlot uint64
 }
 
@@ -391,6 +402,7 @@ const (
 	syscountMapTargetNames         = "target_names"
 	syscountMapThreads             = "threads"
 	syscountMapWakingStacks        = "waking_stacks"
+	syscountProgCalibrate          = "calibrate"
 	syscountProgCountOpen          = "count_open"
 	syscountProgLocate             = "locate"
 	syscountProgProcessExec        = "process_exec"
@@ -407,6 +419,8 @@ const (
 	syscountProgSysExitCount       = "sys_exit_count"
 	syscountProgTick               = "tick"
 	syscountVarAttachment          = "attachment"
+	syscountVarCalibrationBegins   = "calibration_begins"
+	syscountVarCalibrator          = "calibrator"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarCounting            = "counting"
 	syscountVarFilterCgroups       = "filter_cgroups"
@@ -486,6 +500,7 @@ type syscountSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountProgramSpecs struct {
+	Calibrate          *ebpf.ProgramSpec `ebpf:"calibrate"`
 	CountOpen          *ebpf.ProgramSpec `ebpf:"count_open"`
 	Locate             *ebpf.ProgramSpec `ebpf:"locate"`
 	ProcessExec        *ebpf.ProgramSpec `ebpf:"process_exec"`
@@ -531,6 +546,8 @@ type syscountMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountVariableSpecs struct {
 	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
+	CalibrationBegins   *ebpf.VariableSpec `ebpf:"calibration_begins"`
+	Calibrator          *ebpf.VariableSpec `ebpf:"calibrator"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Counting            *ebpf.VariableSpec `ebpf:"counting"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
@@ -634,6 +651,8 @@ func (m *syscountMaps) Close() error {
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountVariables struct {
 	Attachment          *ebpf.Variable `ebpf:"attachment"`
+	CalibrationBegins   *ebpf.Variable `ebpf:"calibration_begins"`
+	Calibrator          *ebpf.Variable `ebpf:"calibrator"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Counting            *ebpf.Variable `ebpf:"counting"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
@@ -675,6 +694,7 @@ type syscountVariables struct {
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountPrograms struct {
+	Calibrate          *ebpf.Program `ebpf:"calibrate"`
 	CountOpen          *ebpf.Program `ebpf:"count_open"`
 	Locate             *ebpf.Program `ebpf:"locate"`
 	ProcessExec        *ebpf.Program `ebpf:"process_exec"`
@@ -694,6 +714,7 @@ type syscountPrograms struct {
 
 func (p *syscountPrograms) Close() error {
 	return _SyscountClose(
+		p.Calibrate,
 		p.CountOpen,
 		p.Locate,
 		p.ProcessExec,
