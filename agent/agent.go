@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/syscountd/syscountd/agent/cost"
+	"github.com/syscountd/syscountd/agent/ladder"
 	"github.com/syscountd/syscountd/agent/limit"
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/procinfo"
@@ -34,6 +36,10 @@ type Env struct {
 	Beat   time.Duration    // how often the loop shows that it lives; 0: never
 	OnBeat func()           // sends the watchdog's ping
 	Usage  func() Usage
+
+	CPUs     int                       // of the host
+	CanWatch bool                      // whether the kernel has mode watch
+	Meter    func() (CallMeter, error) // for mode auto
 
 	StateFile string // where what was learned is kept; "": nowhere
 
@@ -64,9 +70,9 @@ type Agent struct {
 
 	// All below belongs to the loop.
 	policy        *policy.Policy // as read
-	effective     *policy.Policy // with the overrides
+	effective     *policy.Policy // with the overrides, and the mode that is measured in
 	overrides     []Threshold
-	mode          string // of SetMode; "": the policy's
+	mode          string // of SetMode, maybe auto; "": the policy's
 	filter        Filter
 	targets       *targets
 	procs         *procinfo.Procfs
@@ -76,6 +82,7 @@ type Agent struct {
 	stuck         stuckCalls
 	incidents     incidents
 	learning      learning
+	budget        budget
 	recent        recent
 	nextSweep     time.Duration // on CLOCK_MONOTONIC
 	nextOffspring time.Duration // on CLOCK_MONOTONIC
@@ -93,6 +100,9 @@ func New(env Env, p *policy.Policy) *Agent {
 	a.procs = procinfo.NewProcfs(env.Proc, p.Output.CommandLine)
 	a.filter = policyFilter(p)
 	a.learning = openLearning(env, p)
+	a.budget.prices = map[ladder.Step]cost.Price{}
+	a.budget.climb = a.climbOf(p, "")
+	a.effective = a.resolved(p, "", a.budget.climb)
 	return a
 }
 

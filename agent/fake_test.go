@@ -39,7 +39,10 @@ type fakeKernel struct {
 	open     uint64
 	refuse   error // what SetFilter returns
 
-	refuseAttach error // what Attach returns
+	refuseAttach    error // what Attach returns
+	refuseCalibrate error // what Calibrate returns
+
+	speed bpf.Speed // what Calibrate finds while attached; a call takes 100 ns else
 
 	stuck       []*bpf.SlowCall // those that a sweep finds when they are old enough
 	sweeps      int
@@ -211,6 +214,16 @@ func (k *fakeKernel) Counters() (bpf.Counters, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.counters, nil
+}
+
+// Calibrate makes no calls: they would be in the counters.
+func (k *fakeKernel) Calibrate() (bpf.Speed, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.attached {
+		return bpf.Speed{CallNs: 100, LeftOutNs: 100, SpinNs: 1}, k.refuseCalibrate
+	}
+	return k.speed, k.refuseCalibrate
 }
 
 func (k *fakeKernel) OpenCalls() (uint64, error) { return k.open, nil }

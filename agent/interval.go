@@ -18,6 +18,7 @@ func (a *Agent) endInterval(final bool) {
 		a.beginInterval()
 		return
 	}
+	a.addUp()
 	lines, err := a.harvest()
 	if err != nil {
 		a.env.Log.Error("read the rows: they come with the next interval", "error", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/syscountd/syscountd/agent/ladder"
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/bpf"
 )
@@ -19,6 +20,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	defer func() { a.targets.close() }() // those of then
 	defer a.saveLast()
+	defer a.closeProbe()
 	close(a.ready)
 	beat := newTicker(a.env.Beat)
 	defer beat.Stop()
@@ -38,6 +40,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			if err := a.receive(got); err != nil {
 				return errors.Join(err, a.halt(nil))
 			}
+		case got := <-a.budget.probe.found:
+			a.endProbe(got)
 		case <-due.C:
 			if err := a.doDue(); err != nil {
 				return errors.Join(err, a.halt(nil))
@@ -59,6 +63,9 @@ func (a *Agent) untilDue() time.Duration {
 	if incident, ok := a.untilIncident(); ok {
 		until = min(until, incident)
 	}
+	if look, ok := a.untilLook(); ok {
+		until = min(until, look)
+	}
 	return until
 }
 
@@ -74,6 +81,9 @@ func (a *Agent) doDue() error {
 		a.followOffspring()
 	}
 	a.tell(a.incidents.book.Tick(a.mono()))
+	if look, ok := a.untilLook(); ok && look <= 0 {
+		a.lookAtCost()
+	}
 	if !a.env.Now().Before(a.nextEnd) {
 		a.endInterval(false)
 	}
@@ -132,12 +142,14 @@ func (a *Agent) start(who *Caller) error {
 	if err != nil {
 		return err
 	}
+	a.measureWithout(s.kernel)
 	if err := s.kernel.Attach(); err != nil {
 		return errors.Join(err, s.close())
 	}
 	a.session = s
 	a.beginInterval()
-	a.state(record.ChangeStarted, who, "")
+	a.beginStep()
+	a.state(record.ChangeStarted, who, a.ladderNote())
 	return nil
 }
 
@@ -177,15 +189,24 @@ func (a *Agent) beginInterval() {
 
 // state writes a state record and publishes the new picture.
 func (a *Agent) state(change record.Change, who *Caller, detail string) {
-	r := &record.State{Change: change, Detail: detail, PolicyFiles: a.policy.Files, Filter: recordFilter(a.filter)}
+	r := &record.State{Change: change, Detail: detail}
 	if who != nil {
 		r.Caller = &record.Caller{UserID: who.UID, PID: who.PID, Via: who.Via}
 	}
+	a.stateOf(r)
+}
+
+// stateOf adds to a state record what is in force, and writes it.
+func (a *Agent) stateOf(r *record.State) {
+	r.PolicyFiles, r.Filter = a.policy.Files, recordFilter(a.filter)
 	if a.session != nil {
-		r.Mode, r.Attachment = a.effective.Collect.Mode, a.session.kernel.Attachment()
+		r.Attachment = a.session.kernel.Attachment()
 	}
-	if change == record.ChangeMode {
-		r.Mode = a.effective.Collect.Mode // also while stopped
+	if a.session != nil || r.Change == record.ChangeMode { // that one also while stopped
+		r.Mode, r.Auto = a.effective.Collect.Mode, a.budget.climb != nil
+		if r.Mode == ladder.Account && a.effective.Collect.Sample > 1 {
+			r.Sample = a.effective.Collect.Sample
+		}
 	}
 	a.write(r, a.env.Now())
 	a.publish()

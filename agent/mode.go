@@ -15,24 +15,26 @@ var modes = map[string]bpf.Mode{"account": bpf.ModeAccount, "count": bpf.ModeCou
 
 // setMode loads the programs anew: what a mode does not need is not in them.
 func (a *Agent) setMode(who *Caller, mode string) error {
-	if _, known := modes[mode]; !known {
-		return refuse(ErrInvalid, "mode %.40q is unknown; give %s", mode,
-			strings.Join(slices.Sorted(maps.Keys(modes)), " or "))
+	if _, known := modes[mode]; !known && mode != policy.ModeAuto {
+		return refuse(ErrInvalid, "mode %.40q is unknown; give %s or %s", mode,
+			strings.Join(slices.Sorted(maps.Keys(modes)), " or "), policy.ModeAuto)
 	}
-	if mode == a.effective.Collect.Mode {
+	if mode == a.wantedMode(a.policy, a.mode) {
 		return nil
 	}
-	next := withMode(a.effective, mode)
+	climb := a.climbOf(a.policy, mode)
+	next := a.resolved(overridden(a.policy, a.overrides), mode, climb)
 	if a.session != nil {
 		if err := a.reconfigure(next, a.targets, a.filter); err != nil {
 			return refuse(ErrKernel, "set mode %s: %v", mode, err)
 		}
 	}
-	a.mode, a.effective = mode, next
+	a.mode, a.effective, a.budget.climb = mode, next, climb
 	if a.session != nil {
 		a.beginInterval()
+		a.beginStep()
 	}
-	a.state(record.ChangeMode, who, "")
+	a.state(record.ChangeMode, who, a.ladderNote())
 	return nil
 }
 

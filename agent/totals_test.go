@@ -2,6 +2,7 @@ package agent
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,7 +50,7 @@ func TestEveryLossIsPublished(t *testing.T) {
 			published = published || n == 7
 		}
 		name := reflect.TypeFor[bpf.Counters]().Field(i).Name
-		if !published && name != "Resumed" {
+		if !published && !slices.Contains([]string{"Resumed", "LeftOut", "Switches", "TimedSwitches", "SwitchNs"}, name) { // no losses
 			t.Errorf("%s is not in the status: %v", name, r.Status().Counters)
 		}
 		if err := r.stop(); err != nil {

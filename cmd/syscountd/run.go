@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -82,7 +83,8 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		MonoNs: func() uint64 { return clockNs(unix.CLOCK_MONOTONIC) },
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
 		StateFile: env.stateFile,
-		OnStatus:  func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
+		CPUs:      runtime.NumCPU(), CanWatch: env.canWatch(), Meter: env.meter,
+		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
 	}, p)
 	return runTasks(ctx, env, a, busOf(env, f, a, log, level, logTarget(out)), log)
 }
