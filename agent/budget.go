@@ -81,8 +81,8 @@ func (a *Agent) inForce() ladder.Step {
 	return ladder.Step{Mode: a.effective.Collect.Mode, Sample: a.effective.Collect.Sample}
 }
 
-// measureWithout is for the moment before the first program is attached: no later one tells what
-// a call takes without us, since any program makes every thread take the kernel's slow path.
+// measureWithout is for the moment before the first program is attached. Later only mode watch tells
+// what a call takes without us: any program at calls makes every thread take the kernel's slow path.
 func (a *Agent) measureWithout(k Kernel) {
 	speed, err := k.Calibrate()
 	if err != nil {
@@ -109,14 +109,16 @@ func (a *Agent) calibrate() {
 	b, step := &a.budget, a.inForce()
 	b.calibrated = a.mono()
 	var price cost.Price
-	if step.Mode != ladder.Watch { // which has nothing attached to calls
-		with, err := a.session.kernel.Calibrate()
-		if err != nil {
-			a.env.Log.Warn("what a system call costs was not measured", "error", err)
-			return
-		}
-		price = cost.PriceOf(b.without, with)
-		b.interval.Calibration += with.Calls
+	speed, err := a.session.kernel.Calibrate()
+	switch {
+	case err != nil:
+		a.env.Log.Warn("what a system call costs was not measured", "error", err)
+		return
+	case step.Mode == ladder.Watch: // nothing of ours is attached to calls
+		b.without = speed
+	default:
+		price = cost.PriceOf(b.without, speed)
+		b.interval.Calibration += speed.Calls
 	}
 	price.SwitchNs = b.switchNs(step)
 	b.prices[step] = price

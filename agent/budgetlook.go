@@ -80,15 +80,37 @@ func (a *Agent) climbBy(spent cost.Spent, elapsed time.Duration, callsPerSecond 
 	}
 }
 
-// expected is the share of all CPUs that each step would have taken; NaN where it was never measured.
+// expected is the share of all CPUs that each step would have taken; NaN where it was never measured,
+// and may be within the budget.
 func (a *Agent) expected(spent cost.Spent, elapsed time.Duration) []float64 {
 	c := a.budget.climb
 	shares := make([]float64, len(c.steps))
 	for i, step := range c.steps {
 		price, known := a.budget.prices[step]
-		if shares[i] = math.NaN(); known {
+		if known {
 			shares[i] = spent.ShareAt(price, elapsed, a.env.CPUs)
+			continue
+		}
+		shares[i] = a.least(spent, elapsed, i)
+		if shares[i] <= c.Budget {
+			shares[i] = math.NaN()
 		}
 	}
 	return shares
+}
+
+// least is the least that a step would have taken which was never measured, by those that were.
+func (a *Agent) least(spent cost.Spent, elapsed time.Duration, step int) float64 {
+	c := a.budget.climb
+	most := 0.0
+	for _, dearer := range c.steps[:step] {
+		price, known := a.budget.prices[dearer]
+		if !known {
+			continue
+		}
+		part := ladder.Least(c.steps[step], dearer)
+		price = cost.Price{CallNs: price.CallNs * part, LeftOutNs: price.LeftOutNs * part}
+		most = max(most, spent.ShareAt(price, elapsed, a.env.CPUs))
+	}
+	return most
 }

@@ -10,7 +10,7 @@
 /* Odd, so that it does not fall into step with a thread that comes and goes. Three looks at the clock: 1 ns a switch.
  */
 #define TIMED_ONE_IN 61
-#define BY_US_NS 50000 /* what took longer was not ours: the hypervisor had the CPU */
+#define BY_US_NS 10000 /* what took longer was not ours: the hypervisor had the CPU */
 
 /* 0: this switch is not timed. */
 static __always_inline __u64 begin_switch(struct cpu *cpu)

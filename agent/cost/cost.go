@@ -22,9 +22,10 @@ func PriceOf(without, with bpf.Speed) Price {
 	if without.SpinNs > 0 && with.SpinNs > 0 {
 		slower = with.SpinNs / without.SpinNs
 	}
+	call := max(with.CallNs-without.CallNs*slower, 0)
 	return Price{
-		CallNs:    max(with.CallNs-without.CallNs*slower, 0),
-		LeftOutNs: max(with.LeftOutNs-without.LeftOutNs*slower, 0),
+		CallNs:    call,
+		LeftOutNs: min(max(with.LeftOutNs-without.LeftOutNs*slower, 0), call), // which does a part of the same
 	}
 }
 

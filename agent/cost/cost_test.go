@@ -18,6 +18,7 @@ func TestThePriceOfACall(t *testing.T) {
 		"added":                   {bpf.Speed{CallNs: 85, LeftOutNs: 85, SpinNs: 1}, bpf.Speed{CallNs: 196, LeftOutNs: 140, SpinNs: 1}, Price{CallNs: 111, LeftOutNs: 55}},
 		"the CPU is slower now":   {bpf.Speed{CallNs: 100, LeftOutNs: 100, SpinNs: 1}, bpf.Speed{CallNs: 250, LeftOutNs: 200, SpinNs: 1.5}, Price{CallNs: 100, LeftOutNs: 50}},
 		"never measured without":  {bpf.Speed{}, bpf.Speed{CallNs: 196, LeftOutNs: 140, SpinNs: 1}, Price{CallNs: 196, LeftOutNs: 140}},
+		"left out is less":        {bpf.Speed{CallNs: 90, LeftOutNs: 90, SpinNs: 1}, bpf.Speed{CallNs: 120, LeftOutNs: 150, SpinNs: 1}, Price{CallNs: 30, LeftOutNs: 30}},
 		"noise is no gain":        {bpf.Speed{CallNs: 90, LeftOutNs: 90, SpinNs: 1}, bpf.Speed{CallNs: 85, LeftOutNs: 88, SpinNs: 1}, Price{}},
 		"another tracer has gone": {bpf.Speed{CallNs: 700, LeftOutNs: 700, SpinNs: 1}, bpf.Speed{CallNs: 196, LeftOutNs: 140, SpinNs: 1}, Price{}},
 	} {

@@ -36,6 +36,26 @@ func Steps(sample int, watch bool) []Step {
 	return steps
 }
 
+// Least is the part of what a dearer step costs that this one costs at the least: half of what was
+// measured anywhere. It spares trying out steps that cannot be affordable: loading one takes half a second
+// of CPU time.
+func Least(of, dearer Step) float64 {
+	return of.weight() / dearer.weight() / 2
+}
+
+// weight is about what a call costs at a step, mode account being 1 (docs/benchmarks.md).
+func (s Step) weight() float64 {
+	switch {
+	case s.Mode == Watch:
+		return 0
+	case s.Mode == Count:
+		return 0.27
+	case s.Sample > 1:
+		return 0.5
+	}
+	return 1
+}
+
 // String reads like "account" or "account with sample 16".
 func (s Step) String() string {
 	if s.Mode == Account && s.Sample > 1 {
