@@ -47,8 +47,8 @@ func (a *Agent) ladderNote() string {
 	return lowestStep
 }
 
-// modeLabel reads like "account", or "account with sample 16 (auto)".
-func (s *Status) modeLabel() string {
+// ModeLabel reads like "account", or "account with sample 16 (auto)".
+func (s *Status) ModeLabel() string {
 	label := ladder.Step{Mode: s.Mode, Sample: s.Sample}.String()
 	if !s.Auto {
 		return label

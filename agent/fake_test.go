@@ -284,6 +284,9 @@ type rig struct {
 	prepare func(*fakeKernel) // what a test does to each new one; may be nil
 	policy  string            // what a reload reads
 	skew    atomic.Int64      // by which the agent's clocks are before the real ones
+	ownNs   atomic.Uint64     // CPU time of the process
+	watch   bool              // the kernel has mode watch
+	meter   *fakeMeter        // of mode auto
 	stopped atomic.Uint64     // what CLOCK_MONOTONIC would be without it; 0: it goes
 	stop    func() error
 	breaks  bool // Run is expected to fail
@@ -323,11 +326,24 @@ func runAgent(t *testing.T, text string) *rig {
 // runAgentWith is runAgent with a file for what is learned.
 func runAgentWith(t *testing.T, text, stateFile string) *rig {
 	t.Helper()
-	p, err := policy.Parse("test.toml", []byte(text))
+	r := newRig(t, text)
+	r.start(stateFile)
+	return r
+}
+
+// newRig is a rig that has not started.
+func newRig(t *testing.T, text string) *rig {
+	return &rig{t: t, out: &memory{arrived: make(chan struct{}, 1)}, policy: text, meter: &fakeMeter{}}
+}
+
+// start runs the agent until the test's end.
+func (r *rig) start(stateFile string) {
+	t := r.t
+	t.Helper()
+	p, err := policy.Parse("test.toml", []byte(r.policy))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, out: &memory{arrived: make(chan struct{}, 1)}, policy: text}
 	r.Agent = New(Env{
 		Load: func(o bpf.Options) (Kernel, error) {
 			k := newFakeKernel()
@@ -341,7 +357,8 @@ func runAgentWith(t *testing.T, text, stateFile string) *rig {
 		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },
 		Sink:   r.out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"),
 		StateFile: stateFile, Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, Usage: func() Usage { return Usage{} },
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, Usage: func() Usage { return Usage{CPUNs: r.ownNs.Load()} },
+		CPUs: 2, CanWatch: r.watch, Meter: func() (CallMeter, error) { return r.meter, r.meter.refuse },
 	}, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -357,8 +374,19 @@ func runAgentWith(t *testing.T, text, stateFile string) *rig {
 	case err := <-ended:
 		t.Fatalf("run: %v", err)
 	}
-	return r
 }
+
+// fakeMeter tells what it is told.
+type fakeMeter struct {
+	perSecond atomic.Uint64
+	refuse    error
+	closed    atomic.Bool
+}
+
+func (m *fakeMeter) PerSecond(time.Duration) (float64, error) {
+	return float64(m.perSecond.Load()), m.refuse
+}
+func (m *fakeMeter) Close() error { m.closed.Store(true); return nil }
 
 // mono is CLOCK_MONOTONIC as the agent has it.
 func (r *rig) mono() uint64 {

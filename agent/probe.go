@@ -7,6 +7,7 @@ import "time"
 type probe struct {
 	meter   CallMeter // nil: not loaded
 	running bool
+	failed  bool // which was told
 	found   chan probed
 }
 
@@ -50,13 +51,18 @@ func (a *Agent) endProbe(got probed) {
 	case got.err != nil:
 		a.probeFailed(got.err)
 	case a.session != nil:
+		a.budget.probe.failed = false
 		a.judgeCost(got.perSecond)
 	}
 }
 
-// probeFailed stays where we are: without a rate nobody knows what a higher step would cost.
+// probeFailed stays where we are: without a rate nobody knows what a higher step would cost. It is
+// tried again with the next look, and told once.
 func (a *Agent) probeFailed(err error) {
-	a.env.Log.Error("count the calls for the budget: mode watch stays in force", "error", err)
+	if !a.budget.probe.failed {
+		a.env.Log.Error("count the calls for the budget: mode watch stays in force", "error", err)
+	}
+	a.budget.probe.failed = true
 	a.beginLook()
 }
 

@@ -83,7 +83,7 @@ func sentence(s *Status) string {
 	if f := recordFilter(s.Filter); f != nil {
 		what = f.Label()
 	}
-	msg := fmt.Sprintf("Observing %s in mode %s; %d slow calls recorded", what, s.modeLabel(), s.Counters["slow_records"])
+	msg := fmt.Sprintf("Observing %s in mode %s; %d slow calls recorded", what, s.ModeLabel(), s.Counters["slow_records"])
 	if len(s.Exited) > 0 {
 		msg += "; exited: " + (&record.Filter{PIDs: s.Exited}).Label()
 	}
