@@ -7,6 +7,8 @@ const (
 	// Haste is how many looks in a row have to be over the budget before a step down: the
 	// look in which a load began may not be, and the next two are over within an interval.
 	Haste = 2
+	// Urgent is how many times the budget a look may be over it before one is enough.
+	Urgent = 4
 	// Patience is how many looks in a row a higher step must have been affordable before
 	// it is taken.
 	Patience = 6
@@ -76,7 +78,7 @@ func (c *Climber) Settle(l Look) int {
 func (c *Climber) down(l Look) int {
 	c.calm = 0
 	c.over++
-	if c.over < Haste {
+	if c.over < Haste && l.Cost < Urgent*c.Budget {
 		return l.Step
 	}
 	next := c.below(l)

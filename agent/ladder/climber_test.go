@@ -77,6 +77,7 @@ func TestOneLook(t *testing.T) {
 	}{
 		"within the budget at the top":      {Climber{Budget: 0.02}, Look{0, 0.01, expected(0.01)}, 0},
 		"over it for the first time":        {Climber{Budget: 0.02}, Look{0, 0.03, expected(0.03)}, 0},
+		"far over it for the first time":    {Climber{Budget: 0.02}, Look{0, 0.08, expected(0.08)}, 3},
 		"over it again":                     {Climber{Budget: 0.02, over: 1}, Look{0, 0.03, expected(0.03)}, 1},
 		"far over it: several steps":        {Climber{Budget: 0.02, over: 1}, Look{0, 0.3, expected(0.3)}, 3},
 		"the next step is not known":        {Climber{Budget: 0.02, over: 1}, Look{0, 0.3, []float64{0.3, nan, nan, nan}}, 1},
