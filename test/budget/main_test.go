@@ -3,7 +3,8 @@
 //
 // Without a word it takes a minute. The long run, and the comparison, on a machine that does nothing else, are
 //
-//	SYSCOUNT_BUDGET=10m go test -count=1 -timeout 30m -tags outside -v ./test/budget
+//	SYSCOUNT_BUDGET=10m go test -count=1 -timeout 30m -v ./test/budget
+//	go test -count=1 -tags outside -timeout 10m -v ./test/budget -run Loop
 package budget
 
 import (
