@@ -2,7 +2,6 @@ package agent
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +39,9 @@ func exitsOnly(c bpf.Counters) bpf.Counters {
 // Each counter of a loss reaches the interval record and the status.
 func TestEveryLossIsPublished(t *testing.T) {
 	for i := range reflect.TypeFor[bpf.Counters]().NumField() {
+		if reflect.TypeFor[bpf.Counters]().Field(i).Anonymous {
+			continue // the traffic: nothing is lost in it
+		}
 		var c bpf.Counters
 		reflect.ValueOf(&c).Elem().Field(i).SetUint(7)
 		r := runAgent(t, quiet)
@@ -50,7 +52,7 @@ func TestEveryLossIsPublished(t *testing.T) {
 			published = published || n == 7
 		}
 		name := reflect.TypeFor[bpf.Counters]().Field(i).Name
-		if !published && !slices.Contains([]string{"Resumed", "LeftOut", "Switches", "TimedSwitches", "SwitchNs"}, name) { // no losses
+		if !published && name != "Resumed" {
 			t.Errorf("%s is not in the status: %v", name, r.Status().Counters)
 		}
 		if err := r.stop(); err != nil {

@@ -18,8 +18,15 @@ type Counters struct {
 
 	RecursionMisses uint64 // runs of a program that the kernel skipped
 
-	LeftOut                           uint64 // calls that ended, of threads or syscalls that are not observed
-	Switches, TimedSwitches, SwitchNs uint64 // context switches; those of which our program's time was taken; that time, in ns
+	Traffic
+}
+
+// Traffic is what passed the programs beside the calls that are observed.
+type Traffic struct {
+	LeftOut       uint64 // calls that ended, of threads or syscalls that are not observed
+	Switches      uint64 // context switches
+	TimedSwitches uint64 // of these, those in which our program's time was taken
+	SwitchNs      uint64 // that time
 }
 
 // each lists the fields, so that sums and conversions forget none.
@@ -81,7 +88,7 @@ func countersOf(c syscountCounters) Counters {
 }
 
 func costOf(c syscountCost) Counters {
-	return Counters{LeftOut: c.LeftOut, Switches: c.Switches, TimedSwitches: c.Timed, SwitchNs: c.TimedNs}
+	return Counters{Traffic: Traffic{LeftOut: c.LeftOut, Switches: c.Switches, TimedSwitches: c.Timed, SwitchNs: c.TimedNs}}
 }
 
 // Misses are the runs that the kernel skipped, of each program that is or was

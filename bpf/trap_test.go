@@ -339,6 +339,7 @@ func wantEnds(t *testing.T, tracer *watched, want Counters) bool {
 		want.Died = 0
 	}
 	want.Enter, want.Exit, want.Matched, want.RecursionMisses = c.Enter, c.Exit, c.Matched, c.RecursionMisses
+	want.Traffic = c.Traffic
 	if c != want {
 		t.Errorf("counters\n%+v; want\n%+v", c, want)
 	}

@@ -113,6 +113,7 @@ func wantCallbacks(t *testing.T, tracer *Tracer, want Counters) {
 		t.Errorf("%d suspended; %d resumed, %d interrupted, %d abandoned", c.Suspended, c.Resumed, c.Interrupted, c.Abandoned)
 	}
 	want.Callbacks, want.Returned, want.Slow, want.RecursionMisses = c.Callbacks, c.Returned, c.Slow, c.RecursionMisses
+	want.Traffic = c.Traffic
 	if c != want {
 		t.Errorf("counters\n%+v; want\n%+v", c, want)
 	}

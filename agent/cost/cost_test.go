@@ -30,8 +30,8 @@ func TestThePriceOfACall(t *testing.T) {
 }
 
 func TestWhatEventsCost(t *testing.T) {
-	before := bpf.Counters{Exit: 100, LeftOut: 10, Switches: 1000, TimedSwitches: 5, SwitchNs: 700}
-	now := bpf.Counters{Exit: 1100, LeftOut: 30, Switches: 4000, TimedSwitches: 55, SwitchNs: 5700}
+	before := bpf.Counters{Exit: 100, Traffic: bpf.Traffic{LeftOut: 10, Switches: 1000, TimedSwitches: 5, SwitchNs: 700}}
+	now := bpf.Counters{Exit: 1100, Traffic: bpf.Traffic{LeftOut: 30, Switches: 4000, TimedSwitches: 55, SwitchNs: 5700}}
 	events := EventsSince(before, now)
 	if events != (Events{1000, 20, 3000}) {
 		t.Errorf("events %+v", events)
@@ -42,7 +42,7 @@ func TestWhatEventsCost(t *testing.T) {
 	if ns := (Price{110, 50, 100}).Ns(events); ns != 110*1000+50*20+100*3000 {
 		t.Errorf("in all %v", ns)
 	}
-	if _, ok := SwitchNs(now, bpf.Counters{TimedSwitches: 55 + fewestTimed - 1}); ok {
+	if _, ok := SwitchNs(now, bpf.Counters{Traffic: bpf.Traffic{TimedSwitches: 55 + fewestTimed - 1}}); ok {
 		t.Error("too few switches tell a price")
 	}
 	if got := EventsSince(now, bpf.Counters{}); got != (Events{}) {
