@@ -17,7 +17,7 @@ func (a *Agent) takeStep(next int, share float64, spent cost.Spent, elapsed time
 	c := a.budget.climb
 	from, to := c.steps[c.at], c.steps[next]
 	price := a.budget.prices[from]
-	if err := a.switchTo(next); err != nil {
+	if err := a.changeStep(next); err != nil {
 		a.env.Log.Error("take a step of mode auto: it is left out from now on", "step", to.String(), "error", err)
 		c.drop(next)
 		return false
@@ -32,8 +32,8 @@ func (a *Agent) takeStep(next int, share float64, spent cost.Spent, elapsed time
 	return true
 }
 
-// switchTo puts another step in force: this is all that changes the kernel side.
-func (a *Agent) switchTo(next int) error {
+// changeStep puts another step in force: this is all that changes the kernel side.
+func (a *Agent) changeStep(next int) error {
 	c, old := a.budget.climb, a.budget.climb.at
 	c.at = next
 	effective := a.resolved(overridden(a.policy, a.overrides), a.mode, c)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -67,6 +66,10 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	if err != nil {
 		return fmt.Errorf("read the boot id: %w", err)
 	}
+	cpus, err := procinfo.OnlineCPUs()
+	if err != nil {
+		return err
+	}
 	stamp := record.NewStamper(bootID)
 	out := openSink(env, f, p)
 	defer closeSink(out)
@@ -83,7 +86,7 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		MonoNs: func() uint64 { return clockNs(unix.CLOCK_MONOTONIC) },
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
 		StateFile: env.stateFile,
-		CPUs:      runtime.NumCPU(), CanWatch: env.canWatch(), Meter: env.meter,
+		CPUs:      cpus, CanWatch: env.canWatch(), Meter: env.meter,
 		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
 	}, p)
 	return runTasks(ctx, env, a, busOf(env, f, a, log, level, logTarget(out)), log)
