@@ -23,7 +23,7 @@ const calibrateEach = time.Minute
 type budget struct {
 	without bpf.Speed                  // before anything was attached
 	prices  map[ladder.Step]cost.Price // of the steps that were in force, as the rest of the policy is
-	began   bpf.Counters               // when the step in force began
+	began   bpf.Counters               // at the last calibration
 	counted bpf.Counters               // up to here all is added up
 	ownNs   uint64                     // CPU time of our process, likewise
 
@@ -97,17 +97,17 @@ func (a *Agent) measureWithout(k Kernel) {
 func (a *Agent) beginStep() {
 	b := &a.budget
 	a.addUp()
-	b.began = b.counted
 	if a.session != nil {
 		a.calibrate()
 	}
+	b.share = 0
 	a.beginLook()
 }
 
-// calibrate measures what a call costs at the step in force.
+// calibrate measures what a call costs at the step in force, and begins anew with what a switch does.
 func (a *Agent) calibrate() {
 	b, step := &a.budget, a.inForce()
-	b.calibrated = a.mono()
+	b.calibrated, b.began = a.mono(), b.counted
 	var price cost.Price
 	speed, err := a.session.kernel.Calibrate()
 	switch {
@@ -140,8 +140,8 @@ func (b *budget) switchNs(step ladder.Step) float64 {
 func (a *Agent) addUp() {
 	b := &a.budget
 	now, own := a.kernelCounters(), a.env.Usage().CPUNs
-	price := b.prices[a.inForce()]
-	if ns, ok := cost.SwitchNs(b.began, now); ok {
+	price, known := b.prices[a.inForce()]
+	if ns, enough := cost.SwitchNs(b.began, now); known && enough {
 		price.SwitchNs = ns
 		b.prices[a.inForce()] = price
 	}

@@ -164,6 +164,10 @@ func TestAnIntervalTellsWhatItCost(t *testing.T) {
 	if c := r.Status().Cost; c.BudgetPPM != 20_000 || c.SharePPM != 6075 || c.CallPS != 111_000 || c.SwitchPS != 50_000 || c.Kernel < 660*time.Millisecond {
 		t.Errorf("status %+v", c)
 	}
+	r.do(Stop{})
+	if c := r.Status().Cost; c.SharePPM != 0 || c.CallPS != 0 || c.Kernel < 660*time.Millisecond {
+		t.Errorf("stopped: %+v", c)
+	}
 }
 
 // What loading the programs took is no reason for another step.

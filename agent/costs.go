@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/syscountd/syscountd/agent/cost"
 	"github.com/syscountd/syscountd/agent/ladder"
 	"github.com/syscountd/syscountd/agent/record"
 )
@@ -18,9 +19,12 @@ type Cost struct {
 }
 
 func (a *Agent) costNow() Cost {
-	price := a.budget.prices[a.inForce()]
+	price, share := a.budget.prices[a.inForce()], a.budget.share
+	if a.session == nil {
+		price, share = cost.Price{}, 0
+	}
 	return Cost{
-		Kernel: time.Duration(a.budget.total.KernelNs), SharePPM: uint64(a.budget.share * 1e6), BudgetPPM: uint64(float64(a.policy.Limits.CPUBudget) * 1e4),
+		Kernel: time.Duration(a.budget.total.KernelNs), SharePPM: uint64(share * 1e6), BudgetPPM: uint64(float64(a.policy.Limits.CPUBudget) * 1e4),
 		CallPS: uint64(price.CallNs * 1000), SwitchPS: uint64(price.SwitchNs * 1000),
 	}
 }
