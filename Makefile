@@ -30,11 +30,11 @@ run: build ## watch this host: JSON lines on stdout (root)
 	bin/syscountd --no-dbus --output stdout --config configs/quickstart.toml
 
 # These look at the whole host, or load it: one at a time.
-ALONE = ./bpf ./test/witness ./test/causes ./test/stress ./test/scenes
+ALONE = ./bpf ./test/witness ./test/causes ./test/stress ./test/scenes ./test/budget
 
 test: ## install what the tests need, then run all of them (root)
 	test/install-deps test
-	go test -race $$(go list ./... | grep -v -e /bpf$$ -e /test/witness -e /test/causes -e /test/stress -e /test/scenes -e /test/system)
+	go test -race $$(go list ./... | grep -v -e /bpf$$ -e /test/witness -e /test/causes -e /test/stress -e /test/scenes -e /test/system -e /test/budget)
 	go test -race -count=1 -p 1 -timeout 10m $(ALONE)
 	go test -count=1 -timeout 8m ./test/system
 

@@ -12,7 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/syscountd/syscountd/agent/cost"
 	"github.com/syscountd/syscountd/agent/handover"
+	"github.com/syscountd/syscountd/agent/ladder"
 	"github.com/syscountd/syscountd/agent/limit"
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/procinfo"
@@ -36,8 +38,11 @@ type Env struct {
 	OnBeat func()           // sends the watchdog's ping
 	Usage  func() Usage
 
-	Keeper Keeper           // nil: the kernel side ends with us
-	Memory *handover.Memory // for the next process; nil as Keeper is
+	Keeper   Keeper                    // nil: the kernel side ends with us
+	Memory   *handover.Memory          // for the next process; nil as Keeper is
+	CPUs     int                       // of the host
+	CanWatch bool                      // whether the kernel has mode watch
+	Meter    func() (CallMeter, error) // for mode auto
 
 	StateFile string // where what was learned is kept; "": nowhere
 
@@ -70,9 +75,9 @@ type Agent struct {
 
 	// All below belongs to the loop.
 	policy        *policy.Policy // as read
-	effective     *policy.Policy // with the overrides
+	effective     *policy.Policy // with the overrides, and the mode that is measured in
 	overrides     []Threshold
-	mode          string // of SetMode; "": the policy's
+	mode          string // of SetMode, maybe auto; "": the policy's
 	filter        Filter
 	targets       *targets
 	procs         *procinfo.Procfs
@@ -83,6 +88,7 @@ type Agent struct {
 	stuck         stuckCalls
 	incidents     incidents
 	learning      learning
+	budget        budget
 	recent        recent
 	nextSweep     time.Duration // on CLOCK_MONOTONIC
 	nextOffspring time.Duration // on CLOCK_MONOTONIC
@@ -100,6 +106,9 @@ func New(env Env, p *policy.Policy) *Agent {
 	a.procs = procinfo.NewProcfs(env.Proc, p.Output.CommandLine)
 	a.filter = policyFilter(p)
 	a.learning = openLearning(env, p)
+	a.budget.prices = map[ladder.Step]cost.Price{}
+	a.budget.climb = a.climbOf(p, "")
+	a.effective = a.resolved(p, "", a.budget.climb)
 	return a
 }
 

@@ -130,7 +130,7 @@ func (a *Agent) setThreshold(who *Caller, c SetThreshold) error {
 
 // override puts other thresholds in force; the newest stands first.
 func (a *Agent) override(who *Caller, overrides []Threshold, detail string) error {
-	effective := withMode(overridden(a.policy, overrides), a.mode)
+	effective := a.resolved(overridden(a.policy, overrides), a.mode, a.budget.climb)
 	if a.session != nil {
 		if err := a.session.kernel.SetSyscalls(settingsOf(effective, a.filter.Syscalls)); err != nil {
 			return refuse(ErrKernel, "set the thresholds: %v", err)
@@ -178,16 +178,20 @@ func (a *Agent) reload(who *Caller) error {
 }
 
 func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
+	climb := a.climbOf(next, "")
+	effective := a.resolved(next, "", climb)
 	if a.session != nil {
-		if err := a.reconfigure(next, t, f); err != nil {
+		if err := a.reconfigure(effective, t, f); err != nil {
 			return err
 		}
 	}
 	a.adoptTargets(t, f)
-	a.policy, a.effective, a.overrides, a.mode = next, next, nil, ""
+	a.changeClimb(climb, next)
+	a.policy, a.effective, a.overrides, a.mode = next, effective, nil, ""
 	a.limit = newLimiter(next.Limits)
 	a.procs = procinfo.NewProcfs(a.env.Proc, next.Output.CommandLine)
 	a.beginInterval(a.env.Now())
+	a.beginStep()
 	return nil
 }
 

@@ -39,12 +39,16 @@ type fakeKernel struct {
 	open     uint64
 	refuse   error // what SetFilter returns
 
-	refuseAttach error // what Attach returns
-	refuseSwitch error // what Switch returns
-	away         time.Duration
+	refuseAttach    error // what Attach returns
+	refuseSwitch    error // what Switch returns
+	switched        func(*fakeKernel) error
+	refuseCalibrate error // what Calibrate returns
+	away            time.Duration
 
 	functions bool   // a few calls go by functions, so that a list of others needs another load
 	why       string // what WhyTracepoints returns
+
+	speed bpf.Speed // what Calibrate finds while attached; a call takes 100 ns else
 
 	stuck       []*bpf.SlowCall // those that a sweep finds when they are old enough
 	sweeps      int
@@ -105,7 +109,14 @@ func (k *fakeKernel) Switch(next bpf.Options) (uint64, error) {
 	if k.refuseSwitch != nil {
 		return 0, k.refuseSwitch
 	}
+	before := k.options
 	k.options = next
+	if k.switched != nil {
+		if err := k.switched(k); err != nil {
+			k.options = before
+			return 0, err
+		}
+	}
 	return k.clock(), nil
 }
 
@@ -245,6 +256,16 @@ func (k *fakeKernel) Counters() (bpf.Counters, error) {
 	return k.counters, nil
 }
 
+// Calibrate makes no calls: they would be in the counters.
+func (k *fakeKernel) Calibrate() (bpf.Speed, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.attached {
+		return bpf.Speed{CallNs: 100, LeftOutNs: 100, SpinNs: 1}, k.refuseCalibrate
+	}
+	return k.speed, k.refuseCalibrate
+}
+
 func (k *fakeKernel) OpenCalls() (uint64, error) { return k.open, nil }
 
 func (k *fakeKernel) NextSlow() (*bpf.SlowCall, error) {
@@ -310,6 +331,9 @@ type rig struct {
 	prepare func(*fakeKernel) // what a test does to each new one; may be nil
 	policy  string            // what a reload reads
 	skew    atomic.Int64      // by which the agent's clocks are before the real ones
+	ownNs   atomic.Uint64     // CPU time of the process
+	watch   bool              // the kernel has mode watch
+	meter   *fakeMeter        // of mode auto
 	stopped atomic.Uint64     // what CLOCK_MONOTONIC would be without it; 0: it goes
 	stop    func() error
 	breaks  bool // Run is expected to fail
@@ -355,11 +379,30 @@ func runAgentWith(t *testing.T, text, stateFile string) *rig {
 // runAgentIn is runAgent in another environment.
 func runAgentIn(t *testing.T, text string, change func(*Env)) *rig {
 	t.Helper()
-	p, err := policy.Parse("test.toml", []byte(text))
+	r := newRig(t, text)
+	r.startIn(change)
+	return r
+}
+
+// newRig is a rig that has not started.
+func newRig(t *testing.T, text string) *rig {
+	return &rig{t: t, out: &memory{arrived: make(chan struct{}, 1)}, policy: text, meter: &fakeMeter{}}
+}
+
+// start runs the agent until the test's end.
+func (r *rig) start(stateFile string) {
+	r.t.Helper()
+	r.startIn(func(env *Env) { env.StateFile = stateFile })
+}
+
+// startIn is start in another environment.
+func (r *rig) startIn(change func(*Env)) {
+	t := r.t
+	t.Helper()
+	p, err := policy.Parse("test.toml", []byte(r.policy))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, out: &memory{arrived: make(chan struct{}, 1)}, policy: text}
 	env := Env{
 		Load: func(o bpf.Options) (Kernel, error) {
 			k := newFakeKernel()
@@ -373,7 +416,8 @@ func runAgentIn(t *testing.T, text string, change func(*Env)) *rig {
 		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },
 		Sink:   r.out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"),
 		Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, Usage: func() Usage { return Usage{} },
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, Usage: func() Usage { return Usage{CPUNs: r.ownNs.Load()} },
+		CPUs: 2, CanWatch: r.watch, Meter: func() (CallMeter, error) { return r.meter, r.meter.refuse },
 	}
 	change(&env)
 	r.Agent = New(env, p)
@@ -394,8 +438,19 @@ func runAgentIn(t *testing.T, text string, change func(*Env)) *rig {
 	case err := <-ended:
 		t.Fatalf("run: %v", err)
 	}
-	return r
 }
+
+// fakeMeter tells what it is told.
+type fakeMeter struct {
+	perSecond atomic.Uint64
+	refuse    error
+	closed    atomic.Bool
+}
+
+func (m *fakeMeter) PerSecond(time.Duration) (float64, error) {
+	return float64(m.perSecond.Load()), m.refuse
+}
+func (m *fakeMeter) Close() error { m.closed.Store(true); return nil }
 
 // mono is CLOCK_MONOTONIC as the agent has it.
 func (r *rig) mono() uint64 {

@@ -22,6 +22,7 @@ func (a *Agent) endIntervalAt(ended time.Time, final bool) {
 		a.beginInterval(ended)
 		return
 	}
+	a.addUp()
 	lines, err := a.harvest()
 	if err != nil {
 		a.env.Log.Error("read the rows: they come with the next interval", "error", err)

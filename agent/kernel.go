@@ -32,6 +32,7 @@ type Kernel interface {
 	CgroupPath(id uint64) (string, bool)
 	EachCgroup(func(id uint64, path string)) error
 	DeleteCgroup(id uint64) error
+	Calibrate() (bpf.Speed, error)
 	Counters() (bpf.Counters, error)
 	Misses() (map[string]uint64, error)
 	OpenCalls() (uint64, error)

@@ -94,12 +94,21 @@ func (a *Agent) saveLearned() {
 	}()
 }
 
-// saveLast writes the file at the end of the service.
+// saveLast writes the file at the end of the service, after what is still being written: that is older.
 func (a *Agent) saveLast() {
-	a.saveLearned()
-	select {
-	case <-a.learning.saved:
-	case <-time.After(saveAtEnd):
+	written := func() bool {
+		select {
+		case <-a.learning.saved:
+			a.learning.saved <- struct{}{}
+			return true
+		case <-time.After(saveAtEnd):
+			return false
+		}
+	}
+	if written() {
+		a.saveLearned()
+	}
+	if !written() {
 		a.env.Log.Warn("what was learned is not kept: the file could not be written in time", "file", a.env.StateFile)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/syscountd/syscountd/agent/ladder"
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/bpf"
 )
@@ -19,6 +20,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	defer func() { a.targets.close() }() // those of then
 	defer a.saveLast()
+	defer a.closeProbe()
 	close(a.ready)
 	beat := newTicker(a.env.Beat)
 	defer beat.Stop()
@@ -40,6 +42,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			if err := a.receive(got); err != nil {
 				return errors.Join(err, a.halt(nil))
 			}
+		case got := <-a.budget.probe.found:
+			a.endProbe(got)
 		case <-due.C:
 			if err := a.doDue(); err != nil {
 				return errors.Join(err, a.halt(nil))
@@ -62,6 +66,9 @@ func (a *Agent) untilDue() time.Duration {
 	if incident, ok := a.untilIncident(); ok {
 		until = min(until, incident)
 	}
+	if look, ok := a.untilLook(); ok {
+		until = min(until, look)
+	}
 	return until
 }
 
@@ -77,6 +84,9 @@ func (a *Agent) doDue() error {
 		a.followOffspring()
 	}
 	a.tell(a.incidents.book.Tick(a.mono()))
+	if look, ok := a.untilLook(); ok && look <= 0 {
+		a.lookAtCost()
+	}
 	if !a.env.Now().Before(a.nextEnd) {
 		a.endInterval(false)
 	}
@@ -139,13 +149,15 @@ func (a *Agent) start(who *Caller) error {
 	if err != nil {
 		return err
 	}
+	a.measureWithout(s.kernel)
 	if err := s.kernel.Attach(); err != nil {
 		return errors.Join(err, s.close())
 	}
 	a.session = s
 	a.beginInterval(a.env.Now())
+	a.beginStep()
 	a.keep()
-	a.state(record.ChangeStarted, who, "")
+	a.state(record.ChangeStarted, who, a.ladderNote())
 	return nil
 }
 
@@ -191,21 +203,30 @@ func (a *Agent) state(change record.Change, who *Caller, detail string) {
 
 // stateAt is state for what has happened a moment ago.
 func (a *Agent) stateAt(at time.Time, change record.Change, who *Caller, detail string) {
-	r := &record.State{Change: change, Detail: detail, PolicyFiles: a.policy.Files, Filter: recordFilter(a.filter)}
+	r := &record.State{Change: change, Detail: detail}
 	if who != nil {
 		r.Caller = &record.Caller{UserID: who.UID, PID: who.PID, Via: who.Via}
 	}
+	a.stateOf(at, r)
+}
+
+// stateOf adds to a state record what is in force, and writes it.
+func (a *Agent) stateOf(at time.Time, r *record.State) {
+	r.PolicyFiles, r.Filter = a.policy.Files, recordFilter(a.filter)
 	if a.session != nil {
-		r.Mode, r.Attachment = a.effective.Collect.Mode, a.session.kernel.Attachment()
-		if why := a.session.kernel.WhyTracepoints(); why != "" && detail == "" {
+		r.Attachment = a.session.kernel.Attachment()
+		if why := a.session.kernel.WhyTracepoints(); why != "" && r.Detail == "" {
 			r.Detail = "on tracepoints that all calls pass, because " + why
 		}
 	}
-	if change == record.ChangeResumed {
+	if r.Change == record.ChangeResumed {
 		r.Resumption = a.accounts.resumed
 	}
-	if change == record.ChangeMode {
-		r.Mode = a.effective.Collect.Mode // also while stopped
+	if a.session != nil || r.Change == record.ChangeMode { // that one also while stopped
+		r.Mode, r.Auto = a.effective.Collect.Mode, a.budget.climb != nil
+		if r.Mode == ladder.Account && a.effective.Collect.Sample > 1 {
+			r.Sample = a.effective.Collect.Sample
+		}
 	}
 	a.write(r, at)
 	a.publish()

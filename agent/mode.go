@@ -17,26 +17,32 @@ var modes = map[string]bpf.Mode{"account": bpf.ModeAccount, "count": bpf.ModeCou
 // setMode measures calls in another way; the rows, and what is known of the calls in
 // flight, stay as long as the maps are fit for it.
 func (a *Agent) setMode(who *Caller, mode string) error {
-	if _, known := modes[mode]; !known {
-		return refuse(ErrInvalid, "mode %.40q is unknown; give %s", mode,
-			strings.Join(slices.Sorted(maps.Keys(modes)), " or "))
+	if _, known := modes[mode]; !known && mode != policy.ModeAuto {
+		return refuse(ErrInvalid, "mode %.40q is unknown; give %s or %s", mode,
+			strings.Join(slices.Sorted(maps.Keys(modes)), " or "), policy.ModeAuto)
 	}
-	before := a.effective.Collect.Mode
-	if mode == before {
+	if mode == a.wantedMode(a.policy, a.mode) {
 		return nil
 	}
-	at, next := a.env.Now(), withMode(a.effective, mode)
+	before, at := a.effective.Collect.Mode, a.env.Now()
+	climb := a.climbOf(a.policy, mode)
+	next := a.resolved(overridden(a.policy, a.overrides), mode, climb)
 	if a.session != nil {
 		var err error
 		if at, err = a.changeMode(next); err != nil {
 			return refuse(ErrKernel, "set mode %s: %v", mode, err)
 		}
 	}
-	a.mode, a.effective = mode, next
+	a.mode, a.effective, a.budget.climb = mode, next, climb
 	if a.session != nil {
 		a.beginInterval(at)
+		a.beginStep()
 	}
-	a.stateAt(at, record.ChangeMode, who, "it was "+before)
+	detail := "it was " + before
+	if note := a.ladderNote(); note != "" {
+		detail += "; " + note
+	}
+	a.stateAt(at, record.ChangeMode, who, detail)
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (a *Agent) publish() {
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
 		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files), Learned: a.learnedNow(),
 		Interval: a.effective.Collect.Interval, Counters: counters,
-		Exited: a.targets.exited(),
+		Exited: a.targets.exited(), Auto: a.budget.climb != nil, Sample: a.effective.Collect.Sample, LowestStep: a.ladderNote(), Cost: a.costNow(),
 	}
 	if a.session != nil {
 		for program, n := range a.misses() {
@@ -86,7 +86,7 @@ func sentence(s *Status) string {
 	if f := recordFilter(s.Filter); f != nil {
 		what = f.Label()
 	}
-	msg := fmt.Sprintf("Observing %s in mode %s; %d slow calls recorded", what, s.Mode, s.Counters["slow_records"])
+	msg := fmt.Sprintf("Observing %s in mode %s; %d slow calls recorded", what, s.ModeLabel(), s.Counters["slow_records"])
 	if len(s.Exited) > 0 {
 		msg += "; exited: " + (&record.Filter{PIDs: s.Exited}).Label()
 	}
@@ -146,7 +146,7 @@ func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint6
 	r := &record.Interval{
 		IntervalNs: intervalNs, Final: final, Mode: a.effective.Collect.Mode,
 		Slow: a.totals.slowCalls - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), RecursionMisses: a.misses(),
-		Cost:       record.Cost{CPUNs: usage.CPUNs - a.totals.usage.CPUNs, RSSBytes: usage.RSSBytes},
+		Cost:       a.costOf(usage, intervalNs),
 		Suppressed: suppressions(limit.Top(held, maxSuppressions)),
 	}
 	if a.effective.Collect.Mode == "watch" {

@@ -114,7 +114,11 @@ func (a *Agent) goOn(kernel Kernel) error {
 	}
 	a.state(record.ChangeResumed, nil, "")
 	a.endInterval(false)
-	return a.resumeMode()
+	if err := a.resumeMode(); err != nil {
+		return err
+	}
+	a.beginStep()
+	return nil
 }
 
 // resumeMode: the process before may have been told to be in another mode than the
@@ -141,6 +145,7 @@ func (a *Agent) takeOver(b base, kernel Kernel, rows *ledger.Ledger) {
 	a.session = newSession(a.env, kernel, a.effective, rows)
 	a.accounts.kept = true
 	a.starts = b.Starts
+	a.budget.without, a.budget.counted = b.Without, a.kernelCounters()
 }
 
 // drainLeft judges the slow calls that waited for us. What the kernel side handed over

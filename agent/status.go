@@ -10,7 +10,11 @@ import (
 // and at every interval.
 type Status struct {
 	State      string             // "running" or "stopped"
-	Mode       string             // "account" or "count"
+	Mode       string             // in force: "account", "count" or "watch"
+	Sample     int                // mode account: the clock is read in one of so many calls
+	Auto       bool               // the mode is the step that the budget allows
+	LowestStep string             // why the ladder of mode auto ends before watch; "" where it does not
+	Cost       Cost               // of observing
 	Attachment string             // what we are attached to, e.g. "tp_btf/sys_enter tp_btf/sys_exit"
 	Filter     Filter             // in force
 	Exited     []uint32           // those of Filter.PIDs that have ended

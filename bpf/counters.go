@@ -20,6 +20,16 @@ type Counters struct {
 	CallbacksDied                                                    uint64 // ModeWatch
 
 	RecursionMisses uint64 // runs of a program that the kernel skipped
+
+	Traffic
+}
+
+// Traffic is what passed the programs beside the calls that are observed.
+type Traffic struct {
+	LeftOut       uint64 // calls that ended, of threads or syscalls that are not observed
+	Switches      uint64 // context switches
+	TimedSwitches uint64 // of these, those in which our program's time was taken
+	SwitchNs      uint64 // that time
 }
 
 // each lists the fields, so that sums and conversions forget none.
@@ -28,7 +38,7 @@ func (c *Counters) each() []*uint64 {
 		&c.Enter, &c.Exit, &c.Matched, &c.Suspended, &c.Resumed, &c.Interrupted, &c.Abandoned, &c.Died, &c.Overwritten,
 		&c.ExitWithoutEnter, &c.Refiltered, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
 		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.Callbacks, &c.Returned, &c.Astray, &c.Voided, &c.CallbacksFailed,
-		&c.CallbacksDied, &c.Unstamped, &c.HandedOver, &c.RecursionMisses,
+		&c.CallbacksDied, &c.Unstamped, &c.HandedOver, &c.RecursionMisses, &c.LeftOut, &c.Switches, &c.TimedSwitches, &c.SwitchNs,
 	}
 }
 
@@ -50,7 +60,7 @@ func (t *Tracer) Counters() (Counters, error) {
 	}
 	var sum Counters
 	for _, cpu := range cpus {
-		sum = sum.Plus(countersOf(cpu.Counters))
+		sum = sum.Plus(countersOf(cpu.Counters)).Plus(costOf(cpu.Cost))
 	}
 	var unswept uint64
 	if err := t.objs.SweepRingFull.Get(&unswept); err != nil {
@@ -80,6 +90,10 @@ func countersOf(c syscountCounters) Counters {
 		SwitchesMissed: c.SwitchesMissed,
 		Callbacks:      c.Callbacks, Returned: c.Returned, Astray: c.Astray, Voided: c.Voided, CallbacksFailed: c.CallbacksFailed,
 	}
+}
+
+func costOf(c syscountCost) Counters {
+	return Counters{Traffic: Traffic{LeftOut: c.LeftOut, Switches: c.Switches, TimedSwitches: c.Timed, SwitchNs: c.TimedNs}}
 }
 
 // Misses are the runs that the kernel skipped, of each program that is or was

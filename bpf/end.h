@@ -9,8 +9,10 @@ static __always_inline bool end_stamped(struct cpu *cpu, struct ended *ended)
 	ended->start_ns = cpu->running.start_ns;
 	cpu->running.start_ns = 0;
 	take_first_block(&cpu->running, ended);
-	if (ended->start_ns == LEFT_OUT)
+	if (ended->start_ns == LEFT_OUT) {
+		cpu->cost.left_out++;
 		return false;
+	}
 	cpu->counters.exit++;
 	ended->end_ns = ended->start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
 	if (!cpu->running.observed) {
@@ -34,8 +36,10 @@ static __noinline void end_unknown(struct cpu *cpu, struct pt_regs *regs)
 {
 	if (mode == MODE_WATCH) /* which has its own ways, and is about to have no program here */
 		return;
-	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_in(regs)), TRAIT_OBSERVED))
+	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_in(regs)), TRAIT_OBSERVED)) {
+		cpu->cost.left_out++;
 		return;
+	}
 	cpu->counters.exit++;
 	cpu->counters.exit_without_enter++;
 }
@@ -54,8 +58,12 @@ static __noinline void end_resumed(struct cpu *cpu, __u32 *slot, struct ended *e
 /* A call that is not counted like most. False: not at all. */
 static __always_inline bool is_counted_so(struct cpu *cpu, __u8 its_traits, struct ended *ended)
 {
-	if (!(its_traits & TRAIT_OBSERVED))
+	if (!(its_traits & TRAIT_OBSERVED)) {
+		if (cpu->running.group == GROUP_CALIBRATION)
+			return true;
+		cpu->cost.left_out++;
 		return false;
+	}
 	if (its_traits & TRAIT_FORK && ended->ret == 0) {
 		cpu->counters.exit++; /* the child's end; the parent's gives a PID */
 		cpu->counters.exit_without_enter++;
@@ -106,8 +114,12 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 	struct cpu *cpu = this_cpu();
 	bool has_ended;
 
-	if (!cpu || (!is_observed(cpu, regs) && !cpu->running.start_ns))
+	if (!cpu)
 		return;
+	if (!is_observed(cpu, regs) && !cpu->running.start_ns) {
+		cpu->cost.left_out++;
+		return;
+	}
 	if (cpu->running.start_ns)
 		has_ended = end_stamped(cpu, &ended);
 	else

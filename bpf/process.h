@@ -99,7 +99,7 @@ static __noinline bool keep_process_name(const struct row_key *row)
 	struct task_struct *named = row_group == GROUP_BY_COMM ? task : task->group_leader;
 	struct process_name *known, name = {};
 
-	if (row_group != GROUP_BY_PROCESS && row_group != GROUP_BY_COMM)
+	if ((row_group != GROUP_BY_PROCESS && row_group != GROUP_BY_COMM) || row->group == GROUP_CALIBRATION)
 		return true;
 	name.cgroup = cgroup_of(named);
 	name.uid = LOAD(named, cred->uid.val);

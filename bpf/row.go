@@ -49,20 +49,20 @@ func (t *Tracer) EndInterval() (uint32, error) {
 // batch is how many rows are copied at a time: about 160 KB.
 const batch = 256
 
-// EachRow calls fn with every row; the extremes are of the given interval. It
+// groupCalibration is GROUP_CALIBRATION of syscount.h.
+const groupCalibration = ^uint64(0)
+
+// EachRow calls fn with every row but those of Calibrate; the extremes are of the given interval. It
 // takes one system call for each 256 rows that are not near, and blocks nobody.
 func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
-	t.near.each(func(key *syscountRowKey, value *syscountRow) {
-		if sc, ok := syscallOf(uint32(key.Syscall)); ok {
+	each := func(key *syscountRowKey, value *syscountRow) {
+		if sc, ok := syscallOf(uint32(key.Syscall)); ok && key.Group != groupCalibration {
 			fn(RowKey{Group{key.Group, key.Pid}, sc, key.Cpu}, rowOf(value, interval))
 		}
-	})
+	}
+	t.near.each(each)
 	for _, m := range []*ebpf.Map{t.objs.Rows, t.objs.Rest} {
-		if err := eachEntry(m, func(key *syscountRowKey, value *syscountRow) {
-			if sc, ok := syscallOf(uint32(key.Syscall)); ok {
-				fn(RowKey{Group{key.Group, key.Pid}, sc, key.Cpu}, rowOf(value, interval))
-			}
-		}); err != nil {
+		if err := eachEntry(m, each); err != nil {
 			return fmt.Errorf("read the rows: %w", err)
 		}
 	}

@@ -114,7 +114,7 @@ static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
 	};
 	struct near_row *near;
 
-	if (row_group == GROUP_BY_COMM)
+	if (row_group == GROUP_BY_COMM && key.group != GROUP_CALIBRATION)
 		key.group = comm_hash(running_task(cpu)); /* each time: a thread may rename itself */
 #pragma unroll
 	for (int i = 0; i < NEAR_PLACES; i++) {

@@ -115,7 +115,7 @@ static __noinline bool take(struct cpu *cpu, __u64 regs)
 	if (t->by_watch)
 		leave_watch(cpu, t, task, false);
 	t->regs = regs;
-	if (!is_decided(task, t->generation, t->cgroup))
+	if (!is_decided(task, t->generation, t->cgroup) || is_calibrating(task))
 		decide(task, t);
 	hold(r, task, t);
 	return t->observed;

@@ -36,6 +36,8 @@ volatile __u32 pidns_level = 0;
 volatile __u32 pidns_inum = 0;
 volatile __u64 cgroupns_root = 0; /* id of the root of its cgroup namespace */
 
+volatile __u64 calibrator = 0; /* address of the agent's thread that measures what a call costs; 0: none does */
+
 /* Changed while running, through the mapped memory of .data. */
 volatile __u32 generation = 1; /* of the filter: a verdict of another one is made anew */
 volatile __u32 family = 1; /* the mark of the processes that the filter names, and of their children */
@@ -101,6 +103,7 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 /* --- waits --- */
 
 #include "wait.h"
+#include "cost.h"
 
 /* --- mode count --- */
 
@@ -158,7 +161,7 @@ static __always_inline void begin(struct pt_regs *regs)
 	if (r->first_ns && !r->suspended)
 		r->first_ns = 0; /* a tick between the beginning and us */
 	start_ns = r->suspended ? resume(cpu, &slot) : 0;
-	if (!has_trait(slot, TRAIT_OBSERVED)) {
+	if (!has_trait(slot, TRAIT_OBSERVED) && r->group != GROUP_CALIBRATION) {
 		if (has_trait(slot, TRAIT_SIGRETURN))
 			note_sigreturn();
 		r->start_ns = LEFT_OUT;
@@ -324,18 +327,21 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 {
 	struct cpu *cpu = this_cpu();
 	__u32 state = has_prev_state ? (__u32)ctx[3] : LOAD(prev, __state);
-	__u64 now = 0;
+	__u64 now = 0, began;
 
 	if (!cpu)
 		return 0;
+	began = begin_switch(cpu);
 	if (is_watching()) {
 		watch_out(cpu, prev, class_of_state(preempt, state), &now);
 		watch_in(cpu, next, &now);
+		end_switch(cpu, began);
 		return 0;
 	}
 	switch_out(cpu, prev, class_of_state(preempt, state), &now);
 	if (waits)
 		switch_in(cpu, next, &now);
+	end_switch(cpu, began);
 	return 0;
 }
 
@@ -430,6 +436,16 @@ int locate(void *ctx)
 		return 1;
 	pidns_inum = BPF_CORE_READ(upid.ns, ns.inum);
 	cgroupns_root = BPF_CORE_READ(task, nsproxy, cgroup_ns, root_cset, dfl_cgrp, kn, id);
+	return 0;
+}
+
+/* Run by the agent's thread that will make calls only to know what they cost, and by it again at their end. */
+__u8 calibration_begins = 0;
+
+SEC("syscall")
+int calibrate(void *ctx)
+{
+	calibrator = calibration_begins ? (__u64)bpf_get_current_task_btf() : 0;
 	return 0;
 }
 

@@ -50,6 +50,9 @@ enum group_by {
 	GROUP_BY_COMM = 3,
 };
 
+/* The group of the calls that the agent makes to know what a call costs: no process, cgroup or comm has this one. */
+#define GROUP_CALIBRATION (~0ULL)
+
 /* What the kernel side knows of a syscall by its name; bits of traits[]. */
 enum trait {
 	TRAIT_OBSERVED = 1, /* counted at all */
@@ -220,10 +223,21 @@ struct running {
 	__u16 _pad;
 };
 
+/* What it is multiplied with to know our own cost, beside the calls in struct counters; per CPU. */
+struct cost {
+	__u64 left_out; /* calls that ended, of threads or syscalls that are not observed */
+	__u64 switches; /* context switches */
+	__u64 timed; /* of these, so many were timed */
+	__u64 timed_ns; /* what our program took in them */
+	__u32 until_timed; /* switches until the next that is */
+	__u32 _pad;
+};
+
 /* Everything that belongs to a CPU, found with one look. */
 struct cpu {
 	struct running running;
 	struct counters counters;
+	struct cost cost;
 	__u64 histogram_slot; /* of the last duration */
 };
 

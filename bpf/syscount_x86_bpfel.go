@@ -49,6 +49,16 @@ const (
 	syscountCgroupPathEndPATH_OUTSIDE syscountCgroupPathEnd = 2
 )
 
+type syscountCost struct {
+	_          structs.HostLayout
+	LeftOut    uint64
+	Switches   uint64
+	Timed      uint64
+	TimedNs    uint64
+	UntilTimed uint32
+	Pad        uint32
+}
+
 type syscountCounters struct {
 	_                 structs.HostLayout
 	Enter             uint64
@@ -85,6 +95,7 @@ type syscountCpu struct {
 	_             structs.HostLayout
 	Running       syscountRunning
 	Counters      syscountCounters
+	Cost          syscountCost
 	HistogramSlot uint64
 }
 
@@ -404,6 +415,7 @@ const (
 	syscountMapTargetNames         = "target_names"
 	syscountMapThreads             = "threads"
 	syscountMapWakingStacks        = "waking_stacks"
+	syscountProgCalibrate          = "calibrate"
 	syscountProgCountOpen          = "count_open"
 	syscountProgLocate             = "locate"
 	syscountProgProcessExec        = "process_exec"
@@ -420,6 +432,8 @@ const (
 	syscountVarAgentEndedNs        = "agent_ended_ns"
 	syscountVarAttachment          = "attachment"
 	syscountVarByFunction          = "by_function"
+	syscountVarCalibrationBegins   = "calibration_begins"
+	syscountVarCalibrator          = "calibrator"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
@@ -503,6 +517,7 @@ type syscountSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountProgramSpecs struct {
+	Calibrate     *ebpf.ProgramSpec `ebpf:"calibrate"`
 	CountOpen     *ebpf.ProgramSpec `ebpf:"count_open"`
 	Locate        *ebpf.ProgramSpec `ebpf:"locate"`
 	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
@@ -548,6 +563,8 @@ type syscountVariableSpecs struct {
 	AgentEndedNs        *ebpf.VariableSpec `ebpf:"agent_ended_ns"`
 	Attachment          *ebpf.VariableSpec `ebpf:"attachment"`
 	ByFunction          *ebpf.VariableSpec `ebpf:"by_function"`
+	CalibrationBegins   *ebpf.VariableSpec `ebpf:"calibration_begins"`
+	Calibrator          *ebpf.VariableSpec `ebpf:"calibrator"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
@@ -657,6 +674,8 @@ type syscountVariables struct {
 	AgentEndedNs        *ebpf.Variable `ebpf:"agent_ended_ns"`
 	Attachment          *ebpf.Variable `ebpf:"attachment"`
 	ByFunction          *ebpf.Variable `ebpf:"by_function"`
+	CalibrationBegins   *ebpf.Variable `ebpf:"calibration_begins"`
+	Calibrator          *ebpf.Variable `ebpf:"calibrator"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
@@ -702,6 +721,7 @@ type syscountVariables struct {
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountPrograms struct {
+	Calibrate     *ebpf.Program `ebpf:"calibrate"`
 	CountOpen     *ebpf.Program `ebpf:"count_open"`
 	Locate        *ebpf.Program `ebpf:"locate"`
 	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
@@ -719,6 +739,7 @@ type syscountPrograms struct {
 
 func (p *syscountPrograms) Close() error {
 	return _SyscountClose(
+		p.Calibrate,
 		p.CountOpen,
 		p.Locate,
 		p.ProcessExec,

@@ -355,6 +355,7 @@ func wantEnds(t *testing.T, tracer *watched, want Counters) bool {
 	if tracer.mode == ModeCount {
 		want.Unstamped = c.Unstamped
 	}
+	want.Traffic = c.Traffic
 	if c != want {
 		t.Errorf("counters\n%+v; want\n%+v", c, want)
 	}

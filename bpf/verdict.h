@@ -10,6 +10,12 @@ static __always_inline bool is_target(struct task_struct *task, struct task_stru
 	return filter_cgroups && is_below_target(task);
 }
 
+/* The agent's thread that measures what a call costs is observed as any other, whatever the filter. */
+static __always_inline bool is_calibrating(struct task_struct *task)
+{
+	return calibrator == (__u64)task;
+}
+
 /* Made on a thread's first call under a filter, and after it moved to another cgroup. */
 static __noinline void decide(struct task_struct *task, struct thread *t)
 {
@@ -21,6 +27,12 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	t->cgroup = cgroup;
 	t->pid = 0;
 	t->group = 0;
+	if (is_calibrating(task)) {
+		t->generation = current_generation;
+		t->observed = true;
+		t->group = GROUP_CALIBRATION;
+		return;
+	}
 	if (is_nameable(task) && !is_self(leader))
 		t->observed = !(filter_pids || filter_cgroups) || is_target(task, leader);
 	t->generation = current_generation;

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 // Status is all properties of the service.
 type Status struct {
 	Version  string
-	OwnCPU   time.Duration   // that the service has used of all CPUs
+	OwnCPU   time.Duration   // that the service's process has used of all CPUs
 	Features map[string]bool // of the kernel, by name
 	agent.Status
 }
@@ -45,7 +44,8 @@ func statusFromBus(props map[string]dbus.Variant) (Status, error) {
 	st.Interval = time.Duration(min(value[uint64](&r, "Interval"), maxUsec)) * time.Microsecond
 	st.Counters = value[map[string]uint64](&r, "Counters")
 	st.Sentence = value[string](&r, "StatusText")
-	st.OwnCPU = time.Duration(min(value[uint64](&r, "OwnCPU"), math.MaxInt64))
+	st.Sample, st.Auto = int(value[uint32](&r, "Sample")), value[bool](&r, "Auto")
+	st.OwnCPU, st.Cost = costFromBus(value[map[string]uint64](&r, "OwnCPU"))
 	st.Features = value[map[string]bool](&r, "KernelFeatures")
 	if r.err != nil {
 		return Status{}, r.err

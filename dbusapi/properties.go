@@ -5,7 +5,6 @@ import (
 	"reflect"
 
 	"github.com/godbus/dbus/v5"
-	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/agent"
 )
@@ -34,13 +33,15 @@ func managerProperties() []property {
 		{name: "Version", sig: "s", emits: emitsConst, get: func(s *Service, _ *agent.Status) any { return printable(s.cfg.Version) }},
 		of("State", "s", emitsTrue, func(st *agent.Status) any { return printable(st.State) }),
 		of("Mode", "s", emitsTrue, func(st *agent.Status) any { return printable(st.Mode) }),
+		of("Sample", "u", emitsTrue, func(st *agent.Status) any { return uint32(st.Sample) }),
+		of("Auto", "b", emitsTrue, func(st *agent.Status) any { return st.Auto }),
 		of("Attachment", "s", emitsFalse, func(st *agent.Status) any { return printable(st.Attachment) }),
 		of("Filter", "a{sv}", emitsTrue, func(st *agent.Status) any { return filterToBus(printableFilter(st.Filter)) }),
 		of("Thresholds", "a{st}", emitsFalse, thresholds),
 		of("PolicyFiles", "as", emitsFalse, func(st *agent.Status) any { return printables(st.Policy) }),
 		of("Interval", "t", emitsFalse, func(st *agent.Status) any { return usec(st.Interval) }),
 		of("Counters", "a{st}", emitsFalse, counters),
-		of("OwnCPU", "t", emitsFalse, func(*agent.Status) any { return ownCPU() }),
+		of("OwnCPU", "a{st}", emitsFalse, func(st *agent.Status) any { return costToBus(st.Cost) }),
 		{name: "KernelFeatures", sig: "a{sb}", emits: emitsConst, get: func(s *Service, _ *agent.Status) any { return s.features() }},
 		of("StatusText", "s", emitsFalse, func(st *agent.Status) any { return printable(st.Sentence) }),
 	}
@@ -67,15 +68,6 @@ func counters(st *agent.Status) any {
 		out[printable(name)] = n
 	}
 	return out
-}
-
-// ownCPU is what this process has used of all CPUs since its start, in nanoseconds.
-func ownCPU() uint64 {
-	var used unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
-		return 0 // never: the arguments are right
-	}
-	return uint64(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // propertyMethods is the interface org.freedesktop.DBus.Properties of an object whose

@@ -15,19 +15,20 @@ import (
 // fullStatus has a value in every field.
 func fullStatus() agent.Status {
 	return agent.Status{
-		State: "running", Mode: "account", Attachment: "tp_btf/sys_enter tp_btf/sys_exit",
+		State: "running", Mode: "account", Sample: 16, Auto: true, Attachment: "tp_btf/sys_enter tp_btf/sys_exit",
 		Filter:     agent.Filter{PIDs: []uint32{812}, Units: []string{"nginx.service"}},
 		Thresholds: []agent.Threshold{{Syscall: "fsync", Threshold: 20 * time.Millisecond}, {Syscall: "@sync", Threshold: time.Microsecond}},
 		Learned:    []agent.LearnedThreshold{{Syscall: "fsync", Unit: "db.service", Threshold: 5 * time.Millisecond}},
 		Policy:     []string{"/etc/syscountd/syscountd.toml"}, Interval: time.Minute,
 		Counters: map[string]uint64{"slow": 3, "ring_full": math.MaxUint64}, Sentence: "watching 1 process",
+		Cost: agent.Cost{Kernel: 3 * time.Second, SharePPM: 31200, BudgetPPM: 20000, CallPS: 111300, SwitchPS: 78000},
 	}
 }
 
 // fullProperties is what fullStatus is on the bus.
 func fullProperties() map[string]any {
 	return map[string]any{
-		"Version": "1.2.3", "State": "running", "Mode": "account", "Attachment": "tp_btf/sys_enter tp_btf/sys_exit",
+		"Version": "1.2.3", "State": "running", "Mode": "account", "Sample": uint32(16), "Auto": true, "Attachment": "tp_btf/sys_enter tp_btf/sys_exit",
 		"Filter":      dict{"pids": dbus.MakeVariant([]uint32{812}), "units": dbus.MakeVariant([]string{"nginx.service"})},
 		"Thresholds":  map[string]uint64{"fsync": 20000, "@sync": 1, "fsync db.service": 5000},
 		"PolicyFiles": []string{"/etc/syscountd/syscountd.toml"}, "Interval": uint64(60_000_000),
@@ -59,8 +60,13 @@ func TestPropertiesHaveTheValuesAndTypesOfTheContract(t *testing.T) {
 		want := fullProperties()[p.Name]
 		got, err := r.get(Interface, p.Name)
 		if p.Name == "OwnCPU" { // this process's own
-			if now, ok := got.Value().(uint64); err != nil || !ok || now == 0 || now > ownCPU() {
+			cost, _ := got.Value().(map[string]uint64)
+			if now := cost[processNs]; err != nil || now == 0 || now > ownCPU() {
 				t.Errorf("OwnCPU: %v, %v", got, err)
+			}
+			delete(cost, processNs)
+			if of := (map[string]uint64{kernelNs: 3e9, sharePPM: 31200, budgetPPM: 20000, callPS: 111300, switchPS: 78000}); !reflect.DeepEqual(cost, of) {
+				t.Errorf("OwnCPU: %v, want %v", cost, of)
 			}
 			continue
 		}
@@ -191,7 +197,7 @@ func TestChangesAreSignalledWithTheNewValues(t *testing.T) {
 			want[p.Name] = dbus.MakeVariant(fullProperties()[p.Name])
 		}
 	}
-	if got := next(); !reflect.DeepEqual(got, want) || len(got) != 3 {
+	if got := next(); !reflect.DeepEqual(got, want) || len(got) != 5 {
 		t.Errorf("first change:\n got %v\nwant %v", got, want)
 	}
 

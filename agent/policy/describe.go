@@ -63,6 +63,10 @@ func (p *Policy) counting() string {
 		return fmt.Sprintf("no call is counted; one that leaves the CPU, or burns it for a tick, is slow from that moment on (mode watch); each %s an interval record.",
 			FormatDuration(p.Collect.Interval))
 	}
+	if p.Collect.Mode == ModeAuto {
+		return fmt.Sprintf("%s, as far as %s of all CPUs allow (mode auto); each %s a summary %s: the %d busiest rows, the rest folded into one.",
+			p.collecting(), p.Limits.CPUBudget, FormatDuration(p.Collect.Interval), by, p.Collect.Top)
+	}
 	return fmt.Sprintf("%s (mode %s); each %s a summary %s: the %d busiest rows, the rest folded into one.",
 		p.collecting(), p.Collect.Mode, FormatDuration(p.Collect.Interval), by, p.Collect.Top)
 }

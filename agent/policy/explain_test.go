@@ -137,7 +137,7 @@ func TestSnippet(t *testing.T) {
 
 func TestWordsAreSuggested(t *testing.T) {
 	for text, want := range map[string]string{
-		"[collect]\nmode = \"acount\"":                                        `must be "account", "count" or "watch"; did you mean "account"?`,
+		"[collect]\nmode = \"acount\"":                                        `must be "auto", "account", "count" or "watch"; did you mean "account"?`,
 		"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = \"critical\"": `must be one of emerg, alert, crit, err, warning, notice, info, debug`,
 		"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = \"warnign\"":  `must be one of emerg, alert, crit, err, warning, notice, info, debug; did you mean "warning"?`,
 	} {

@@ -185,7 +185,7 @@ func TestEveryKeySaysWhereItWasSet(t *testing.T) {
 	for _, want := range []string{
 		"top = 6 # /etc/syscountd/syscountd.toml.d/b.toml:3\n",
 		"sample = 2 # /usr/lib/syscountd/syscountd.toml:3\n",
-		"mode = \"account\" # default\n",
+		"mode = \"auto\" # default\n",
 		"name = \"b\" # /etc/syscountd/syscountd.toml.d/b.toml:5\nthreshold = \"1s\" # /etc/syscountd/syscountd.toml.d/b.toml:7\nseverity = \"warning\" # default\n",
 		"action = \"ignore\" # /usr/lib/syscountd/syscountd.toml:6\n",
 	} {

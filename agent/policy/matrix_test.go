@@ -56,6 +56,7 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"limits.records_per_second": {"integer", `7`},
 	"limits.burst":              {"integer", `7`},
 	"limits.groups":             {"integer", `700`},
+	"limits.cpu_budget":         {"string", `"0.5%"`},
 	"output.journal":            {"string", `"on"`},
 	"output.cmdline":            {"boolean", `false`},
 }
@@ -157,6 +158,7 @@ func TestBoundsAreInclusive(t *testing.T) {
 		number("limits.records_per_second", MinRate, MaxRate),
 		number("limits.burst", MinBurst, MaxBurst),
 		number("limits.groups", MinGroups, MaxGroups),
+		{"limits.cpu_budget", []string{`"0.01%"`, `"2%"`, `"100%"`, `"1.25%"`}, []string{`"0.009%"`, `"100.1%"`, `"2"`, `"-2%"`, `"2 %"`, `"NaN%"`, `"%"`}},
 		duration("collect.interval", MinInterval, MaxInterval),
 		duration("slow.threshold", MinThreshold, MaxThreshold),
 		number("learn.multiple", MinMultiple, MaxMultiple),

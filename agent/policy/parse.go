@@ -13,7 +13,7 @@ func Parse(file string, text []byte) (*Policy, error) {
 
 func (s *section) collect(c *Collect) {
 	t := s.table("collect")
-	t.word("mode", &c.Mode, "account", "count", "watch")
+	t.word("mode", &c.Mode, ModeAuto, "account", "count", "watch")
 	t.integer("sample", &c.Sample, MinSample, MaxSample)
 	t.duration("interval", &c.Interval, MinInterval, MaxInterval, false)
 	t.word("group_by", &c.GroupBy, "none", "process", "unit", "cgroup", "comm")
@@ -60,6 +60,7 @@ func (s *section) limits(l *Limits) {
 	t.integer("records_per_second", &l.RecordsPerSecond, MinRate, MaxRate)
 	t.integer("burst", &l.Burst, MinBurst, MaxBurst)
 	t.integer("groups", &l.Groups, MinGroups, MaxGroups)
+	t.percent("cpu_budget", &l.CPUBudget, MinCPUBudget, MaxCPUBudget)
 	t.finish()
 }
 

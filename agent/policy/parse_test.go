@@ -68,6 +68,7 @@ sweep = "2s"
 records_per_second = 300
 burst = 900
 groups = 64
+cpu_budget = "0.5%"
 [output]
 journal = "off"
 cmdline = false
@@ -92,7 +93,7 @@ cmdline = false
 	if want := (Stuck{Never, 2 * time.Second}); p.Stuck != want {
 		t.Errorf("stuck is %+v", p.Stuck)
 	}
-	if want := (Limits{300, 900, 64}); p.Limits != want {
+	if want := (Limits{300, 900, 64, 0.5}); p.Limits != want {
 		t.Errorf("limits are %+v", p.Limits)
 	}
 	if want := (Output{"off", false}); p.Output != want {
@@ -147,7 +148,7 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[slow]\nthreshold = \"25h\"", `p.toml:2: slow.threshold = "25h": must be between 1us and 24h, or "never"`},
 		{"[slow]\nthreshold = 1.5", `p.toml:2: slow.threshold = 1.5: must be a string such as "20ms"`},
 		// words, numbers, flags
-		{"[collect]\nmode = \"auto\"", `p.toml:2: collect.mode = "auto": must be "account", "count" or "watch"`},
+		{"[collect]\nmode = \"fast\"", `p.toml:2: collect.mode = "fast": must be "auto", "account", "count" or "watch"`},
 		{"[collect]\ngroup_by = \"uid\"", `p.toml:2: collect.group_by = "uid": must be "none", "process", "unit", "cgroup" or "comm"`},
 		{"[collect]\ntop = 0", `p.toml:2: collect.top = 0: must be between 1 and 1000`},
 		{"[collect]\ntop = -9223372036854775808", `p.toml:2: collect.top = -9223372036854775808: must be between 1 and 1000`},

@@ -231,7 +231,7 @@ journal = "on"
 cmdline = false
 `)
 	want := `Policy: p.toml.
-Counting: every call is counted and timed (mode account); each 1m a summary for the whole host together: the 20 busiest rows, the rest folded into one.
+Counting: every call is counted and timed, as far as 2% of all CPUs allow (mode auto); each 1m a summary for the whole host together: the 20 busiest rows, the rest folded into one.
 Observed: only processes 812, 3; units nginx.service; cgroups /x; of the system calls only @sync.
 Slow calls; the first rule that matches decides:
   1. all: any call that does not wait, in a*, by commands named b*: never reported.

@@ -37,6 +37,8 @@ const (
 	MaxWindow    = 7 * 24 * time.Hour
 	MinGroups    = 64
 	MaxGroups    = 65536
+	MinCPUBudget = 0.01 // percent: the sweep alone takes about so much
+	MaxCPUBudget = 100
 	MaxPID       = 1 << 22 // the kernel's PID_MAX_LIMIT on 64-bit machines
 
 	MaxBytes   = 1 << 20 // of a policy file
@@ -63,9 +65,12 @@ type Policy struct {
 	judge   *judge
 }
 
+// ModeAuto takes the first of the other modes that the budget allows.
+const ModeAuto = "auto"
+
 // Collect says what is counted and how it is summed up.
 type Collect struct {
-	Mode     string        // "account", "count" or "watch"
+	Mode     string        // ModeAuto, "account", "count" or "watch"
 	Sample   int           // account: the clock is read in one of so many calls
 	Interval time.Duration // one summary per interval
 	GroupBy  string        // "none", "process", "unit", "cgroup" or "comm"
@@ -141,6 +146,8 @@ type Limits struct {
 	RecordsPerSecond int // slow records, in the long run
 	Burst            int // slow records at once
 	Groups           int // rows of the kernel's table of groups
+
+	CPUBudget Percent // mode auto: what we may cost, of all CPUs together
 }
 
 // Output says where records go and what they hold.
@@ -160,13 +167,13 @@ func Default() *Policy {
 // defaults is Default before it is compiled.
 func defaults() *Policy {
 	return &Policy{
-		Collect: Collect{Mode: "account", Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20, Waits: true},
+		Collect: Collect{Mode: ModeAuto, Sample: 1, Interval: time.Minute, GroupBy: "unit", Top: 20, Waits: true},
 		Filter:  Filter{OnExit: "keep"},
 		Slow:    Slow{Threshold: time.Second},
 		Stuck:   Stuck{After: 10 * time.Second, Sweep: 2 * time.Second},
 		Learn:   Learn{Floor: 10 * time.Millisecond, Multiple: 5, Percentile: 99.9, Window: 6 * time.Hour},
 		Rules:   defaultRules(),
-		Limits:  Limits{RecordsPerSecond: 50, Burst: 200, Groups: 8192},
+		Limits:  Limits{RecordsPerSecond: 50, Burst: 200, Groups: 8192, CPUBudget: 2},
 		Output:  Output{Journal: "auto", CommandLine: true},
 	}
 }

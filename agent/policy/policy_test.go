@@ -129,7 +129,7 @@ func randomPolicy(random *rand.Rand) *Policy {
 	known, _ := syscalls.Expand([]string{"@known"})
 	names := append(known, syscalls.Groups()...)
 	p := &Policy{
-		Collect: Collect{word("account", "count", "watch"), between(MinSample, MaxSample), duration(MinInterval, MaxInterval), word("none", "process", "unit", "cgroup", "comm"), between(MinTop, MaxTop), random.IntN(2) == 0},
+		Collect: Collect{word("auto", "account", "count", "watch"), between(MinSample, MaxSample), duration(MinInterval, MaxInterval), word("none", "process", "unit", "cgroup", "comm"), between(MinTop, MaxTop), random.IntN(2) == 0},
 		Filter: Filter{
 			Children: random.IntN(2) == 0,
 			OnExit:   word("keep", "clear", "stop"),
@@ -140,7 +140,7 @@ func randomPolicy(random *rand.Rand) *Policy {
 		Slow:   Slow{duration(MinThreshold, MaxThreshold)},
 		Stuck:  Stuck{duration(MinAfter, MaxThreshold), duration(MinSweep, MaxSweep)},
 		Learn:  Learn{duration(MinThreshold, MaxThreshold-1), between(MinMultiple, MaxMultiple), []float64{MinQuantile, 99.9, MaxQuantile}[random.IntN(3)], duration(MinWindow, MaxWindow)},
-		Limits: Limits{between(MinRate, MaxRate), between(MinBurst, MaxBurst), between(MinGroups, MaxGroups)},
+		Limits: Limits{between(MinRate, MaxRate), between(MinBurst, MaxBurst), between(MinGroups, MaxGroups), []Percent{MinCPUBudget, 2, 33.3, MaxCPUBudget}[random.IntN(4)]},
 		Output: Output{word("auto", "on", "off"), random.IntN(2) == 0},
 		Files:  []string{"p.toml"},
 	}

@@ -53,6 +53,7 @@ func (p *Policy) toml(w *tomlWriter) string {
 	w.number("records_per_second", p.Limits.RecordsPerSecond)
 	w.number("burst", p.Limits.Burst)
 	w.number("groups", p.Limits.Groups)
+	w.text("cpu_budget", p.Limits.CPUBudget.String())
 	w.table("output")
 	w.text("journal", p.Output.Journal)
 	w.line("cmdline", strconv.FormatBool(p.Output.CommandLine))

@@ -50,6 +50,10 @@ func TestGolden(t *testing.T) {
 			Suppressed: &record.Suppression{Rule: "sync", Count: 12, WorstNs: 3904118204, TotalNs: 12e9}},
 		"state-started": &record.State{Change: record.ChangeStarted, Mode: "account", Filter: &record.Filter{},
 			Attachment: "tp_btf/sys_enter tp_btf/sys_exit", PolicyFiles: []string{"/etc/syscountd/syscountd.toml"}},
+		"state-step": &record.State{Change: record.ChangeMode, Mode: "account", Sample: 16, Auto: true, Filter: &record.Filter{},
+			Attachment: "tp_btf/sys_enter tp_btf/sys_exit", Detail: "down from account, which cost more than the budget",
+			Budget: &record.Budget{CostPercent: 312, LimitPercent: 200, ExpectedPercent: 171, CallsPerSecond: 540311, SwitchesPerSecond: 20417,
+				CallNs: 111, LeftOutNs: 61, SwitchNs: 78}},
 		"log": &record.Log{Severity: 6, Text: "connected to the bus", Attributes: map[string]string{"name": ":1.4"}},
 	}
 	for name, r := range tests {

@@ -79,11 +79,20 @@ type Balance struct {
 	Residual   uint64 `json:"residual"`             // what the two equations miss; 0 when all is well
 }
 
-// Cost is what the service's own process used; the programs in the kernel are
-// not in it.
+// Cost is what the service costs the host.
 type Cost struct {
-	CPUNs    uint64 `json:"cpu_ns"`    // user and system time in this interval
+	CPUNs    uint64 `json:"cpu_ns"`    // user and system time of its own process in this interval
 	RSSBytes uint64 `json:"rss_bytes"` // resident now
+	// KernelNs is what its programs took in the calls and context switches of others: the events
+	// below, times what each costs longer, which is measured.
+	KernelNs         uint64  `json:"kernel_ns"`
+	Percent          Percent `json:"percent"` // both times, of all CPUs together
+	Calls            uint64  `json:"calls"`   // that passed the programs, observed or not; mode watch: none
+	Switches         uint64  `json:"switches"`
+	CalibrationCalls uint64  `json:"calibration_calls,omitzero"` // of calls, its own to measure the price: they are in no row
+	CallNs           uint64  `json:"call_ns"`                    // added to a call that is observed, now
+	LeftOutNs        uint64  `json:"left_out_ns"`                // added to one that is not
+	SwitchNs         uint64  `json:"switch_ns"`                  // added to a context switch
 }
 
 // Event is EventInterval.

@@ -162,7 +162,7 @@ func interval() *record.Interval {
 		},
 		Balance:         &record.Balance{Enter: 1203950, Exit: 1203930, Matched: 1203911, Died: 7, InFlight: 32, ExitWithoutEnter: 19},
 		RecursionMisses: map[string]uint64{"sched_switch": 0, "sys_enter": 0, "sys_exit": 0},
-		Cost:            record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20},
+		Cost:            record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20, KernelNs: 171000000, Percent: 15, Calls: 1250000, Switches: 412000, CalibrationCalls: 15616, CallNs: 111, LeftOutNs: 61, SwitchNs: 78},
 	}
 }
 
@@ -173,7 +173,7 @@ func intervalOfWatch() *record.Interval {
 		Drops:           map[string]uint64{"callbacks_astray": 0, "callbacks_failed": 0},
 		Callbacks:       &record.Callbacks{Asked: 812, Returned: 809, Died: 1, Pending: 2, Restarted: 4, Interrupted: 1},
 		RecursionMisses: map[string]uint64{"hrtimer_expire_entry": 0, "sched_switch": 0},
-		Cost:            record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20},
+		Cost:            record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20, KernelNs: 21000000, Percent: 3, Switches: 412000, SwitchNs: 51},
 	}
 }
 

@@ -30,11 +30,14 @@ type State struct {
 	Caller      *Caller      `json:"caller,omitzero"` // who asked; nil when nobody did
 	Filter      *Filter      `json:"filter,omitzero"` // in force from now on
 	Mode        string       `json:"mode,omitzero"`
+	Sample      int          `json:"sample,omitzero"` // mode account: one in so many calls is timed; left out: all
+	Auto        bool         `json:"auto,omitzero"`   // the mode is the step that the budget allows
 	Attachment  string       `json:"attachment,omitzero"`
 	PolicyFiles []string     `json:"policy_files,omitempty"`
 	Detail      string       `json:"detail,omitzero"` // a phrase: the reason, the new value
 	Suppressed  *Suppression `json:"suppressed,omitzero"`
 	Resumption  *Resumption  `json:"resumption,omitzero"`
+	Budget      *Budget      `json:"budget,omitzero"` // why mode auto took a step
 }
 
 // Caller is who asked for a change.
@@ -132,7 +135,7 @@ func (s *State) headline() string {
 func (s *State) facts() []string {
 	var facts []string
 	if s.Mode != "" {
-		facts = append(facts, "mode "+s.Mode)
+		facts = append(facts, s.modeLabel())
 	}
 	if s.Attachment != "" {
 		facts = append(facts, "attached to "+s.Attachment)
@@ -145,6 +148,9 @@ func (s *State) facts() []string {
 	}
 	if s.Resumption != nil {
 		facts = append(facts, s.Resumption.Label())
+	}
+	if s.Budget != nil {
+		facts = append(facts, s.Budget.label())
 	}
 	if len(s.PolicyFiles) > 0 {
 		facts = append(facts, "policy "+list(s.PolicyFiles))

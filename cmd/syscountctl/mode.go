@@ -10,11 +10,12 @@ func (a *app) modeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "mode MODE", Short: "Change how calls are measured, without a restart",
 		Long: "Change how calls are measured, without a restart; a reload goes back to the policy.\n\n" +
-			"account counts and times all calls; count counts all, and times those that left the CPU.",
-		ValidArgs: []string{"account", "count"},
+			"account counts and times all calls; count counts all, and times those that left the CPU; watch counts\n" +
+			"none, and needs Linux 6.18; auto is the first of these that costs no more than the policy's cpu_budget.",
+		ValidArgs: []string{"account", "count", "watch", "auto"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("mode needs one mode, account or count; got %d arguments", len(args))
+				return usagef("mode needs one mode, account, count, watch or auto; got %d arguments", len(args))
 			}
 			return nil
 		},

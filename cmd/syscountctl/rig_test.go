@@ -74,10 +74,11 @@ func words(line string) []string { return strings.Fields(line) }
 
 func runningStatus() agent.Status {
 	return agent.Status{
-		State: "running", Mode: "account", Attachment: "tp_btf/sys_enter tp_btf/sys_exit",
+		State: "running", Mode: "account", Sample: 16, Auto: true, Attachment: "tp_btf/sys_enter tp_btf/sys_exit",
 		Filter:     agent.Filter{PIDs: []uint32{7, 8}, Units: []string{"nginx.service"}},
 		Thresholds: []agent.Threshold{{Syscall: "fsync", Threshold: 20 * time.Millisecond}},
 		Policy:     []string{"/etc/syscountd/syscountd.toml"}, Interval: time.Minute,
 		Counters: map[string]uint64{"slow": 3, "ring_full": 0, "died": 12}, Sentence: "watching 2 processes",
+		Cost: agent.Cost{Kernel: 3 * time.Second, SharePPM: 31200, BudgetPPM: 20000, CallPS: 111300, SwitchPS: 78000},
 	}
 }

@@ -44,6 +44,8 @@ type statusObject struct {
 	Version    string            `json:"version"`
 	State      string            `json:"state"`
 	Mode       string            `json:"mode"`
+	Sample     int               `json:"sample"`
+	Auto       bool              `json:"auto"`
 	Attachment string            `json:"attachment"`
 	Filter     filterObject      `json:"filter"`
 	Thresholds map[string]int64  `json:"thresholds_usec"`
@@ -52,6 +54,9 @@ type statusObject struct {
 	Interval   int64             `json:"interval_usec"`
 	Counters   map[string]uint64 `json:"counters"`
 	OwnCPUNs   int64             `json:"own_cpu_ns"`
+	KernelNs   int64             `json:"kernel_cpu_ns"`
+	SharePPM   uint64            `json:"share_ppm"`
+	BudgetPPM  uint64            `json:"budget_ppm"`
 	Features   map[string]bool   `json:"kernel_features"`
 	StatusText string            `json:"status_text"`
 }
@@ -66,10 +71,11 @@ func statusJSON(st dbusapi.Status) statusObject {
 		learned[l.Syscall+" "+l.Unit] = l.Threshold.Microseconds()
 	}
 	return statusObject{
-		Version: st.Version, State: st.State, Mode: st.Mode, Attachment: st.Attachment,
+		Version: st.Version, State: st.State, Mode: st.Mode, Sample: st.Sample, Auto: st.Auto, Attachment: st.Attachment,
 		Filter: filterJSON(st.Filter), Thresholds: thresholds, Learned: learned, Policy: notNil(st.Policy),
 		Interval: st.Interval.Microseconds(), Counters: maps.Clone(st.Counters),
-		OwnCPUNs: st.OwnCPU.Nanoseconds(), Features: maps.Clone(st.Features), StatusText: st.Sentence,
+		OwnCPUNs: st.OwnCPU.Nanoseconds(), KernelNs: st.Cost.Kernel.Nanoseconds(), SharePPM: st.Cost.SharePPM, BudgetPPM: st.Cost.BudgetPPM,
+		Features: maps.Clone(st.Features), StatusText: st.Sentence,
 	}
 }
 
@@ -83,7 +89,7 @@ func printStatus(w io.Writer, st dbusapi.Status) {
 		}
 	}
 	line("State", st.State)
-	line("Mode", st.Mode)
+	line("Mode", st.ModeLabel())
 	line("Attachment", st.Attachment)
 	line("Filter", describeFilter(st.Filter))
 	line("Thresholds", describeThresholds(st.Thresholds))
@@ -93,8 +99,22 @@ func printStatus(w io.Writer, st dbusapi.Status) {
 	line("Stuck", describePending(st.Counters, "stuck", "not returned; see syscountctl stuck"))
 	line("Incidents", describePending(st.Counters, "incidents", "open; see journalctl SYSCOUNT_EVENT=incident"))
 	line("Own CPU", st.OwnCPU.Round(time.Millisecond).String())
+	line("Cost", describeCost(st))
 	line("Counters", describeCounters(st.Counters))
 	tab.Flush()
+}
+
+// describeCost says what is taken of the host beside our own process; nothing when nothing ever was.
+func describeCost(st dbusapi.Status) string {
+	if st.State != "running" && st.Cost.Kernel == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%v in the calls and switches of others (%d ns a call, %d ns a switch); now %.2f %% of all CPUs, own included",
+		st.Cost.Kernel.Round(time.Millisecond), st.Cost.CallPS/1000, st.Cost.SwitchPS/1000, float64(st.Cost.SharePPM)/10_000)
+	if st.Auto {
+		text += fmt.Sprintf(", %.2f %% allowed", float64(st.Cost.BudgetPPM)/10_000)
+	}
+	return text
 }
 
 // mostLearned is how many learned thresholds status shows; --json has all.

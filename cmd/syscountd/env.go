@@ -32,6 +32,8 @@ type env struct {
 	busAddress     string                 // "": the system bus
 	busPatience    time.Duration          // after which a start does without it
 	features       func() map[string]bool // of the kernel
+	canWatch       func() bool            // whether it has mode watch
+	meter          func() (agent.CallMeter, error)
 }
 
 func hostEnv() env {
@@ -51,6 +53,8 @@ func hostEnv() env {
 		journalSocket: journal.DefaultPath,
 		busPatience:   15 * time.Second,
 		features:      bpf.Features,
+		canWatch:      bpf.HasTaskWork,
+		meter:         func() (agent.CallMeter, error) { return bpf.NewCallMeter() },
 		stateFile:     stateFile(os.Getenv("STATE_DIRECTORY")),
 	}
 }

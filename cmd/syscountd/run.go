@@ -67,6 +67,10 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	if err != nil {
 		return fmt.Errorf("read the boot id: %w", err)
 	}
+	cpus, err := procinfo.OnlineCPUs()
+	if err != nil {
+		return err
+	}
 	store, err := storeOf(env, p)
 	if err != nil {
 		return err
@@ -91,7 +95,8 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		MonoNs: monotonic(),
 		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
 		StateFile: env.stateFile,
-		OnStatus:  func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
+		CPUs:      cpus, CanWatch: env.canWatch(), Meter: env.meter,
+		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
 	}
 	if store != nil {
 		store.log = log

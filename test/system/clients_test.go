@@ -36,7 +36,7 @@ manager.ResetThresholds()
 assert not get("Thresholds")
 manager.Reload()
 assert get("Mode") == "account"
-assert get("OwnCPU") > 0 and "lock_owner" in get("KernelFeatures")
+assert get("OwnCPU")["process_ns"] > 0 and "lock_owner" in get("KernelFeatures")
 assert isinstance(manager.Summary(5), list) and manager.SlowCalls(0) == [] and manager.StuckCalls() == []
 everything = props.GetAll("io.github.syscountd1.Manager")
 assert everything["State"] == "running", everything

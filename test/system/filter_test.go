@@ -11,6 +11,7 @@ import (
 // it is told to.
 const byProcess = `
 [collect]
+mode = "account"
 interval = "10m"
 group_by = "process"
 top = 1000

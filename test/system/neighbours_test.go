@@ -14,6 +14,7 @@ import (
 // write at any time.
 const chatty = `
 [collect]
+mode = "account"
 interval = "1s"
 group_by = "process"
 top = 100

@@ -1,0 +1,116 @@
+package agent
+
+import (
+	"math"
+	"time"
+
+	"github.com/syscountd/syscountd/agent/cost"
+	"github.com/syscountd/syscountd/agent/ladder"
+)
+
+// Four looks make an interval: down within two of these, up within five. A look each ten seconds is
+// enough for an interval of a minute, and what we do for it is too much twice a second.
+const (
+	looksOfInterval = 4
+	minLook         = 500 * time.Millisecond
+	maxLook         = 10 * time.Second
+)
+
+// lookEach is the time between two looks.
+func lookEach(interval time.Duration) time.Duration {
+	return min(max(interval/looksOfInterval, minLook), maxLook)
+}
+
+// beginLook forgets what was spent until now: on loading programs, for example.
+func (a *Agent) beginLook() {
+	a.addUp()
+	a.budget.look = cost.Spent{}
+	a.budget.lookBegan = a.mono()
+}
+
+// untilLook is when the next one is due; false: nothing is attached, or its probe is under way.
+func (a *Agent) untilLook() (time.Duration, bool) {
+	if a.session == nil || a.budget.probe.running {
+		return 0, false
+	}
+	return a.budget.lookBegan + lookEach(a.effective.Collect.Interval) - a.mono(), true
+}
+
+// lookAtCost is made when it is due. In mode watch nobody counts calls: a probe does so first, for
+// a moment.
+func (a *Agent) lookAtCost() {
+	if a.budget.climb != nil && a.inForce().Mode == ladder.Watch {
+		a.beginProbe()
+		return
+	}
+	a.judgeCost(0)
+}
+
+// judgeCost decides about the step, by what was spent since the last look; in mode watch the probe has
+// found so many calls per second.
+func (a *Agent) judgeCost(callsPerSecond float64) {
+	b := &a.budget
+	a.addUp()
+	elapsed := a.mono() - b.lookBegan
+	spent := b.look
+	b.share = spent.Share(elapsed, a.env.CPUs)
+	if b.climb != nil {
+		a.climbBy(spent, elapsed, callsPerSecond)
+	}
+	if a.session != nil && a.mono()-b.calibrated >= calibrateEach {
+		a.calibrate()
+	}
+	a.beginLook()
+	a.publish()
+}
+
+// climbBy takes the step that the climber says.
+func (a *Agent) climbBy(spent cost.Spent, elapsed time.Duration, callsPerSecond float64) {
+	c := a.budget.climb
+	look := ladder.Look{Step: c.at, Cost: spent.Share(elapsed, a.env.CPUs)}
+	all := spent
+	if c.steps[c.at].Mode == ladder.Watch {
+		all.Calls += uint64(callsPerSecond * elapsed.Seconds())
+	}
+	look.Expected = a.expected(all, elapsed)
+	next := c.Next(look)
+	for next != c.at && a.takeStep(next, look.Cost, all, elapsed) {
+		look.Step, look.Expected = c.at, a.expected(all, elapsed)
+		next = c.Settle(look)
+	}
+}
+
+// expected is the share of all CPUs that each step would have taken; NaN where it was never measured,
+// and may be within the budget.
+func (a *Agent) expected(spent cost.Spent, elapsed time.Duration) []float64 {
+	c := a.budget.climb
+	shares := make([]float64, len(c.steps))
+	for i, step := range c.steps {
+		price, known := a.budget.prices[step]
+		if known {
+			shares[i] = spent.ShareAt(price, elapsed, a.env.CPUs)
+			continue
+		}
+		shares[i] = a.least(spent, elapsed, i)
+		if shares[i] <= c.Budget {
+			shares[i] = math.NaN()
+		}
+	}
+	return shares
+}
+
+// least is the least that a step would have taken which was never measured, by those that were.
+func (a *Agent) least(spent cost.Spent, elapsed time.Duration, step int) float64 {
+	c := a.budget.climb
+	most := 0.0
+	for _, dearer := range c.steps[:step] {
+		price, known := a.budget.prices[dearer]
+		if !known {
+			continue
+		}
+		part := ladder.Least(c.steps[step], dearer)
+		price = cost.Price{CallNs: price.CallNs * part, LeftOutNs: price.LeftOutNs * part}
+		most = max(most, spent.ShareAt(price, elapsed, a.env.CPUs))
+	}
+	return most
+}

@@ -1,0 +1,139 @@
+package bpf
+
+import (
+	"maps"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A calibration pays what others pay, and leaves no trace but in the counters.
+func TestACalibrationIsObservedAndInNoRow(t *testing.T) {
+	all := maps.Clone(modes)
+	for name, by := range map[string]GroupBy{"none": GroupByNone, "cgroup": GroupByCgroup, "comm": GroupByComm} {
+		opts := modes["account"]
+		opts.GroupBy = by
+		all["account by "+name] = opts
+	}
+	for name, opts := range all {
+		tracer, err := Load(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calibrateAttached(t, name, tracer)
+		if err := tracer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// calibrateAttached observes nothing but the calibration: no call but fsync, of a cgroup that there is not.
+func calibrateAttached(t *testing.T, mode string, tracer *Tracer) {
+	t.Helper()
+	if err := tracer.SetFilter(Filter{CgroupNames: []string{"none such.service"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.SetSyscalls(func(sc Syscall) Setting {
+		if sc == own(unix.SYS_FSYNC) {
+			return Setting{Traits: TraitObserved, ThresholdNs: Never}
+		}
+		return Setting{ThresholdNs: Never}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	without, err := tracer.Calibrate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	with, err := tracer.Calibrate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.DetachCalls(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %+v without us, %+v with us", mode, without, with)
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Matched+c.RecursionMisses < with.Calls || c.Matched > with.Calls+100 {
+		t.Errorf("%s: %d calls matched; %d were made to be observed, and few besides", mode, c.Matched, with.Calls)
+	}
+	if c.LeftOut+c.RecursionMisses < with.Calls {
+		t.Errorf("%s: %d calls left out; %d were made to be", mode, c.LeftOut, with.Calls)
+	}
+	if err := tracer.EachRow(tracer.Interval(), func(key RowKey, row Row) {
+		t.Errorf("%s: row %v has %d calls; want no row", mode, key, row.Count)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSwitchesAreCountedAndSomeAreTimed(t *testing.T) {
+	for name, opts := range map[string]Options{"account": {Mode: ModeAccount}, "count": {Mode: ModeCount}, "watch": {Mode: ModeWatch}} {
+		t.Run(name, func(t *testing.T) { switchesAreTimed(t, opts) })
+	}
+}
+
+func switchesAreTimed(t *testing.T, opts Options) {
+	if opts.Mode == ModeWatch {
+		needWatch(t)
+	}
+	tracer, err := Load(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tracer.Close()
+	if err := tracer.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	const sleeps = 1000 // each is two switches at least
+	for range sleeps {
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(time.Microsecond)}, nil)
+	}
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d switches, %d timed, %d ns", c.Switches, c.TimedSwitches, c.SwitchNs)
+	if c.Switches < 2*sleeps || c.TimedSwitches == 0 || c.TimedSwitches > c.Switches/61+uint64(runtime.NumCPU()) || c.SwitchNs == 0 {
+		t.Errorf("%d switches, %d timed with %d ns; want at least %d, and one timed in 61", c.Switches, c.TimedSwitches, c.SwitchNs, 2*sleeps)
+	}
+}
+
+func TestTheMeterSeesCallsWithNothingElseAttached(t *testing.T) {
+	meter, err := NewCallMeter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer meter.Close()
+	stop := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				callCheaply(1000)
+			}
+		}
+	}()
+	rate, err := meter.PerSecond(50 * time.Millisecond)
+	close(stop)
+	<-ended
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.0f calls per second", rate)
+	if rate < 1000 { // a loop makes millions
+		t.Errorf("%.0f calls per second; one thread makes nothing else", rate)
+	}
+}
