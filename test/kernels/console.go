@@ -1,10 +1,13 @@
 package kernels
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/syscountd/syscountd/test/kernels/guest"
 )
@@ -60,18 +63,35 @@ func parseConsole(text string) (t transcript) {
 // testResult is what "go test -v" says of a test.
 type testResult struct {
 	name, result string // result: PASS, FAIL or SKIP
+	took         time.Duration
 }
 
 // resultLine is the end of a test; that of a subtest is indented.
-var resultLine = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+) \(`)
+var resultLine = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+) \((\d+\.\d+s)\)`)
 
 func testResults(lines []string) (results []testResult) {
 	for _, line := range lines {
 		if m := resultLine.FindStringSubmatch(line); m != nil {
-			results = append(results, testResult{name: m[2], result: m[1]})
+			took, _ := time.ParseDuration(m[3]) // a number, says the pattern
+			results = append(results, testResult{name: m[2], result: m[1], took: took})
 		}
 	}
 	return results
+}
+
+// slowest are those tests, without their parts, in which most of the time went.
+func slowest(results []testResult, n int) string {
+	results = slices.DeleteFunc(slices.Clone(results), func(r testResult) bool { return strings.Contains(r.name, "/") })
+	slices.SortFunc(results, func(a, b testResult) int { return cmp.Compare(b.took, a.took) })
+	var all, shown time.Duration
+	var said []string
+	for i, r := range results {
+		if all += r.took; i < n {
+			shown += r.took
+			said = append(said, fmt.Sprintf("%s %.0f s", r.name, r.took.Seconds()))
+		}
+	}
+	return fmt.Sprintf("%.0f s in %d tests, %.0f of them in %s", all.Seconds(), len(results), shown.Seconds(), strings.Join(said, ", "))
 }
 
 // tail is the last lines, as text to show.

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // consoleOf joins lines as a serial terminal does.
@@ -71,9 +72,12 @@ func TestResultsOfTests(t *testing.T) {
 		"--- SKIP: TestB (0.00s)", "    b_test.go:2: no such feature", "--- PASS: TestC (12.00s)",
 		"PASS", "ok  	x	0.1s",
 	})
-	want := []testResult{{"TestA", "FAIL"}, {"TestA/sub_test", "PASS"}, {"TestB", "SKIP"}, {"TestC", "PASS"}}
+	want := []testResult{{"TestA", "FAIL", 100 * time.Millisecond}, {"TestA/sub_test", "PASS", 0}, {"TestB", "SKIP", 0}, {"TestC", "PASS", 12 * time.Second}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%v; want %v", got, want)
+	}
+	if got, want := slowest(got, 1), "12 s in 3 tests, 12 of them in TestC 12 s"; got != want {
+		t.Errorf("slowest: %s; want %s", got, want)
 	}
 }
 

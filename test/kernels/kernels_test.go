@@ -82,7 +82,11 @@ func (k kernel) check(t *testing.T, image, initramfs string) {
 	counts := map[string]int{}
 	var failed []string
 	for _, step := range result.steps {
-		for _, test := range testResults(step.out) {
+		results := testResults(step.out)
+		if len(results) > 0 {
+			t.Log(slowest(results, 12))
+		}
+		for _, test := range results {
 			counts[test.result]++
 			if test.result == "FAIL" {
 				failed = append(failed, test.name)

@@ -39,7 +39,7 @@ var matrix = []kernel{
 
 // needTaskWork are the tests of mode watch.
 var needTaskWork = map[string]string{
-	"TestASlowCallWaitsForTheNextProcess/watch":   taskWork,
+	"TestAdoption/watch":                          taskWork,
 	"TestWatchAddsUpShortWaits":                   taskWork,
 	"TestWatchCountsACallThatIsKilled":            taskWork,
 	"TestWatchCountsWhatItCannotAskFor":           taskWork,
