@@ -3,6 +3,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"syscall"
@@ -37,14 +38,26 @@ func (t *Tracer) Calibrate() (Speed, error) {
 		error
 	}
 	done := make(chan outcome)
-	go func() {
-		// Never unlocked: the thread ends with the goroutine, and the verdict that it is observed with it.
-		runtime.LockOSThread()
+	go onThreadThatEnds(func() {
 		s, err := t.calibrate()
 		done <- outcome{s, err}
-	}()
+	})
 	got := <-done
 	return got.Speed, got.error
+}
+
+// onThreadThatEnds runs something on a thread that ends with it, and with it the verdict
+// that it is observed. The main thread would not: Go lets it wait for ever.
+func onThreadThatEnds(run func()) {
+	runtime.LockOSThread() // never unlocked, but on the main thread
+	if unix.Gettid() != os.Getpid() {
+		run()
+		return
+	}
+	defer runtime.UnlockOSThread()
+	ended := make(chan struct{})
+	go onThreadThatEnds(func() { defer close(ended); run() })
+	<-ended
 }
 
 // calibrate does so on the running thread, which is no one's after it.
@@ -55,8 +68,9 @@ func (t *Tracer) calibrate() (s Speed, err error) {
 		return Speed{}, err
 	}
 	defer func() { err = errors.Join(err, t.setCalibrating(0)) }()
-	// The verdict is made anew when the thread has been off the CPU.
-	if err := unix.Nanosleep(&unix.Timespec{Nsec: int64(time.Microsecond)}, nil); err != nil && !errors.Is(err, unix.EINTR) {
+	// The verdict is made anew when the thread has been off the CPU. A shorter sleep may be over
+	// before it has begun, on a slow machine.
+	if err := unix.Nanosleep(&unix.Timespec{Nsec: int64(time.Millisecond)}, nil); err != nil && !errors.Is(err, unix.EINTR) {
 		return Speed{}, fmt.Errorf("leave the CPU: %w", err)
 	}
 	s.CallNs = usualNs(callsOfBatch, callCheaply)

@@ -18,19 +18,12 @@ func TestACalibrationIsObservedAndInNoRow(t *testing.T) {
 		all["account by "+name] = opts
 	}
 	for name, opts := range all {
-		tracer, err := Load(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		calibrateAttached(t, name, tracer)
-		if err := tracer.Close(); err != nil {
-			t.Error(err)
-		}
+		t.Run(name, func(t *testing.T) { calibrateAttached(t, shared.borrow(t, opts)) })
 	}
 }
 
 // calibrateAttached observes nothing but the calibration: no call but fsync, of a cgroup that there is not.
-func calibrateAttached(t *testing.T, mode string, tracer *Tracer) {
+func calibrateAttached(t *testing.T, tracer *Tracer) {
 	t.Helper()
 	if err := tracer.SetFilter(Filter{CgroupNames: []string{"none such.service"}}); err != nil {
 		t.Fatal(err)
@@ -57,26 +50,28 @@ func calibrateAttached(t *testing.T, mode string, tracer *Tracer) {
 	if err := tracer.DetachCalls(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s: %+v without us, %+v with us", mode, without, with)
+	t.Logf("%+v without us, %+v with us", without, with)
 	c, err := tracer.Counters()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Matched+c.RecursionMisses < with.Calls || c.Matched > with.Calls+100 {
-		t.Errorf("%s: %d calls matched; %d were made to be observed, and few besides", mode, c.Matched, with.Calls)
+		t.Errorf("%d calls matched; %d were made to be observed, and few besides", c.Matched, with.Calls)
 	}
 	if c.LeftOut+c.RecursionMisses < with.Calls {
-		t.Errorf("%s: %d calls left out; %d were made to be", mode, c.LeftOut, with.Calls)
+		t.Errorf("%d calls left out; %d were made to be", c.LeftOut, with.Calls)
 	}
 	if err := tracer.EachRow(tracer.Interval(), func(key RowKey, row Row) {
-		t.Errorf("%s: row %v has %d calls; want no row", mode, key, row.Count)
+		t.Errorf("row %v has %d calls; want no row", key, row.Count)
 	}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestSwitchesAreCountedAndSomeAreTimed(t *testing.T) {
-	for name, opts := range map[string]Options{"account": {Mode: ModeAccount}, "count": {Mode: ModeCount}, "watch": {Mode: ModeWatch}} {
+	watch := base
+	watch.Mode = ModeWatch
+	for name, opts := range map[string]Options{"account": modes["account"], "count": modes["count"], "watch": watch} {
 		t.Run(name, func(t *testing.T) { switchesAreTimed(t, opts) })
 	}
 }
@@ -85,17 +80,13 @@ func switchesAreTimed(t *testing.T, opts Options) {
 	if opts.Mode == ModeWatch {
 		needWatch(t)
 	}
-	tracer, err := Load(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tracer.Close()
+	tracer := shared.borrow(t, opts)
 	if err := tracer.Attach(); err != nil {
 		t.Fatal(err)
 	}
-	const sleeps = 1000 // each is two switches at least
+	const sleeps = 1000 // each is two switches at least, if it is long enough for a slow machine
 	for range sleeps {
-		_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(time.Microsecond)}, nil)
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(200 * time.Microsecond)}, nil)
 	}
 	c, err := tracer.Counters()
 	if err != nil {

@@ -18,10 +18,15 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	return BPF_CORE_READ(kn, __parent);
 }
 
-/* Whether the thread's cgroup or one above it is a target, by id or by name. */
-static __noinline bool is_below_target(struct task_struct *task)
+static __always_inline __u64 cgroup_node(struct task_struct *task)
 {
-	struct kernfs_node *kn = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+	return ADDRESS(LOAD(task, cgroups->dfl_cgrp->kn));
+}
+
+/* Whether a cgroup or one above it is a target, by id or by name. Global: see ADDRESS. */
+__noinline int is_below_target(__u64 node)
+{
+	struct kernfs_node *kn = (struct kernfs_node *)node;
 	struct scratch *s;
 	__u32 zero = 0;
 	__u64 id;
@@ -71,21 +76,22 @@ static __always_inline void read_cgroup_path(struct kernfs_node *kn, struct cgro
 	path->bytes = used;
 }
 
-/* Keeps the path for user space, which may learn of the cgroup only after it is gone. */
-static __noinline void keep_cgroup_path(struct task_struct *task, __u64 cgroup)
+/* Keeps the path for user space, which may learn of the cgroup only after it is gone. Global: see ADDRESS. */
+__noinline int keep_cgroup_path(__u64 node, __u64 cgroup)
 {
 	struct cpu *cpu = this_cpu();
 	struct scratch *s;
 	__u32 zero = 0;
 
 	if (bpf_map_lookup_elem(&cgroup_paths, &cgroup))
-		return;
+		return 1;
 	s = bpf_map_lookup_elem(&scratch, &zero);
 	if (!s || !cpu)
-		return;
-	read_cgroup_path(BPF_CORE_READ(task, cgroups, dfl_cgrp, kn), &s->path);
+		return 0;
+	read_cgroup_path((struct kernfs_node *)node, &s->path);
 	if (bpf_map_update_elem(&cgroup_paths, &cgroup, &s->path, BPF_ANY))
 		cpu->counters.cgroup_names_failed++;
+	return 0;
 }
 
 #endif

@@ -33,4 +33,25 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
  */
 #define LOAD(object, field) (has_rdonly_cast ? CAST(*(object), object)->field : (object)->field)
 
+/*
+ * A pointer as a number. Some functions are global, so that the verifier looks at them
+ * once and not from each caller, and such a one takes no pointer to a kernel's structure;
+ * nor does the verifier let a pointer pass for a number, until a global function has
+ * returned it. A nanosecond, and not on the path of calls that are neither slow nor wait.
+ */
+struct address {
+	__u64 value;
+};
+
+__noinline __u64 value_of(struct address *address)
+{
+	return address ? address->value : 0;
+}
+
+#define ADDRESS(pointer)                                                                                             \
+	({                                                                                                           \
+		struct address address_ = { .value = (__u64)(pointer) };                                             \
+		value_of(&address_);                                                                                 \
+	})
+
 #endif

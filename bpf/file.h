@@ -88,10 +88,10 @@ static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 f
 	return file;
 }
 
-/* Where the walk up a path is. */
+/* Where the walk up a path is: addresses. */
 struct walk {
-	struct dentry *dentry;
-	struct vfsmount *mnt;
+	__u64 dentry;
+	__u64 mnt;
 };
 
 static __always_inline struct mount *mount_of(struct vfsmount *mnt)
@@ -99,27 +99,29 @@ static __always_inline struct mount *mount_of(struct vfsmount *mnt)
 	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
-/* From the root of a file system to the directory that it is mounted on. False: it is the root of all. */
-static __always_inline bool cross_mounts(struct walk *w)
+/*
+ * From the root of a file system to the directory that it is mounted on. 0: it is the
+ * root of all. Global: see ADDRESS.
+ */
+__noinline int cross_mounts(struct walk *w)
 {
-	struct dentry *dentry = w->dentry;
-	struct vfsmount *mnt = w->mnt;
 	struct mount *mount, *parent;
-	bool below_root = true;
+	struct vfsmount *mnt;
 
-	for (int i = 0; i < 4 && dentry == FIELD(mnt, mnt_root); i++) {
+	if (!w)
+		return 0;
+	for (int i = 0; i < 4; i++) {
+		mnt = (struct vfsmount *)w->mnt;
+		if (w->dentry != (__u64)FIELD(mnt, mnt_root))
+			break;
 		mount = mount_of(mnt);
 		parent = FIELD(mount, mnt_parent);
-		if (!parent || parent == mount) {
-			below_root = false;
-			break;
-		}
-		dentry = FIELD(mount, mnt_mountpoint);
-		mnt = (void *)parent + bpf_core_field_offset(struct mount, mnt);
+		if (!parent || parent == mount)
+			return 0;
+		w->dentry = (__u64)FIELD(mount, mnt_mountpoint);
+		w->mnt = (__u64)parent + bpf_core_field_offset(struct mount, mnt);
 	}
-	w->dentry = dentry;
-	w->mnt = mnt;
-	return below_root;
+	return 1;
 }
 
 static __always_inline bool is_deleted(struct dentry *dentry)
@@ -128,22 +130,21 @@ static __always_inline bool is_deleted(struct dentry *dentry)
 }
 
 /* What append_path() says beside the length, which is below these. */
-#define PATH_LENGTH 0xffff
-#define PATH_CUT (1 << 16) /* not up to the root */
-#define PATH_DELETED (1 << 17)
+#define NAMES_LENGTH 0xffff
+#define NAMES_CUT (1 << 16) /* not up to the root */
+#define NAMES_DELETED (1 << 17)
 
 /*
  * Appends the path's names from its end upwards, each with its NUL, and returns
  * their length. The end comes first: it is what tells, when the path is too long.
- * A global function, as are others here, so that the verifier looks at it once
- * and not from each caller: hence the file as a number, and the check for NULL.
+ * Global, as are others here: see ADDRESS.
  */
 __noinline int append_path(struct slow_call *call, __u64 of)
 {
 	struct file *file = (struct file *)of;
 	struct dentry *dentry = FIELD(file, f_path.dentry), *parent;
-	struct walk w = { .dentry = dentry, .mnt = FIELD(file, f_path.mnt) };
-	int said = is_deleted(dentry) ? PATH_DELETED | PATH_CUT : PATH_CUT;
+	struct walk w = { .dentry = (__u64)dentry, .mnt = (__u64)FIELD(file, f_path.mnt) };
+	int said = is_deleted(dentry) ? NAMES_DELETED | NAMES_CUT : NAMES_CUT;
 	__u32 begin, at;
 	long n;
 
@@ -152,10 +153,10 @@ __noinline int append_path(struct slow_call *call, __u64 of)
 	begin = call->names_bytes;
 	for (int i = 0; i < PATH_DEPTH; i++) {
 		if (!cross_mounts(&w)) {
-			said &= ~PATH_CUT;
+			said &= ~NAMES_CUT;
 			break;
 		}
-		dentry = w.dentry;
+		dentry = (struct dentry *)w.dentry;
 		at = call->names_bytes;
 		if (at >= NAMES_BYTES)
 			break;
@@ -165,10 +166,10 @@ __noinline int append_path(struct slow_call *call, __u64 of)
 		call->names_bytes = at + n;
 		parent = FIELD(dentry, d_parent);
 		if (parent == dentry) { /* a root that is mounted nowhere: pipes, sockets, anonymous inodes */
-			said &= ~PATH_CUT;
+			said &= ~NAMES_CUT;
 			break;
 		}
-		w.dentry = parent;
+		w.dentry = (__u64)parent;
 	}
 	return said | (call->names_bytes - begin);
 }
@@ -245,9 +246,9 @@ __noinline int report_file(struct slow_call *call, struct file_report *report, _
 	report->inode = FIELD(inode, i_ino);
 	report->device = FIELD(FIELD(inode, i_sb), s_dev);
 	path = append_path(call, of);
-	report->path_bytes = path & PATH_LENGTH;
-	report->cut = !!(path & PATH_CUT);
-	report->deleted = !!(path & PATH_DELETED);
+	report->path_bytes = path & NAMES_LENGTH;
+	report->cut = !!(path & NAMES_CUT);
+	report->deleted = !!(path & NAMES_DELETED);
 	if (report->kind == FD_SOCKET)
 		report_socket(&report->socket, of);
 	return 0;

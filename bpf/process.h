@@ -12,22 +12,21 @@ static __always_inline bool read_upid(struct pid *pid, __u32 level, struct upid 
 	return !bpf_probe_read_kernel(upid, sizeof(*upid), numbers + level * size);
 }
 
-/* The task's number in the agent's PID namespace; false: it has none. */
-static __always_inline bool our_upid(struct task_struct *task, struct upid *upid)
+/* The number of a task in the agent's PID namespace; 0: it has none. Global: see ADDRESS. */
+__noinline int number_of(__u64 of)
 {
+	struct task_struct *task = (struct task_struct *)of;
 	struct pid *pid = FIELD(task, thread_pid);
-
-	if (!pid || FIELD(pid, level) < pidns_level || !read_upid(pid, pidns_level, upid))
-		return false;
-	return FIELD(upid->ns, ns.inum) == pidns_inum;
-}
-
-/* 0: not in the agent's namespace. */
-static __always_inline __u32 pid_in_our_namespace(struct task_struct *task)
-{
 	struct upid upid = {};
 
-	return our_upid(task, &upid) ? upid.nr : 0;
+	if (!pid || FIELD(pid, level) < pidns_level || !read_upid(pid, pidns_level, &upid))
+		return 0;
+	return FIELD(upid.ns, ns.inum) == pidns_inum ? upid.nr : 0;
+}
+
+static __always_inline __u32 pid_in_our_namespace(struct task_struct *task)
+{
+	return number_of(ADDRESS(task));
 }
 
 /*
@@ -36,9 +35,7 @@ static __always_inline __u32 pid_in_our_namespace(struct task_struct *task)
  */
 static __always_inline bool is_nameable(struct task_struct *task)
 {
-	struct upid upid = {};
-
-	return our_upid(task, &upid);
+	return number_of(ADDRESS(task));
 }
 
 static __always_inline bool is_self(struct task_struct *leader)

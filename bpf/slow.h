@@ -24,7 +24,7 @@ static __always_inline void describe_task(struct slow_call *call, struct task_st
 
 	call->process_start_ns = LOAD(leader, start_boottime);
 	call->cgroup = cgroup_of(task);
-	keep_cgroup_path(task, call->cgroup);
+	keep_cgroup_path(cgroup_node(task), call->cgroup);
 	call->pid = pid_in_our_namespace(leader);
 	call->tid = pid_in_our_namespace(task);
 	call->parent = pid_in_our_namespace(FIELD(FIELD(leader, real_parent), group_leader));
@@ -134,7 +134,7 @@ static __always_inline void describe_program(struct slow_call *call, struct task
 	struct file *program = BPF_CORE_READ(task, mm, exe_file);
 
 	if (program)
-		call->executable_bytes = append_path(call, (__u64)program) & PATH_LENGTH;
+		call->executable_bytes = append_path(call, (__u64)program) & NAMES_LENGTH;
 }
 
 /* Of the running thread, by frame pointers; a build id instead of an address, which would mean nothing later. */

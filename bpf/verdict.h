@@ -7,7 +7,7 @@ static __always_inline bool is_target(struct task_struct *task, struct task_stru
 {
 	if (filter_pids && is_marked(task, leader))
 		return true;
-	return filter_cgroups && is_below_target(task);
+	return filter_cgroups && is_below_target(cgroup_node(task));
 }
 
 /* The agent's thread that measures what a call costs is observed as any other, whatever the filter. */
@@ -38,7 +38,7 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	t->generation = current_generation;
 	if (!t->observed)
 		return;
-	keep_cgroup_path(task, cgroup);
+	keep_cgroup_path(cgroup_node(task), cgroup);
 	if (row_group == GROUP_BY_PROCESS) {
 		t->group = LOAD(leader, start_boottime);
 		t->pid = pid_in_our_namespace(leader);

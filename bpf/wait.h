@@ -48,19 +48,27 @@ static __always_inline bool is_frozen(struct task_struct *task, __u32 class)
 	return class == WAIT_SLEEP && bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen);
 }
 
-/* CPU quotas of the thread's task group and the groups above it: the time for which they were used up. */
-static __always_inline __u64 throttled_ns(struct task_struct *task)
+/*
+ * CPU quotas of a thread's task group and the groups above it: the time for which they
+ * were used up. Global: see ADDRESS.
+ */
+__noinline __u64 throttled_by(__u64 node)
 {
-	struct task_group *group = LOAD(task, sched_task_group);
+	struct task_group *group = (struct task_group *)node;
 	__u64 sum = 0;
 
 	if (!bpf_core_field_exists(group->cfs_bandwidth))
 		return 0;
 	for (int i = 0; i < 4 && group; i++) {
-		sum += LOAD(group, cfs_bandwidth.throttled_time);
-		group = LOAD(group, parent);
+		sum += FIELD(group, cfs_bandwidth.throttled_time);
+		group = FIELD(group, parent);
 	}
 	return sum;
+}
+
+static __always_inline __u64 throttled_ns(struct task_struct *task)
+{
+	return throttled_by(ADDRESS(LOAD(task, sched_task_group)));
 }
 
 static __always_inline __u64 run_delay_of(struct task_struct *task)

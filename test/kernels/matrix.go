@@ -40,6 +40,7 @@ var matrix = []kernel{
 // needTaskWork are the tests of mode watch.
 var needTaskWork = map[string]string{
 	"TestAdoption/watch":                          taskWork,
+	"TestSwitchesAreCountedAndSomeAreTimed/watch": taskWork,
 	"TestWatchAddsUpShortWaits":                   taskWork,
 	"TestWatchCountsACallThatIsKilled":            taskWork,
 	"TestWatchCountsWhatItCannotAskFor":           taskWork,
