@@ -55,7 +55,9 @@ func calibrateAttached(t *testing.T, tracer *Tracer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Matched+c.RecursionMisses < with.Calls || c.Matched > with.Calls+100 {
+	// The clock is a system call where the CPU's own counter is not to be trusted.
+	const besides = 100 + 5*calibrationBatches
+	if c.Matched+c.RecursionMisses < with.Calls || c.Matched > with.Calls+besides {
 		t.Errorf("%d calls matched; %d were made to be observed, and few besides", c.Matched, with.Calls)
 	}
 	if c.LeftOut+c.RecursionMisses < with.Calls {

@@ -3,7 +3,10 @@ package bpf
 import (
 	"fmt"
 	"os"
+	"sync"
 	"testing"
+
+	"github.com/cilium/ebpf"
 
 	"github.com/syscountd/syscountd/bpf/bpftest"
 )
@@ -23,6 +26,11 @@ func TestMain(m *testing.M) {
 	if err := bpftest.DropCapabilities(); err != nil {
 		fmt.Fprintf(os.Stderr, "the tests of package bpf need root: %v\n", err)
 		os.Exit(1)
+	}
+	once := sync.OnceValues(loadSyscount)
+	readPrograms = func() (*ebpf.CollectionSpec, error) {
+		spec, err := once()
+		return spec.Copy(), err
 	}
 	if isAgent() {
 		runAgent()

@@ -5,11 +5,6 @@
 
 #define NEVER (~0ULL) /* a threshold that no call reaches */
 
-static __always_inline __u64 threshold_of(__u32 slot)
-{
-	return threshold_ns[table_index(slot)];
-}
-
 /* An argument by its number from 1 on, as struct look has it. In assembly: see bounded_slot(). */
 static __always_inline __u64 argument(const struct slow_call *call, __u64 number)
 {

@@ -75,12 +75,14 @@ func TestNoSlowCallIsLostOrDoubledWhenTheModeChangesUnderLoad(t *testing.T) {
 			t.Errorf("%d ns; the threshold is %d", c.DurationNs(), uint64(thresholdNs))
 		}
 	}
-	// One may be lost: about one in two thousand is, and it is not known why.
-	lost, skipped := 0, tracer.skipped(t)+1
+	// The kernel now and then leaves out the event at which a thread comes to the CPU, for
+	// all tracers: mode watch cannot do without it, but says so.
+	c := wantSums(t, tracer)
+	lost, unseen := uint64(0), c.SwitchesMissed+tracer.skipped(t)
 	for i := range threads {
 		for k, span := range spans[i] {
 			n := found[fmt.Sprint(i, k)]
-			if n == 0 && uint64(lost) < skipped {
+			if n == 0 && lost < unseen {
 				lost++
 				continue
 			}
@@ -89,5 +91,8 @@ func TestNoSlowCallIsLostOrDoubledWhenTheModeChangesUnderLoad(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d sleeps found; %+v", threads*times-lost, wantSums(t, tracer))
+	if lost == 0 && c.SwitchesMissed > 1 {
+		t.Errorf("%d threads are said to have come unseen, but no call is lost", c.SwitchesMissed)
+	}
+	t.Logf("%d sleeps found; %+v", threads*times-int(lost), c)
 }

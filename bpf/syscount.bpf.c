@@ -80,6 +80,11 @@ static __always_inline __u32 table_index(__u32 slot)
 	return slot & (TABLE_SLOTS - 1);
 }
 
+static __always_inline __u64 threshold_of(__u32 slot)
+{
+	return threshold_ns[table_index(slot)];
+}
+
 static __always_inline bool has_trait(__u32 slot, __u8 trait)
 {
 	return traits[table_index(slot)] & trait;

@@ -189,7 +189,7 @@ struct counters {
 	__u64 slow; /* calls at or over their threshold, but for those on exempt kinds of descriptors */
 	__u64 ring_full; /* of these, not handed over */
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
-	__u64 switches_missed; /* threads that left the CPU unseen: see running.h */
+	__u64 switches_missed; /* threads that left the CPU or came to it unseen: see running.h */
 
 	/* Mode watch: callbacks = returned + astray + callbacks_died + voided + those to come. */
 	__u64 callbacks; /* when the thread returns to user mode: its call has ended then */

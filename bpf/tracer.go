@@ -64,6 +64,10 @@ func loadBy(opts Options, p plan) (_ *Tracer, err error) {
 	return t, nil
 }
 
+// readPrograms is another function in tests, which load often: it takes a second on
+// an emulated machine.
+var readPrograms = loadSyscount
+
 // newTracer has everything but the kernel's objects, of which spec tells.
 func newTracer(opts Options, p plan) (*Tracer, *ebpf.CollectionSpec, error) {
 	if opts.Mode == ModeWatch {
@@ -72,7 +76,7 @@ func newTracer(opts Options, p plan) (*Tracer, *ebpf.CollectionSpec, error) {
 		}
 	}
 	opts = opts.normal()
-	spec, err := loadSyscount()
+	spec, err := readPrograms()
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the compiled programs: %w", err)
 	}

@@ -16,14 +16,7 @@
 
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
 
-#define PIECES 16 /* the fraction */
 #define CALLBACKS 8192 /* threads that may wait for theirs at a time */
-
-/*
- * Below two ticks (of 10 ms, the longest that there are) the tick's number tells
- * that a wait was shorter than the fraction of such a threshold.
- */
-#define TOLD_BY_TICKS_NS (20000000ULL * PIECES)
 
 struct callback {
 	struct bpf_task_work work;
@@ -248,9 +241,11 @@ static __always_inline bool is_same_call(struct cpu *cpu, struct thread *t, stru
 	return true;
 }
 
-static __always_inline void begin_watched(struct thread *t, struct task_struct *task, struct pt_regs *regs,
-					  __u32 slot, __u64 now)
+static __always_inline void begin_watched(struct cpu *cpu, struct thread *t, struct task_struct *task,
+					  struct pt_regs *regs, __u32 slot, __u64 now)
 {
+	if (t->by_watch && t->wait.off_ns)
+		note_unseen_coming(cpu, t, task, must_be_seen(t));
 	t->by_watch = true;
 	t->syscall = slot;
 	t->ip = ip_of(regs);
@@ -266,7 +261,7 @@ static __always_inline __u64 piece_of(const struct thread *t)
 /* When the thread comes back, its storage must be looked at, however short the wait. */
 static __always_inline bool looks_at_once(const struct thread *t, __u64 now)
 {
-	return t->called_back || t->resumed || t->suspended_ret || threshold_of(t->syscall) < TOLD_BY_TICKS_NS ||
+	return t->called_back || t->resumed || t->suspended_ret || must_be_seen(t) ||
 	       now - t->known_ns >= piece_of(t);
 }
 
@@ -351,7 +346,7 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 	if (is_same_call(cpu, t, regs, slot))
 		settle(&t->wait, prev);
 	else
-		begin_watched(t, prev, regs, slot, *clock);
+		begin_watched(cpu, t, prev, regs, slot, *clock);
 	go_off(t, prev, class, *clock);
 }
 
@@ -416,7 +411,7 @@ static __always_inline void tick_watched(struct cpu *cpu, struct task_struct *ta
 		take_over(cpu, t, task, regs, switching);
 	now = bpf_ktime_get_ns();
 	if (!is_same_call(cpu, t, regs, slot)) {
-		begin_watched(t, task, regs, slot, now);
+		begin_watched(cpu, t, task, regs, slot, now);
 		t->wait.off_ns = 0;
 		t->wait.first = START_TICK;
 	}
