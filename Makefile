@@ -38,10 +38,9 @@ test: ## install what the tests need, then run all of them (root)
 	go test -race -count=1 -p 1 -timeout 10m $(ALONE)
 	go test -count=1 -timeout 8m ./test/system
 
-# Two machines at a time: each keeps one CPU busy.
 test-kernels: ## BPF tests on Debian's kernels under qemu, in the newest versions
 	test/install-deps kernels
-	go test -tags kernels -run '^TestKernels$$' -count=1 -parallel 2 -timeout 25m -v ./test/kernels
+	go test -tags kernels -run '^TestKernels$$' -count=1 -timeout 25m -v ./test/kernels
 
 # Each target for so long; what is found stays below testdata/fuzz and is a test from then on.
 FUZZTIME ?= 30s

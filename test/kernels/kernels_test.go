@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -30,31 +31,39 @@ func TestKernels(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	q := newQueue(runtime.NumCPU())
 	for _, k := range matrix {
 		t.Run(k.name(), func(t *testing.T) {
-			t.Parallel()
 			initramfs := filepath.Join(t.TempDir(), "initramfs")
 			if err := writeInitramfs(initramfs, built[k.arch.debian], k.plan()); err != nil {
 				t.Fatal(err)
 			}
-			k.check(t, got.kernels[k.name()], initramfs)
+			boot := q.begin(func() (string, error) { return k.boot(t.Context(), got.kernels[k.name()], initramfs) })
+			t.Parallel()
+			k.check(t, boot, filepath.Base(got.kernels[k.name()]))
 		})
-		if k.countInstructions {
-			t.Run(k.name()+"-instructions", func(t *testing.T) {
-				t.Parallel()
-				initramfs := filepath.Join(t.TempDir(), "initramfs")
-				if err := writeInitramfs(initramfs, built[k.arch.debian], instructionPlan()); err != nil {
-					t.Fatal(err)
-				}
-				k.checkInstructions(t, got.kernels[k.name()], initramfs)
-			})
+	}
+	for _, k := range matrix {
+		if !k.countInstructions {
+			continue
 		}
+		t.Run(k.name()+"-instructions", func(t *testing.T) {
+			initramfs := filepath.Join(t.TempDir(), "initramfs")
+			if err := writeInitramfs(initramfs, built[k.arch.debian], instructionPlan()); err != nil {
+				t.Fatal(err)
+			}
+			boot := q.begin(func() (string, error) {
+				return k.boot(t.Context(), got.kernels[k.name()], initramfs, clockCounts...)
+			})
+			t.Parallel()
+			checkInstructions(t, boot)
+		})
 	}
 }
 
-// checkInstructions boots a machine whose clock counts instructions.
-func (k kernel) checkInstructions(t *testing.T, image, initramfs string) {
-	console, err := k.boot(t.Context(), image, initramfs, clockCounts...)
+// checkInstructions is for a machine whose clock counts instructions.
+func checkInstructions(t *testing.T, boot *booting) {
+	console, err := boot.wait()
 	if err != nil {
 		t.Error(err)
 	}
@@ -68,10 +77,9 @@ func (k kernel) checkInstructions(t *testing.T, image, initramfs string) {
 	t.Log(tail(result.steps[0].out, shownLines))
 }
 
-// check boots a machine, and says all that is wrong with it.
-func (k kernel) check(t *testing.T, image, initramfs string) {
-	start := time.Now()
-	console, err := k.boot(t.Context(), image, initramfs)
+// check says all that is wrong with a machine that booted this image.
+func (k kernel) check(t *testing.T, boot *booting, image string) {
+	console, err := boot.wait()
 	if err != nil {
 		t.Error(err)
 	}
@@ -96,8 +104,8 @@ func (k kernel) check(t *testing.T, image, initramfs string) {
 	if len(failed) > 0 { // once more at the end, where one looks first
 		t.Cleanup(func() { t.Logf("%s: failed: %s", k.name(), strings.Join(failed, ", ")) })
 	}
-	t.Logf("%s: %d tests passed, %d failed, %d skipped in %v", filepath.Base(image),
-		counts["PASS"], counts["FAIL"], counts["SKIP"], time.Since(start).Round(time.Second))
+	t.Logf("%s: %d tests passed, %d failed, %d skipped in %v", image,
+		counts["PASS"], counts["FAIL"], counts["SKIP"], boot.took.Round(time.Second))
 }
 
 // requirements says what the machine lacks.
