@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -16,7 +15,7 @@ import (
 // Probe says in one sentence why this kernel cannot run us, before anything is
 // loaded: an error that wraps ErrNotSupported or ErrPermission, or nil.
 func Probe() error {
-	if _, err := btf.LoadKernelSpec(); err != nil {
+	if err := kernelTypes().err; err != nil {
 		return fmt.Errorf("%w: Linux %s has no type information (BTF) at /sys/kernel/btf/vmlinux; "+
 			"a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed, which Debian, Ubuntu and Fedora have since Linux 5.10: %w",
 			ErrNotSupported, release(), err)
@@ -39,20 +38,8 @@ func Probe() error {
 	return nil
 }
 
-// taskWork is how this kernel lets a program be called back when a thread returns
-// to user mode. To look it up means to read most of the kernel's type information.
-var taskWork = sync.OnceValue(func() syscountTaskWork {
-	switch {
-	case hasKernelFunction("bpf_task_work_schedule_resume"):
-		return syscountTaskWorkTASK_WORK
-	case hasKernelFunction("bpf_task_work_schedule_resume_impl"):
-		return syscountTaskWorkTASK_WORK_IMPL
-	}
-	return syscountTaskWorkTASK_WORK_NONE
-})
-
 // HasTaskWork says whether this kernel can run ModeWatch.
-func HasTaskWork() bool { return taskWork() != syscountTaskWorkTASK_WORK_NONE }
+func HasTaskWork() bool { return kernelTypes().taskWork != syscountTaskWorkTASK_WORK_NONE }
 
 // needTaskWork says in one sentence why this kernel cannot run ModeWatch.
 func needTaskWork() error {
@@ -95,38 +82,6 @@ func explainLoad(doing string, err error) error {
 		return fmt.Errorf("%w: %s: %w", ErrPermission, doing, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
-}
-
-// hasKernelFunction: the kernel has this function for BPF programs.
-func hasKernelFunction(name string) bool {
-	spec, err := btf.LoadKernelSpec()
-	if err != nil {
-		return false
-	}
-	var function *btf.Func
-	return spec.TypeByName(name, &function) == nil
-}
-
-// tracepointArguments is the number of arguments that a tracepoint has; 0: none
-// of that name.
-func tracepointArguments(name string) int {
-	spec, err := btf.LoadKernelSpec()
-	if err != nil {
-		return 0
-	}
-	var typedef *btf.Typedef
-	if spec.TypeByName("btf_trace_"+name, &typedef) != nil {
-		return 0
-	}
-	pointer, ok := typedef.Type.(*btf.Pointer)
-	if !ok {
-		return 0
-	}
-	proto, ok := pointer.Target.(*btf.FuncProto)
-	if !ok {
-		return 0
-	}
-	return len(proto.Params) - 1 // the first is the program's own
 }
 
 // runsPreemptibly: since Linux 7.2 programs on the tracepoints of system calls

@@ -138,7 +138,7 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	if !HasTaskWork() {
 		spec.Maps["callbacks"].MaxEntries = 1
 	}
-	if taskWork() == syscountTaskWorkTASK_WORK {
+	if kernelTypes().taskWork == syscountTaskWorkTASK_WORK {
 		leaveOut(spec, "bpf_task_work_schedule_resume_impl")
 	}
 	online, err := onlineCPUs()
@@ -156,9 +156,9 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 		spec.Variables["mode"].Set(uint8(opts.Mode)),
 		spec.Variables["waits"].Set(bit(!opts.NoWaits)),
 		spec.Variables["near_shift"].Set(shift),
-		spec.Variables["has_prev_state"].Set(bit(tracepointArguments("sched_switch") >= 4)),
-		spec.Variables["has_rdonly_cast"].Set(bit(hasKernelFunction("bpf_rdonly_cast"))),
-		spec.Variables["has_task_work"].Set(uint32(taskWork())),
+		spec.Variables["has_prev_state"].Set(bit(kernelTypes().switchArguments >= 4)),
+		spec.Variables["has_rdonly_cast"].Set(bit(kernelTypes().rdonlyCast)),
+		spec.Variables["has_task_work"].Set(uint32(kernelTypes().taskWork)),
 		spec.Variables["by_function"].Set(bit(len(p.functions) > 0)),
 		spec.Variables["preemptible"].Set(bit(runsPreemptibly(release()) ||
 			len(p.functions) > 0 && keepsPreemptionOff(release())))); err != nil {
