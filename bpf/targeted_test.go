@@ -207,9 +207,7 @@ func TestTargetedCallInFlightAtAttach(t *testing.T) {
 	process.Poke()
 	process.Hear()
 	process.AwaitStates("S")
-	if open, err := tracer.OpenCalls(); open != 1 || err != nil {
-		t.Errorf("%d open calls, %v; want the second read", open, err)
-	}
+	wantOpen(t, tracer, 1) // the second read
 	process.Poke()
 	process.Finish()
 	wantRows(t, tracer, calls{own(unix.SYS_READ): {1, 0}})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -198,8 +199,12 @@ func TestBalance(t *testing.T) {
 	child := bpftest.Start(t, script(t))
 	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{PIDFDs: []int{pidfd(t, child)}})
 	child.Run()
-	if open, err := tracer.OpenCalls(); err != nil || open == 0 {
-		t.Errorf("%d open calls, %v; the child waits in one at least", open, err)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if open, err := tracer.OpenCalls(); err != nil || time.Now().After(deadline) {
+			t.Fatalf("%d open calls, %v; the child waits in one at least", open, err)
+		} else if open > 0 {
+			break
+		}
 	}
 	child.Kill()
 	wantBalanceOf(t, &watched{Tracer: tracer})
