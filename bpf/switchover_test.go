@@ -211,7 +211,7 @@ func TestACallIsStuckOverAChangeOfMode(t *testing.T) {
 	})
 }
 
-// burner is a process with a call that burns CPU, for 100 ms or more: 2 GB are the
+// burner is a process with a call that burns CPU, for 60 ms or more: 2 GB are the
 // most that a call reads. It says so before.
 func burner(t *testing.T) (*bpftest.Process, int64) {
 	t.Helper()
@@ -246,7 +246,7 @@ func TestACallThatBurnsCPUOverAChangeOfMode(t *testing.T) {
 func burnsOver(t *testing.T, from, to Options) bool {
 	t.Helper()
 	process, bytes := burner(t)
-	tracer := switching(t, process, from, map[int32]uint64{unix.SYS_PREADV: 60e6})
+	tracer := switching(t, process, from, map[int32]uint64{unix.SYS_PREADV: 25e6})
 	process.Poke()
 	process.Hear()
 	time.Sleep(pause)

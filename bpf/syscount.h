@@ -271,7 +271,7 @@ struct wait {
 	__u64 call; /* the start_ns of the call, or UNTIMED; 0: no call */
 	__u64 first_ns; /* since when an UNTIMED call is known */
 	__u64 off_ns; /* since when it has been off the CPU; 0: it is on one */
-	__u64 off_jiffies; /* the same, cheap to compare */
+	__u64 woken_ns; /* when it was woken; back on a CPU: for how long it had been runnable. 0: not known */
 	__u64 total_ns[WAIT_CLASSES];
 	__u64 run_delay; /* of the task, when it left the CPU */
 	__u64 ran_ns; /* its CPU time until then */
@@ -288,7 +288,7 @@ struct wait {
 	__s32 longest_waking_stack;
 	__u32 frames; /* of stack in use */
 	__u32 first; /* what first_ns is: enum call_start */
-	__u32 _pad;
+	__u32 off_jiffies; /* the low bits of since when, cheap to compare */
 	struct thread_name waker; /* who ended the last wait */
 	struct thread_name longest_waker;
 	struct thread_name blocker; /* who held the lock that it waited for last */

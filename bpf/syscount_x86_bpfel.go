@@ -358,7 +358,7 @@ type syscountWait struct {
 	Call               uint64
 	FirstNs            uint64
 	OffNs              uint64
-	OffJiffies         uint64
+	WokenNs            uint64
 	TotalNs            [6]uint64
 	RunDelay           uint64
 	RanNs              uint64
@@ -375,7 +375,7 @@ type syscountWait struct {
 	LongestWakingStack int32
 	Frames             uint32
 	First              uint32
-	Pad                uint32
+	OffJiffies         uint32
 	Waker              syscountThreadName
 	LongestWaker       syscountThreadName
 	Blocker            syscountThreadName

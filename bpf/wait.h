@@ -101,10 +101,15 @@ static __noinline void name_blocker(struct wait *w, unsigned long blocker)
 		name_thread(&w->blocker, (struct task_struct *)owner);
 }
 
-/* What of the last wait was spent without a CPU: the scheduler has added it up since. */
+/*
+ * What of the last wait was spent without a CPU: the time since it was woken. Of a wait
+ * that was shorter than a tick nobody has noted that, but the scheduler has added it up
+ * since. Of a longer one it may be wrong: Linux 6.12 takes a sleeper that it moves to
+ * another CPU, before it has left the queue for good, for a runnable one.
+ */
 static __always_inline void settle(struct wait *w, struct task_struct *task)
 {
-	__u64 runnable = run_delay_of(task) - w->run_delay;
+	__u64 runnable = w->woken_ns ?: run_delay_of(task) - w->run_delay;
 	__u32 class = w->class;
 
 	if (!w->last_ns)
@@ -199,10 +204,14 @@ static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *
 	__u64 waited = now - w->off_ns;
 	__u32 class = w->class;
 
-	w->off_ns = 0;
-	if ((__s64)waited < 0 || class >= WAIT_CLASSES)
+	if ((__s64)waited < 0 || class >= WAIT_CLASSES) {
+		w->off_ns = 0;
 		return;
+	}
 	waited -= ran < waited ? ran : waited;
+	if (w->woken_ns)
+		w->woken_ns = w->off_ns + waited - w->woken_ns;
+	w->off_ns = 0;
 	w->total_ns[class] += waited;
 	w->last_ns = waited;
 	if (waited <= w->longest_ns)
@@ -226,6 +235,7 @@ static __always_inline void off_cpu(struct wait *w, struct task_struct *task, __
 	w->ran_ns = LOAD(task, se.sum_exec_runtime);
 	w->off_jiffies = bpf_jiffies64();
 	w->off_ns = now;
+	w->woken_ns = 0;
 	w->waking_stack = -1;
 	w->waker.pid = 0;
 	w->waker.tid = 0;
@@ -276,10 +286,13 @@ static __noinline void look(struct wait *w, struct task_struct *task)
 /* The thread comes to the CPU. */
 static __always_inline void come(struct wait *w, struct task_struct *task, __u64 *clock)
 {
-	__u64 waited = (*clock ?: bpf_ktime_get_ns()) - w->off_ns;
+	__u64 now = *clock ?: bpf_ktime_get_ns();
+	__u64 waited = now - w->off_ns;
 	__u32 class = w->class;
 
 	w->off_ns = 0;
+	if (w->woken_ns)
+		w->woken_ns = now - w->woken_ns;
 	if ((__s64)waited < 0 || class >= WAIT_CLASSES)
 		return;
 	w->total_ns[class] += waited;
@@ -301,11 +314,12 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
 	if (!sleeper || !*sleeper || *sleeper == since_this_tick(task))
 		return;
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
-	if (!t || !t->wait.off_ns || t->wait.off_jiffies == bpf_jiffies64())
+	if (!t || !t->wait.off_ns || t->wait.off_jiffies == (__u32)bpf_jiffies64())
 		return;
 	w = &t->wait;
 	w->waking_stack = bpf_get_stackid(ctx, &waking_stacks, BPF_F_REUSE_STACKID);
 	name_thread(&w->waker, bpf_get_current_task_btf());
+	w->woken_ns = bpf_ktime_get_ns();
 }
 
 /*
