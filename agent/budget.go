@@ -118,7 +118,6 @@ func (a *Agent) calibrate() {
 		b.without = speed
 	default:
 		price = cost.PriceOf(b.without, speed)
-		b.interval.Calibration += speed.Calls
 	}
 	price.SwitchNs = b.switchNs(step)
 	b.prices[step] = price

@@ -42,7 +42,8 @@ type fakeKernel struct {
 	refuseAttach    error // what Attach returns
 	refuseSwitch    error // what Switch returns
 	switched        func(*fakeKernel) error
-	refuseCalibrate error // what Calibrate returns
+	calibrated      uint64 // calls
+	refuseCalibrate error  // what Calibrate returns
 	away            time.Duration
 
 	functions bool   // a few calls go by functions, so that a list of others needs another load
@@ -263,7 +264,14 @@ func (k *fakeKernel) Calibrate() (bpf.Speed, error) {
 	if !k.attached {
 		return bpf.Speed{CallNs: 100, LeftOutNs: 100, SpinNs: 1}, k.refuseCalibrate
 	}
+	k.calibrated += k.speed.Calls
 	return k.speed, k.refuseCalibrate
+}
+
+func (k *fakeKernel) CalibrationCalls() uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.calibrated
 }
 
 func (k *fakeKernel) OpenCalls() (uint64, error) { return k.open, nil }

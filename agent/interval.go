@@ -71,6 +71,9 @@ func (a *Agent) harvest() (ledger.Lines, error) {
 	if err != nil {
 		return lines, err
 	}
+	calibrated := s.kernel.CalibrationCalls()
+	a.budget.interval.Calibration += calibrated - s.calibrationCalls
+	s.calibrationCalls = calibrated
 	if a.effective.Collect.Sample > 1 {
 		lines.Scale()
 	}

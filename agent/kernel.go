@@ -26,6 +26,7 @@ type Kernel interface {
 	EndInterval() (uint32, error)
 	Interval() uint32
 	EachRow(interval uint32, fn func(bpf.RowKey, bpf.Row)) error
+	CalibrationCalls() uint64
 	DeleteRows([]bpf.RowKey) error
 	EachProcess(func(bpf.Group, bpf.ProcessName)) error
 	DeleteProcess(bpf.Group) error

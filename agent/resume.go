@@ -108,6 +108,7 @@ func (a *Agent) goOn(kernel Kernel) error {
 		return err
 	}
 	a.takeOver(base, kernel, rows)
+	a.session.calibrationCalls = kernel.CalibrationCalls() // made for the process before
 	a.accounts.resumed = &record.Resumption{AwayNs: uint64(away), CountedSeq: base.Seq}
 	if err := a.drainLeft(); err != nil {
 		a.env.Log.Error("read the slow calls that waited for us", "error", err)

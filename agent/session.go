@@ -19,6 +19,9 @@ type session struct {
 	kernel Kernel
 	ledger *ledger.Ledger
 	names  *naming
+
+	calibrationCalls uint64 // of the kernel side, up to the last interval
+
 	slow   chan slowOrError
 	quit   chan struct{}
 	reader sync.WaitGroup

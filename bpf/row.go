@@ -55,8 +55,11 @@ const groupCalibration = ^uint64(0)
 // EachRow calls fn with every row but those of Calibrate; the extremes are of the given interval. It
 // takes one system call for each 256 rows that are not near, and blocks nobody.
 func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
+	t.calibrationCalls = 0
 	each := func(key *syscountRowKey, value *syscountRow) {
-		if sc, ok := syscallOf(uint32(key.Syscall)); ok && key.Group != groupCalibration {
+		if key.Group == groupCalibration {
+			t.calibrationCalls += value.Count
+		} else if sc, ok := syscallOf(uint32(key.Syscall)); ok {
 			fn(RowKey{Group{key.Group, key.Pid}, sc, key.Cpu}, rowOf(value, interval))
 		}
 	}
@@ -68,6 +71,10 @@ func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
 	}
 	return nil
 }
+
+// CalibrationCalls is how many calls Calibrate had made, and been seen to end, when EachRow
+// looked: the counters have them, and no row that it tells of.
+func (t *Tracer) CalibrationCalls() uint64 { return t.calibrationCalls }
 
 func rowOf(v *syscountRow, interval uint32) Row {
 	row := Row{Count: v.Count, Errors: v.Errors, Timed: v.Timed, TotalNs: v.TotalNs, Histogram: &v.Histogram}

@@ -33,6 +33,8 @@ type Tracer struct {
 	interval uint32
 	filter   uint32 // generation in force
 	attached uint32 // number of attachments
+
+	calibrationCalls uint64 // in the rows, at the last look
 }
 
 // Load creates the maps and loads the programs; nothing is attached yet. It
