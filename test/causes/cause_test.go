@@ -108,6 +108,10 @@ func (c cause) run(s *scene, service *foreground.Service, m mode, n int, longest
 			tally.skipped++ // too short to be seen by a tick, and to be slow from there on
 			continue
 		}
+		if r != nil && c.syscall == "futex" && r.Syscall.Args[1] != "0x0" {
+			tally.skipped++ // not the shared FUTEX_WAIT: the Go runtime's own, between the clock and the call
+			continue
+		}
 		if r == nil {
 			s.Errorf("call %d: no record of %s by %d, which took up to %v", i, c.syscall, in.call.TID, time.Duration(in.call.ns()))
 			continue
