@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,8 @@ type scene struct {
 	dir    string // on a disk
 	fuse   string // the program fusedelay
 	random *rand.Rand
+
+	unfound *atomic.Uint64 // calls without a record in mode watch
 
 	units    int
 	made     int    // calls of this caller
