@@ -163,8 +163,11 @@ static __always_inline void begin(struct pt_regs *regs)
 	r = &cpu->running;
 	slot = syscall_slot(running_task(cpu), number_in(regs));
 	cpu->counters.overwritten += is_open(r->start_ns);
-	if (r->first_ns && !r->suspended)
-		r->first_ns = 0; /* a tick between the beginning and us */
+	if (r->first_ns &&
+	    !r->suspended) { /* a tick between the beginning and us, which it may have told the storage */
+		r->first_ns = 0;
+		r->stale = true;
+	}
 	start_ns = r->suspended ? resume(cpu, &slot) : 0;
 	if (!has_trait(slot, TRAIT_OBSERVED) && r->group != GROUP_CALIBRATION) {
 		if (has_trait(slot, TRAIT_SIGRETURN))

@@ -334,8 +334,8 @@ static __always_inline void take_first_block(struct running *r, struct ended *en
 	if (ended->start_ns == UNTIMED) {
 		ended->first_ns = r->first_ns;
 		ended->first = r->first;
-		r->stale = true;
 	}
+	r->stale = true;
 	r->first_ns = 0;
 	r->first = START_ENTRY;
 }

@@ -18,6 +18,7 @@ const backLimit = time.Second
 // an interval.
 const shortIntervals = `
 [collect]
+mode = "account"
 interval = "1s"
 group_by = "process"
 [filter]
