@@ -79,6 +79,24 @@ func testResults(lines []string) (results []testResult) {
 	return results
 }
 
+// complaints are what a failed test has said, without its parts.
+func complaints(lines []string, test string) (said []string) {
+	running := ""
+	for _, line := range lines {
+		if m := runningLine.FindStringSubmatch(line); m != nil {
+			running = m[1]
+			continue
+		}
+		if running == test && !resultLine.MatchString(line) {
+			said = append(said, strings.TrimSpace(line))
+		}
+	}
+	return said
+}
+
+// runningLine says whose the next lines are.
+var runningLine = regexp.MustCompile(`^=== (?:RUN|NAME|CONT|PAUSE) +(\S*)`)
+
 // slowest are those tests, without their parts, in which most of the time went.
 func slowest(results []testResult, n int) string {
 	results = slices.DeleteFunc(slices.Clone(results), func(r testResult) bool { return strings.Contains(r.name, "/") })

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,5 +91,30 @@ func TestTailSaysWhatItLeavesOut(t *testing.T) {
 	}
 	if got := tail(nil, 2); got != "" {
 		t.Errorf("of nothing: %q", got)
+	}
+}
+
+func TestComplaintsAreThoseOfOneTest(t *testing.T) {
+	lines := strings.Split(`=== RUN   TestA
+    a_test.go:1: a log
+=== RUN   TestA/x
+    a_test.go:2: x is wrong
+=== RUN   TestA/y
+    a_test.go:3: y too
+=== NAME  TestA
+    a_test.go:4: so is A
+--- FAIL: TestA (0.10s)
+    --- FAIL: TestA/x (0.05s)
+    --- FAIL: TestA/y (0.05s)
+FAIL`, "\n")
+	for test, want := range map[string][]string{
+		"TestA":   {"a_test.go:1: a log", "a_test.go:4: so is A", "FAIL"},
+		"TestA/x": {"a_test.go:2: x is wrong"},
+		"TestA/y": {"a_test.go:3: y too"},
+		"TestB":   nil,
+	} {
+		if got := complaints(lines, test); !slices.Equal(got, want) {
+			t.Errorf("%s: %q; want %q", test, got, want)
+		}
 	}
 }

@@ -31,6 +31,9 @@ func TestKernels(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	var wrong faultList
+	// At the end once more, and in short: there one looks first, and some show no more of a log.
+	t.Cleanup(func() { t.Log(wrong.String()) })
 	q := newQueue(runtime.NumCPU())
 	for _, k := range matrix {
 		t.Run(k.name(), func(t *testing.T) {
@@ -40,7 +43,7 @@ func TestKernels(t *testing.T) {
 			}
 			boot := q.begin(func() (string, error) { return k.boot(t.Context(), got.kernels[k.name()], initramfs) })
 			t.Parallel()
-			k.check(t, boot, filepath.Base(got.kernels[k.name()]))
+			wrong.add(k.name(), k.check(t, boot, filepath.Base(got.kernels[k.name()])))
 		})
 	}
 	for _, k := range matrix {
@@ -56,39 +59,44 @@ func TestKernels(t *testing.T) {
 				return k.boot(t.Context(), got.kernels[k.name()], initramfs, clockCounts...)
 			})
 			t.Parallel()
-			checkInstructions(t, boot)
+			wrong.add(k.name()+"-instructions", checkInstructions(t, boot))
 		})
 	}
 }
 
-// checkInstructions is for a machine whose clock counts instructions.
-func checkInstructions(t *testing.T, boot *booting) {
+// checkInstructions is for a machine whose clock counts instructions; it gives what is wrong.
+func checkInstructions(t *testing.T, boot *booting) (faults []string) {
 	console, err := boot.wait()
 	if err != nil {
-		t.Error(err)
+		faults = append(faults, err.Error())
 	}
 	result := parseConsole(console)
 	if !result.done || len(result.steps) != 1 || result.steps[0].status != 0 {
-		t.Fatalf("the test failed, or did not end; the console's last lines:\n%s", tail(strings.Split(console, "\n"), shownLines))
+		faults = append(faults, "the test failed, or did not end; the console's last lines:\n"+tail(strings.Split(console, "\n"), shownLines))
+	} else {
+		if passed := testResults(result.steps[0].out); len(passed) != 1 || passed[0].result != "PASS" {
+			faults = append(faults, fmt.Sprintf("results %v; want one test passed", passed))
+		}
+		t.Log(tail(result.steps[0].out, shownLines))
 	}
-	if passed := testResults(result.steps[0].out); len(passed) != 1 || passed[0].result != "PASS" {
-		t.Errorf("results %v; want one test passed", passed)
+	for _, fault := range faults {
+		t.Error(fault)
 	}
-	t.Log(tail(result.steps[0].out, shownLines))
+	return faults
 }
 
 // check says all that is wrong with a machine that booted this image.
-func (k kernel) check(t *testing.T, boot *booting, image string) {
+func (k kernel) check(t *testing.T, boot *booting, image string) (faults []string) {
 	console, err := boot.wait()
 	if err != nil {
-		t.Error(err)
+		faults = append(faults, err.Error())
 	}
 	result := parseConsole(console)
-	for _, fault := range k.faults(result) {
+	faults = append(faults, k.faults(result)...)
+	for _, fault := range faults {
 		t.Error(fault)
 	}
 	counts := map[string]int{}
-	var failed []string
 	for _, step := range result.steps {
 		results := testResults(step.out)
 		if len(results) > 0 {
@@ -96,16 +104,11 @@ func (k kernel) check(t *testing.T, boot *booting, image string) {
 		}
 		for _, test := range results {
 			counts[test.result]++
-			if test.result == "FAIL" {
-				failed = append(failed, test.name)
-			}
 		}
-	}
-	if len(failed) > 0 { // once more at the end, where one looks first
-		t.Cleanup(func() { t.Logf("%s: failed: %s", k.name(), strings.Join(failed, ", ")) })
 	}
 	t.Logf("%s: %d tests passed, %d failed, %d skipped in %v", image,
 		counts["PASS"], counts["FAIL"], counts["SKIP"], boot.took.Round(time.Second))
+	return faults
 }
 
 // requirements says what the machine lacks.

@@ -6,10 +6,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // shownLines are as much of a log as a fault shows.
 const shownLines = 100
+
+// shownComplaints are as many lines of a failed test as its fault shows: the last.
+const shownComplaints = 4
 
 // statusUnavailable is EX_UNAVAILABLE of sysexits.h: this kernel lacks something.
 const statusUnavailable = 69
@@ -53,7 +57,11 @@ func (k kernel) faultsOfTests(r stepResult) (faults []string) {
 		case "PASS":
 			passed++
 		case "FAIL":
-			faults = append(faults, "test failed: "+test.name)
+			fault := "test failed: " + test.name
+			if said := complaints(r.out, test.name); len(said) > 0 {
+				fault += ": " + tail(said, shownComplaints)
+			}
+			faults = append(faults, fault)
 		case "SKIP":
 			skipped[test.name] = true
 			if k.skips[test.name] == "" {
@@ -113,4 +121,34 @@ func faultsOfRun(r stepResult) (faults []string) {
 		faults = append(faults, fmt.Sprintf("syscountd's states were %q; want started, stopped", changes))
 	}
 	return faults
+}
+
+// faultList is what is wrong with each machine.
+type faultList struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// faultLines are as many lines of a fault as the list has.
+const faultLines = 1 + shownComplaints
+
+func (l *faultList) add(machine string, faults []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, fault := range faults {
+		lines := strings.Split(fault, "\n")
+		if len(lines) > faultLines {
+			lines = append(lines[:1:1], lines[len(lines)-faultLines+1:]...)
+		}
+		l.lines = append(l.lines, machine+": "+strings.Join(lines, "\n\t"))
+	}
+}
+
+func (l *faultList) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.lines) == 0 {
+		return "nothing is wrong with any machine"
+	}
+	return strings.Join(l.lines, "\n")
 }
