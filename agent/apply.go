@@ -159,7 +159,7 @@ func (a *Agent) reload(who *Caller) error {
 		return refuse(ErrPolicy, "%v", err)
 	}
 	targets, filter := a.targets, a.filter
-	if !sameFilter(policyFilter(next), policyFilter(a.policy)) {
+	if !policyFilter(next).equal(policyFilter(a.policy)) {
 		filter = policyFilter(next)
 		if targets, err = a.resolve(filter); err != nil {
 			a.state(record.ChangeReloadFailed, who, err.Error())
@@ -238,15 +238,13 @@ func (a *Agent) replaceSession(next *policy.Policy, t *targets, f Filter) error 
 	return nil
 }
 
-func sameFilter(a, b Filter) bool {
-	return slices.Equal(a.PIDs, b.PIDs) && slices.Equal(a.Units, b.Units) &&
-		slices.Equal(a.Cgroups, b.Cgroups) && slices.Equal(a.Syscalls, b.Syscalls) && a.OnExit == b.OnExit && a.Children == b.Children
-}
-
 // policyFilter is what a policy wants to be observed.
 func policyFilter(p *policy.Policy) Filter {
 	f := p.Filter
-	filter := Filter{PIDs: f.PIDs, Units: f.Units, Cgroups: f.Cgroups, Syscalls: f.Syscalls}
+	filter := Filter{
+		PIDs: f.PIDs, Units: f.Units, Cgroups: f.Cgroups, UIDs: f.UIDs, Comms: f.Comms, Syscalls: f.Syscalls,
+		ExcludeUnits: f.ExcludeUnits, ExcludeComms: f.ExcludeComms, Failed: f.Failed, Errnos: f.Errnos,
+	}
 	if len(f.PIDs) > 0 {
 		filter.Children, filter.OnExit = f.Children, OnExit(f.OnExit)
 	}

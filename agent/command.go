@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"time"
 )
 
@@ -65,19 +66,28 @@ func (ResetThresholds) command() {}
 func (Reload) command()          {}
 func (Flush) command()           {}
 
-// Filter is what is observed. Each non-empty field narrows it (logical AND
-// between PIDs|Units|Cgroups as one set of targets, and Syscalls).
+// Filter is what is observed: the calls of the targets, or of all if there are none, but
+// for those excluded; of these calls the Syscalls, and of these those with an error of
+// Failed or Errnos. An empty list does not narrow.
 type Filter struct {
 	PIDs     []uint32 // thread group ids in our own PID namespace
 	Units    []string // exact systemd unit names; every cgroup below them
 	Cgroups  []string // absolute cgroup v2 paths; every cgroup below them
+	UIDs     []uint32 // real user ids
+	Comms    []string // exact names of threads
 	Syscalls []string // names and @groups
 	Children bool     // the offspring of PIDs too, from its birth on
 	OnExit   OnExit   // what follows when the processes have ended; only with PIDs
+
+	ExcludeUnits []string // as Units
+	ExcludeComms []string // as Comms
+
+	Failed bool     // only calls that return an error
+	Errnos []string // names of errors, of which a call has to return one
 }
 
 // OnExit says what follows when the last process of a filter has ended. It does not
-// apply while the filter has a unit or a cgroup, which may get processes again.
+// apply while the filter has another target, which may get processes again.
 type OnExit string
 
 // What may follow. The zero value is OnExitKeep: what is observed never becomes more
@@ -90,5 +100,48 @@ const (
 
 // IsZero says whether the filter observes everything.
 func (f Filter) IsZero() bool {
-	return len(f.PIDs)+len(f.Units)+len(f.Cgroups)+len(f.Syscalls) == 0
+	return !f.hasTargets() && len(f.Syscalls)+len(f.ExcludeUnits)+len(f.ExcludeComms)+len(f.Errnos) == 0 && !f.Failed
+}
+
+// hasTargets says whether it names who is observed.
+func (f Filter) hasTargets() bool {
+	return len(f.PIDs)+len(f.Units)+len(f.Cgroups)+len(f.UIDs)+len(f.Comms) > 0
+}
+
+// clone shares no memory.
+func (f Filter) clone() Filter {
+	f.PIDs, f.UIDs = slices.Clone(f.PIDs), slices.Clone(f.UIDs)
+	for _, list := range f.names() {
+		*list = slices.Clone(*list)
+	}
+	return f
+}
+
+// names are the lists of texts.
+func (f *Filter) names() []*[]string {
+	return []*[]string{&f.Units, &f.Cgroups, &f.Comms, &f.Syscalls, &f.ExcludeUnits, &f.ExcludeComms, &f.Errnos}
+}
+
+// Map gives the filter with each name as fn makes it.
+func (f Filter) Map(fn func(name string) string) Filter {
+	f = f.clone()
+	for _, list := range f.names() {
+		for i, name := range *list {
+			(*list)[i] = fn(name)
+		}
+	}
+	f.OnExit = OnExit(fn(string(f.OnExit)))
+	return f
+}
+
+// equal takes a nil list for an empty one.
+func (f Filter) equal(g Filter) bool {
+	others := g.names()
+	for i, list := range f.names() {
+		if !slices.Equal(*list, *others[i]) {
+			return false
+		}
+	}
+	return slices.Equal(f.PIDs, g.PIDs) && slices.Equal(f.UIDs, g.UIDs) &&
+		f.OnExit == g.OnExit && f.Children == g.Children && f.Failed == g.Failed
 }

@@ -367,7 +367,7 @@ func (r *rig) refused(cmd Command, kind error, sentence string) {
 		r.t.Errorf("%+v: error %v; want %v with %q", cmd, err, kind, sentence)
 	}
 	after := *r.Status()
-	if after.State != before.State || !sameFilter(after.Filter, before.Filter) || len(after.Thresholds) != len(before.Thresholds) {
+	if after.State != before.State || !after.Filter.equal(before.Filter) || len(after.Thresholds) != len(before.Thresholds) {
 		r.t.Errorf("%+v was refused, but changed %+v to %+v", cmd, before, after)
 	}
 }

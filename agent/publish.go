@@ -16,7 +16,7 @@ func (a *Agent) publish() {
 	counters := a.losses(c)
 	counters["enter"], counters["exit"], counters["matched"] = c.Enter, c.Exit, c.Matched
 	counters["died"], counters["exit_without_enter"] = c.Died, c.ExitWithoutEnter
-	counters["unstamped"], counters["handed_over"] = c.Unstamped, c.HandedOver
+	counters["unstamped"], counters["handed_over"], counters["unwanted"] = c.Unstamped, c.HandedOver, c.Unwanted
 	counters["restarted"], counters["interrupted"], counters["abandoned"] = c.Suspended, c.Interrupted, c.Abandoned
 	counters["callbacks"], counters["callbacks_returned"], counters["callbacks_void"] = c.Callbacks, c.Returned, c.Voided
 	counters["callbacks_died"] = c.CallbacksDied
@@ -26,7 +26,7 @@ func (a *Agent) publish() {
 		counters[name] = n
 	}
 	s := &Status{
-		State: "stopped", Mode: a.effective.Collect.Mode, Filter: cloneFilter(a.filter),
+		State: "stopped", Mode: a.effective.Collect.Mode, Filter: a.filter.clone(),
 		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files), Learned: a.learnedNow(),
 		Interval: a.effective.Collect.Interval, Counters: counters,
 		Exited: a.targets.exited(), Auto: a.budget.climb != nil, Sample: a.effective.Collect.Sample, LowestStep: a.ladderNote(), Cost: a.costNow(),
@@ -68,13 +68,6 @@ func (a *Agent) pendingChanged() bool {
 		}
 	}
 	return false
-}
-
-func cloneFilter(f Filter) Filter {
-	return Filter{
-		PIDs: slices.Clone(f.PIDs), Units: slices.Clone(f.Units),
-		Cgroups: slices.Clone(f.Cgroups), Syscalls: slices.Clone(f.Syscalls), OnExit: f.OnExit, Children: f.Children,
-	}
 }
 
 // sentence is what systemctl status shows: what is observed, and what was found.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
@@ -17,7 +18,7 @@ import (
 type targets struct {
 	processes []*process
 	children  bool       // their children too
-	cgroups   bpf.Filter // its names and ids
+	others    bpf.Filter // all but the processes
 	exits     chan *process
 	gone      chan struct{} // closed when nobody listens any more
 	stale     bool          // the kernel side does not know all of them
@@ -74,11 +75,17 @@ const nobody = "/"
 // can be marked no more; without any other target they leave a filter that nothing
 // passes, not one that everything passes.
 func (t *targets) kernelFilter() bpf.Filter {
-	f := bpf.Filter{PIDFDs: t.pidfds(), Children: t.children, CgroupNames: t.cgroups.CgroupNames, CgroupIDs: t.cgroups.CgroupIDs}
-	if len(t.processes) > 0 && len(f.PIDFDs)+len(f.CgroupNames)+len(f.CgroupIDs) == 0 {
+	f := t.others
+	f.PIDFDs, f.Children = t.pidfds(), t.children
+	if len(t.processes) > 0 && len(f.PIDFDs) == 0 && !t.haveOthers() {
 		f.CgroupNames = []string{nobody}
 	}
 	return f
+}
+
+// haveOthers: something else than processes is named, and may get processes again.
+func (t *targets) haveOthers() bool {
+	return len(t.others.CgroupNames)+len(t.others.CgroupIDs)+len(t.others.Users)+len(t.others.Comms) > 0
 }
 
 // pidfds are those of the processes that can be marked.
@@ -101,11 +108,9 @@ func (t *targets) exited() (pids []uint32) {
 	return pids
 }
 
-// haveEnded: nothing that the filter names can make a call any more. A unit or a
-// cgroup may get processes again.
+// haveEnded: nothing that the filter names can make a call any more.
 func (t *targets) haveEnded() bool {
-	return len(t.processes) > 0 && len(t.exited()) == len(t.processes) &&
-		len(t.cgroups.CgroupNames)+len(t.cgroups.CgroupIDs) == 0
+	return len(t.processes) > 0 && len(t.exited()) == len(t.processes) && !t.haveOthers()
 }
 
 // maxTargets bounds each list of a filter.
@@ -113,42 +118,89 @@ const maxTargets = 128
 
 // resolve checks a filter and opens what it names.
 func (a *Agent) resolve(f Filter) (_ *targets, err error) {
-	for _, list := range []struct {
-		name string
-		n    int
-	}{{"pids", len(f.PIDs)}, {"units", len(f.Units)}, {"cgroups", len(f.Cgroups)}} {
-		if list.n > maxTargets {
-			return nil, refuse(ErrInvalid, "%s: %d entries; at most %d are allowed", list.name, list.n, maxTargets)
-		}
-	}
-	if err := errors.Join(checkSyscalls(f.Syscalls), checkProcesses(f)); err != nil {
+	if err := errors.Join(checkLengths(f), checkSyscalls(f.Syscalls), checkProcesses(f)); err != nil {
 		return nil, err
 	}
-	var cgroups bpf.Filter
-	for _, unit := range f.Units {
-		if err := checkUnit(unit); err != nil {
-			return nil, err
-		}
-		// systemd puts "_" before names that a cgroup file could have (CGROUP_DELEGATION.md).
-		cgroups.CgroupNames = append(cgroups.CgroupNames, unit, "_"+unit)
-	}
-	for _, path := range f.Cgroups {
-		id, err := a.cgroupID(path)
-		if err != nil {
-			return nil, err
-		}
-		cgroups.CgroupIDs = append(cgroups.CgroupIDs, id)
+	others, err := a.resolveOthers(f)
+	if err != nil {
+		return nil, err
 	}
 	processes, err := holdAll(f.PIDs)
 	if err != nil {
 		return nil, err
 	}
 	t := newTargets(processes...)
-	t.cgroups, t.children = cgroups, f.Children
+	t.others, t.children = others, f.Children
 	if f.Children {
 		a.holdOffspring(t)
 	}
 	return t, nil
+}
+
+func checkLengths(f Filter) error {
+	for _, list := range []struct {
+		name string
+		n    int
+	}{
+		{"pids", len(f.PIDs)}, {"units", len(f.Units)}, {"cgroups", len(f.Cgroups)}, {"uids", len(f.UIDs)}, {"comms", len(f.Comms)},
+		{"exclude_units", len(f.ExcludeUnits)}, {"exclude_comms", len(f.ExcludeComms)},
+	} {
+		if list.n > maxTargets {
+			return refuse(ErrInvalid, "%s: %d entries; at most %d are allowed", list.name, list.n, maxTargets)
+		}
+	}
+	return nil
+}
+
+// resolveOthers is all of the filter that the kernel side takes, but the processes.
+func (a *Agent) resolveOthers(f Filter) (others bpf.Filter, err error) {
+	others = bpf.Filter{Users: f.UIDs, Comms: f.Comms, ExcludedComms: f.ExcludeComms, Failed: f.Failed}
+	if others.CgroupNames, err = unitCgroups(f.Units); err != nil {
+		return bpf.Filter{}, err
+	}
+	if others.ExcludedCgroupNames, err = unitCgroups(f.ExcludeUnits); err != nil {
+		return bpf.Filter{}, err
+	}
+	for _, path := range f.Cgroups {
+		id, err := a.cgroupID(path)
+		if err != nil {
+			return bpf.Filter{}, err
+		}
+		others.CgroupIDs = append(others.CgroupIDs, id)
+	}
+	for _, comm := range slices.Concat(f.Comms, f.ExcludeComms) {
+		if err := policy.CheckComm(comm); err != nil {
+			return bpf.Filter{}, refuse(ErrInvalid, "%v", err)
+		}
+	}
+	for _, uid := range f.UIDs {
+		if uid == noUser {
+			return bpf.Filter{}, refuse(ErrInvalid, "uid %d is no user; give one from 0 to %d", uid, uint32(noUser-1))
+		}
+	}
+	for _, name := range f.Errnos {
+		errno, err := policy.ParseErrno(name)
+		if err != nil {
+			return bpf.Filter{}, refuse(ErrInvalid, "%v", err)
+		}
+		others.Errnos = append(others.Errnos, errno)
+	}
+	return others, nil
+}
+
+// noUser is the kernel's invalid user id (user_namespaces(7)).
+const noUser = ^uint32(0)
+
+// unitCgroups are the names that a unit's cgroup may have: systemd puts "_" before those
+// that a file of a cgroup could have (CGROUP_DELEGATION.md).
+func unitCgroups(units []string) (names []string, err error) {
+	for _, unit := range units {
+		if err := checkUnit(unit); err != nil {
+			return nil, err
+		}
+		names = append(names, unit, "_"+unit)
+	}
+	return names, nil
 }
 
 // maxCalls bounds the names of a filter; the kernel has fewer calls.
@@ -243,5 +295,8 @@ func recordFilter(f Filter) *record.Filter {
 	if f.IsZero() {
 		return nil
 	}
-	return &record.Filter{PIDs: f.PIDs, Units: f.Units, Cgroups: f.Cgroups, Syscalls: f.Syscalls}
+	return &record.Filter{
+		PIDs: f.PIDs, Units: f.Units, Cgroups: f.Cgroups, UIDs: f.UIDs, Comms: f.Comms, Syscalls: f.Syscalls,
+		ExcludeUnits: f.ExcludeUnits, ExcludeComms: f.ExcludeComms, Failed: f.Failed, Errnos: f.Errnos,
+	}
 }

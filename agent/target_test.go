@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -228,5 +229,50 @@ func TestFilterSyscallsLeavesTheTargets(t *testing.T) {
 	r.do(FilterSyscalls{})
 	if s := r.kernel().settings; s["getppid"].Traits&bpf.TraitObserved == 0 {
 		t.Error("an empty list does not observe all calls")
+	}
+}
+
+func TestTheKernelTakesTheWholeFilter(t *testing.T) {
+	r := runAgent(t, quiet)
+	r.do(SetFilter{Filter{
+		Units: []string{"a.service"}, UIDs: []uint32{0, 1000}, Comms: []string{"postgres"}, ExcludeUnits: []string{"b.service"},
+		ExcludeComms: []string{"rsync"}, Failed: true, Errnos: []string{"EIO", "ENOENT"},
+	}})
+	want := bpf.Filter{
+		CgroupNames: []string{"a.service", "_a.service"}, Users: []uint32{0, 1000}, Comms: []string{"postgres"},
+		ExcludedCgroupNames: []string{"b.service", "_b.service"}, ExcludedComms: []string{"rsync"},
+		Failed: true, Errnos: []int{int(unix.EIO), int(unix.ENOENT)},
+	}
+	if got := r.kernel().filter; !reflect.DeepEqual(got, want) {
+		t.Errorf("kernel filter\n%+v; want\n%+v", got, want)
+	}
+	if s := r.Status(); s.Filter.Errnos[1] != "ENOENT" ||
+		!strings.Contains(s.Sentence, "unit a.service or user 0 1000 or comm postgres without b.service rsync, only errors") {
+		t.Errorf("status %+v", s)
+	}
+	for reason, f := range map[string]Filter{
+		`"postgresql-server" has 17 bytes and can never match`: {Comms: []string{"postgresql-server"}},
+		`"post*" must be one thread's exact name`:              {ExcludeComms: []string{"post*"}},
+		`"" matches nothing`:                                   {Comms: []string{""}},
+		"uid 4294967295 is no user":                            {UIDs: []uint32{1<<32 - 1}},
+		"did you mean \"ENOENT\"?":                             {Errnos: []string{"ENOENTT"}},
+		`"b" is no name of a unit`:                             {ExcludeUnits: []string{"b"}},
+		"exclude_comms: 129 entries; at most 128 are allowed":  {ExcludeComms: make([]string, 129)},
+		"uids: 129 entries":                                    {UIDs: make([]uint32, 129)},
+	} {
+		r.refused(SetFilter{f}, ErrInvalid, reason)
+	}
+}
+
+// With a user in the filter, somebody else may be observed when the processes have ended.
+func TestAUserBesidesTheProcessesKeepsTheFilterAlive(t *testing.T) {
+	r := runAgent(t, quiet)
+	v := startVictim(t)
+	r.do(SetFilter{Filter{PIDs: []uint32{v.pid}, UIDs: []uint32{4711}, OnExit: OnExitStop}})
+	v.end()
+	r.awaitChange(record.ChangeTargetExited)
+	r.do(Reload{})
+	if f := r.kernel().filter; r.Status().State != "running" || len(f.CgroupNames) != 0 || !slices.Equal(f.Users, []uint32{4711}) {
+		t.Errorf("kernel filter %+v, status %+v", f, r.Status())
 	}
 }

@@ -133,7 +133,7 @@ func (a *Agent) lookAtBalance() record.Balance {
 	return record.Balance{
 		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Restarted: c.Suspended, Interrupted: c.Interrupted,
 		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten,
-		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unstamped: c.Unstamped, HandedOver: c.HandedOver,
+		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unwanted: c.Unwanted, Unstamped: c.Unstamped, HandedOver: c.HandedOver,
 		Residual: residual(before, c, open),
 	}
 }

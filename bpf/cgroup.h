@@ -23,28 +23,32 @@ static __always_inline __u64 cgroup_node(struct task_struct *task)
 	return ADDRESS(LOAD(task, cgroups->dfl_cgrp->kn));
 }
 
-/* Whether a cgroup or one above it is a target, by id or by name. Global: see ADDRESS. */
-__noinline int is_below_target(__u64 node)
+/* What the filter says of a cgroup and of those above it, by id and by name: enum choice. Global: see ADDRESS. */
+__noinline int choice_of_cgroup(__u64 node)
 {
 	struct kernfs_node *kn = (struct kernfs_node *)node;
 	struct scratch *s;
 	__u32 zero = 0;
+	__u8 *choice;
+	int all = 0;
 	__u64 id;
 
 	s = bpf_map_lookup_elem(&scratch, &zero);
 	if (!s)
-		return false;
+		return 0;
 	for (int i = 0; i < CGROUP_DEPTH && kn; i++) {
 		id = BPF_CORE_READ(kn, id);
-		if (bpf_map_lookup_elem(&target_cgroups, &id))
-			return true;
+		choice = bpf_map_lookup_elem(&target_cgroups, &id);
+		if (choice)
+			all |= *choice;
 		__builtin_memset(&s->name, 0, sizeof(s->name));
 		bpf_probe_read_kernel_str(s->name.name, sizeof(s->name.name), BPF_CORE_READ(kn, name));
-		if (bpf_map_lookup_elem(&target_names, &s->name))
-			return true;
+		choice = bpf_map_lookup_elem(&target_names, &s->name);
+		if (choice)
+			all |= *choice;
 		kn = kernfs_parent(kn);
 	}
-	return false;
+	return all;
 }
 
 /* Collects the names from the thread's cgroup up to the root of the agent's cgroup namespace. */

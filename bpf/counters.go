@@ -11,7 +11,7 @@ import (
 // is explained, and their equations stand, in struct counters of syscount.h.
 type Counters struct {
 	Enter, Exit, Matched, Suspended, Resumed, Interrupted, Abandoned uint64
-	Died, Overwritten, ExitWithoutEnter, Refiltered                  uint64
+	Died, Overwritten, ExitWithoutEnter, Refiltered, Unwanted        uint64
 	Negative, StorageFailed, RowsOverflowed, RowsFailed              uint64
 	Slow, RingFull, CgroupNamesFailed, SwitchesMissed                uint64
 	Unstamped                                                        uint64 // ended calls whose beginning nobody looked at
@@ -36,7 +36,7 @@ type Traffic struct {
 func (c *Counters) each() []*uint64 {
 	return []*uint64{
 		&c.Enter, &c.Exit, &c.Matched, &c.Suspended, &c.Resumed, &c.Interrupted, &c.Abandoned, &c.Died, &c.Overwritten,
-		&c.ExitWithoutEnter, &c.Refiltered, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
+		&c.ExitWithoutEnter, &c.Refiltered, &c.Unwanted, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
 		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.Callbacks, &c.Returned, &c.Astray, &c.Voided, &c.CallbacksFailed,
 		&c.CallbacksDied, &c.Unstamped, &c.HandedOver, &c.RecursionMisses, &c.LeftOut, &c.Switches, &c.TimedSwitches, &c.SwitchNs,
 	}
@@ -84,7 +84,7 @@ func countersOf(c syscountCounters) Counters {
 		Enter: c.Enter, Exit: c.Exit + c.Counted, Matched: c.Matched + c.Counted, Unstamped: c.Unstamped + c.Counted,
 		HandedOver: c.HandedOver, CallbacksDied: c.CallbacksDied, Suspended: c.Suspended, Resumed: c.Resumed,
 		Interrupted: c.Interrupted, Abandoned: c.Abandoned, Died: c.Died, Overwritten: c.Overwritten,
-		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Negative: c.Negative,
+		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unwanted: c.Unwanted, Negative: c.Negative,
 		StorageFailed: c.StorageFailed, RowsOverflowed: c.RowsOverflowed, RowsFailed: c.RowsFailed,
 		Slow: c.Slow, RingFull: c.RingFull, CgroupNamesFailed: c.CgroupNamesFailed,
 		SwitchesMissed: c.SwitchesMissed,

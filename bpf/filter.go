@@ -1,9 +1,9 @@
 package bpf
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cilium/ebpf"
 )
@@ -18,12 +18,24 @@ func (t *Tracer) SetFilter(f Filter) error {
 			return fmt.Errorf("mark a process: %w", err)
 		}
 	}
-	if err := errors.Join(replaceKeys[syscountCgroupName](t.objs.TargetNames, cgroupNames(f.CgroupNames)),
-		replaceKeys[uint64](t.objs.TargetCgroups, f.CgroupIDs)); err != nil {
-		return fmt.Errorf("set the target cgroups: %w", err)
+	if err := errors.Join(
+		replaceKeys(t.objs.TargetNames, choices(cgroupName, f.CgroupNames, f.ExcludedCgroupNames)),
+		replaceKeys(t.objs.TargetCgroups, choices(itself[uint64], f.CgroupIDs, nil)),
+		replaceKeys(t.objs.TargetComms, choices(comm, f.Comms, f.ExcludedComms)),
+		replaceKeys(t.objs.TargetUsers, choices(itself[uint32], f.Users, nil))); err != nil {
+		return fmt.Errorf("set the targets: %w", err)
 	}
-	if err := errors.Join(t.objs.FilterChildren.Set(bit(f.Children)), t.objs.Family.Set(next), t.objs.FilterPids.Set(bit(len(f.PIDFDs) > 0)),
-		t.objs.FilterCgroups.Set(bit(len(f.CgroupNames)+len(f.CgroupIDs) > 0))); err != nil {
+	cgroups := len(f.CgroupNames) + len(f.CgroupIDs)
+	owners := len(f.Users) + len(f.Comms)
+	if err := errors.Join(
+		t.objs.FilterChildren.Set(bit(f.Children)),
+		t.objs.Family.Set(next),
+		t.objs.FilterPids.Set(bit(len(f.PIDFDs) > 0)),
+		t.objs.FilterCgroups.Set(bit(cgroups+len(f.ExcludedCgroupNames) > 0)),
+		t.objs.FilterOwners.Set(bit(owners+len(f.ExcludedComms) > 0)),
+		t.objs.FilterTargets.Set(bit(len(f.PIDFDs)+cgroups+owners > 0)),
+		t.objs.WantedErrors.Set(f.wantedErrors()),
+		t.objs.FilterResults.Set(bit(f.Failed || len(f.Errnos) > 0))); err != nil {
 		return fmt.Errorf("switch the filter: %w", err)
 	}
 	if err := t.objs.Generation.Set(next); err != nil {
@@ -53,38 +65,74 @@ func (t *Tracer) ExtendFilter(pidfds []int) error {
 	return nil
 }
 
-func cgroupNames(names []string) []syscountCgroupName {
-	keys := make([]syscountCgroupName, len(names))
-	for i, name := range names {
-		copy(keys[i].Name[:len(keys[i].Name)-1], name)
+// wantedErrors has a bit for each error.
+func (f Filter) wantedErrors() (words [syscountErrorsERROR_WORDS]uint64) {
+	for _, errno := range f.Errnos {
+		words[errno/64%len(words)] |= 1 << (errno % 64)
 	}
-	return keys
+	if f.Failed {
+		for i := range words {
+			words[i] = ^uint64(0)
+		}
+	}
+	return words
 }
 
-// replaceKeys makes keys the whole content of a set. What stays is not touched: a
-// filter that is put in force once more misses nobody meanwhile. The set has no room for
+func itself[K any](key K) K { return key }
+
+func cgroupName(name string) (key syscountCgroupName) {
+	copy(key.Name[:len(key.Name)-1], name)
+	return key
+}
+
+func comm(name string) (key syscountComm) {
+	var bytes [16]byte
+	copy(bytes[:len(bytes)-1], name)
+	for i := range key.Words {
+		key.Words[i] = binary.NativeEndian.Uint64(bytes[8*i:])
+	}
+	return key
+}
+
+// choices are the keys of what is observed and of what is excluded; some may be both.
+func choices[K comparable, N any](key func(N) K, targets, excluded []N) map[K]uint8 {
+	all := map[K]uint8{}
+	for _, name := range targets {
+		all[key(name)] |= uint8(syscountChoiceCHOICE_TARGET)
+	}
+	for _, name := range excluded {
+		all[key(name)] |= uint8(syscountChoiceCHOICE_EXCLUDED)
+	}
+	return all
+}
+
+// replaceKeys makes keys the whole content of a map. What stays is not touched: a
+// filter that is put in force once more misses nobody meanwhile. The map has no room for
 // two filters.
-func replaceKeys[K comparable](set *ebpf.Map, keys []K) error {
+func replaceKeys[K comparable](of *ebpf.Map, keys map[K]uint8) error {
 	var key K
 	var value uint8
-	var old []K
-	entries := set.Iterate()
+	old := map[K]uint8{}
+	entries := of.Iterate()
 	for entries.Next(&key, &value) {
-		old = append(old, key)
+		old[key] = value
 	}
 	if err := entries.Err(); err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
-	for _, k := range old {
-		if slices.Contains(keys, k) {
+	for k := range old {
+		if _, stays := keys[k]; stays {
 			continue
 		}
-		if err := set.Delete(&k); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		if err := of.Delete(&k); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("delete: %w", err)
 		}
 	}
-	for _, k := range keys {
-		if err := set.Put(&k, uint8(1)); err != nil {
+	for k, choice := range keys {
+		if old[k] == choice {
+			continue
+		}
+		if err := of.Put(&k, choice); err != nil {
 			return fmt.Errorf("add: %w", err)
 		}
 	}

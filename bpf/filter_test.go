@@ -129,3 +129,106 @@ func TestAThreadThatMovesIsFollowed(t *testing.T) {
 	wantCount(t, tracer, "after the move", sums(t, tracer)[Group{ID: to.ID()}][unix.SYS_GETPPID].Count, 100)
 	child.Kill()
 }
+
+// Who a thread is may change after the filter is in force: the script changes it first of all.
+func TestFilterByWhoMakesTheCall(t *testing.T) {
+	const name, user = "syscount-chosen", 4711
+	root := bpftest.CgroupRoot(t)
+	unit := bpftest.NewCgroup(t, root, "syscount-test.service")
+	for what, c := range map[string]struct {
+		filter func(chosen, other int) Filter // of their pidfds
+		other  uint64                         // calls seen of the one that is not chosen
+	}{
+		"by comm":    {func(int, int) Filter { return Filter{Comms: []string{"nobody", name}} }, 0},
+		"by user":    {func(int, int) Filter { return Filter{Users: []uint32{user}} }, 0},
+		"by cgroup":  {func(int, int) Filter { return Filter{CgroupNames: []string{"syscount-test.service"}} }, 0},
+		"by any":     {func(_, other int) Filter { return Filter{Comms: []string{name}, PIDFDs: []int{other}} }, 100},
+		"but a comm": {func(int, int) Filter { return Filter{ExcludedComms: []string{"syscount-other"}} }, 0},
+		"of two, but a comm": {func(chosen, other int) Filter {
+			return Filter{PIDFDs: []int{chosen, other}, ExcludedComms: []string{"syscount-other"}}
+		}, 0},
+	} {
+		t.Run(what, func(t *testing.T) {
+			chosen := bpftest.Start(t, bpftest.Script{Comm: name, UID: user, Getppid: 100})
+			other := bpftest.Start(t, bpftest.Script{Comm: "syscount-other", Getppid: 100})
+			unit.Add(chosen.PID())
+			tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, c.filter(pidfd(t, chosen), pidfd(t, other)))
+			chosen.Run()
+			other.Run()
+			wantCallsOf(t, tracer, "the chosen", chosen, 100)
+			wantCallsOf(t, tracer, "the other", other, c.other)
+			chosen.Kill()
+			other.Kill()
+		})
+	}
+}
+
+func wantCallsOf(t *testing.T, tracer *Tracer, whose string, child *bpftest.Child, want uint64) {
+	t.Helper()
+	var n uint64
+	if group, _ := groupOf(t, tracer, child.PID()); group.PID != 0 {
+		n = sums(t, tracer)[group][unix.SYS_GETPPID].Count
+	}
+	wantCount(t, tracer, whose, n, want)
+}
+
+func TestAnExcludedUnitIsLeftOut(t *testing.T) {
+	root := bpftest.CgroupRoot(t)
+	slice := bpftest.NewCgroup(t, root, "syscount-test.slice")
+	in, out := bpftest.NewCgroup(t, slice.Dir, "syscount-in.service"), bpftest.NewCgroup(t, slice.Dir, "syscount-out.service")
+	inner := bpftest.NewCgroup(t, out.Dir, "inner")
+	for what, filter := range map[string]Filter{
+		"of the host":  {ExcludedCgroupNames: []string{"syscount-out.service"}},
+		"of its slice": {CgroupNames: []string{"syscount-test.slice"}, ExcludedCgroupNames: []string{"syscount-out.service"}},
+		"of itself":    {CgroupNames: []string{"syscount-in.service", "inner"}, ExcludedCgroupNames: []string{"syscount-out.service"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			tracer := running(t, Options{GroupBy: GroupByCgroup, Rows: 4096}, filter)
+			for cgroup, want := range map[*bpftest.Cgroup]uint64{in: 100, out: 0, inner: 0} {
+				child := bpftest.Start(t, script100)
+				cgroup.Add(child.PID())
+				child.Run()
+				wantCount(t, tracer, cgroup.Dir, sums(t, tracer)[Group{ID: cgroup.ID()}][unix.SYS_GETPPID].Count, want)
+				child.Kill()
+			}
+		})
+	}
+}
+
+func TestFilterByResult(t *testing.T) {
+	for what, c := range map[string]struct {
+		filter Filter
+		failed uint64
+	}{
+		"errors":        {Filter{Failed: true}, 50},
+		"one errno":     {Filter{Errnos: []int{int(unix.EIO), int(unix.ENOENT)}}, 50},
+		"another errno": {Filter{Errnos: []int{int(unix.EIO), int(unix.ENOENT) + 64}}, 0},
+	} {
+		for name, mode := range map[string]Mode{"account": ModeAccount, "count": ModeCount} {
+			t.Run(what+"/"+name, func(t *testing.T) {
+				child := bpftest.Start(t, bpftest.Script{Getppid: 100, OpenFails: 50})
+				c.filter.PIDFDs = []int{pidfd(t, child)}
+				tracer := running(t, Options{Mode: mode, GroupBy: GroupByNone}, c.filter)
+				before, err := tracer.Counters()
+				if err != nil {
+					t.Fatal(err)
+				}
+				child.Run()
+				rows := sums(t, tracer)[Group{}]
+				wantCount(t, tracer, "getppid", rows[unix.SYS_GETPPID].Count, 0)
+				wantCount(t, tracer, "openat", rows[unix.SYS_OPENAT].Count, c.failed)
+				if open := rows[unix.SYS_OPENAT]; open.Errors != open.Count {
+					t.Errorf("%d calls with %d errors; want errors only", open.Count, open.Errors)
+				}
+				after, err := tracer.Counters()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if least := 150 - c.failed; after.Unwanted-before.Unwanted+(&watched{Tracer: tracer}).skipped(t) < least {
+					t.Errorf("%d calls left out by their result; want at least %d", after.Unwanted-before.Unwanted, least)
+				}
+				child.Kill()
+			})
+		}
+	}
+}

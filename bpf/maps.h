@@ -13,7 +13,7 @@ struct thread {
 	__u64 start_ns; /* of the open call, while the thread does not run; 0: none */
 	__u64 regs; /* where its calls keep the user registers */
 	__u64 group; /* first part of the row's key */
-	__u64 cgroup; /* for which the verdict was made */
+	__u64 subject; /* for which the verdict was made */
 	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict */
 	__u16 syscall; /* slot of the open call */
@@ -69,10 +69,11 @@ struct {
 
 #define MARK_SELF 0xffffffffU
 
-/* Filter by unit and by cgroup. Names match wherever they stand in the path: a restarted unit still matches. */
+/* The filter's keys, each with its enum choice. Names of cgroups match wherever they stand in the path: a restarted
+ * unit still matches. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
+	__uint(max_entries, 512); /* each unit has two: see agent/target.go */
 	__type(key, struct cgroup_name);
 	__type(value, __u8);
 } target_names SEC(".maps");
@@ -83,6 +84,20 @@ struct {
 	__type(key, __u64);
 	__type(value, __u8);
 } target_cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct comm);
+	__type(value, __u8);
+} target_comms SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 128);
+	__type(key, __u32); /* a real user id, of the initial user namespace */
+	__type(value, __u8);
+} target_users SEC(".maps");
 
 /*
  * The rows that came first: a part for each CPU, found without a call into the

@@ -72,13 +72,22 @@ const (
 // Never is a threshold that no call reaches.
 const Never = ^uint64(0)
 
-// Filter is what is observed: a process or cgroup that is named by any of the
-// lists; all when the lists are empty.
+// Filter is what is observed: a process, thread or cgroup that is named by any of the
+// first lists, all when these are empty; without the excluded; and of their calls those
+// that end with one of the errors, all when there is none.
 type Filter struct {
 	PIDFDs      []int    // of thread group leaders
 	Children    bool     // their children too, from now on, and the children of these
 	CgroupNames []string // of a cgroup anywhere above the thread, such as "ssh.service"
 	CgroupIDs   []uint64
+	Users       []uint32 // real user ids
+	Comms       []string // of threads, up to 15 bytes
+
+	ExcludedCgroupNames []string
+	ExcludedComms       []string
+
+	Failed bool  // all errors
+	Errnos []int // from 1 to 4095
 }
 
 // PiecesOfThreshold: ModeWatch may miss so much of a call's beginning, as a part of

@@ -96,14 +96,6 @@ static __noinline struct row *far_row(struct cpu *cpu, struct row_key *key)
 	return rest_row(key);
 }
 
-/* Multiplicative hash of the 16 bytes; the name itself is kept beside the rows. */
-static __always_inline __u64 comm_hash(struct task_struct *task)
-{
-	const __u64 *words = (const __u64 *)task->comm;
-
-	return ((words[0] ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL ^ words[1]) * 0xc4ceb9fe1a85ec53ULL | 1;
-}
-
 static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
 {
 	struct row_key key = {
@@ -123,11 +115,6 @@ static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
 			return &near->row;
 	}
 	return far_row(cpu, &key);
-}
-
-static __always_inline bool is_error(long ret)
-{
-	return ret < 0 && ret >= -4095;
 }
 
 static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)

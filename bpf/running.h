@@ -67,7 +67,7 @@ static __always_inline void hold(struct running *r, struct task_struct *task, st
 	r->syscall = t->syscall;
 	r->group = t->group;
 	r->pid = t->pid;
-	r->cgroup = t->cgroup;
+	r->subject = t->subject;
 	r->generation = t->generation;
 	r->observed = t->observed;
 	r->suspended = t->suspended_ret != 0;
@@ -115,7 +115,7 @@ static __noinline bool take(struct cpu *cpu, __u64 regs)
 	if (t->by_watch)
 		leave_watch(cpu, t, task, false);
 	t->regs = regs;
-	if (!is_decided(task, t->generation, t->cgroup) || is_calibrating(task))
+	if (!is_decided(task, t->generation, t->subject) || is_calibrating(task))
 		decide(task, t);
 	hold(r, task, t);
 	return t->observed;
@@ -125,7 +125,7 @@ static __always_inline bool is_observed(struct cpu *cpu, struct pt_regs *regs)
 {
 	struct running *r = &cpu->running;
 
-	if (r->regs == (__u64)regs && is_decided(running_task(cpu), r->generation, r->cgroup))
+	if (r->regs == (__u64)regs && is_decided(running_task(cpu), r->generation, r->subject))
 		return r->observed;
 	return take(cpu, (__u64)regs);
 }

@@ -224,6 +224,10 @@ static __always_inline void finish(struct cpu *cpu, struct pt_regs *regs, struct
 {
 	__u32 slot = cpu->running.syscall;
 
+	if (!is_wanted_result(ended->ret) && cpu->running.group != GROUP_CALIBRATION) {
+		cpu->counters.unwanted++;
+		return;
+	}
 	if (ended->end_ns < ended->start_ns) {
 		cpu->counters.negative++;
 		ended->end_ns = ended->start_ns;

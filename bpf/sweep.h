@@ -121,7 +121,7 @@ int sweep(struct bpf_iter__task *ctx)
 	struct file *file;
 	struct thread *t;
 
-	if (!task)
+	if (!task || filter_results) /* which has to come first */
 		return 0;
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!t || t->attachment != attachment || !t->observed)

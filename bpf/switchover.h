@@ -108,7 +108,7 @@ static __noinline struct thread *acquaint(struct cpu *cpu, struct task_struct *t
 	if (!t)
 		return NULL;
 	forget_earlier(cpu, t);
-	if (!is_decided(task, t->generation, t->cgroup))
+	if (!is_decided(task, t->generation, t->subject))
 		decide(task, t);
 	return t;
 }

@@ -50,6 +50,10 @@ volatile bool switched = false; /* the mode was another one in this attachment *
 volatile bool filter_pids = false;
 volatile bool filter_children = false; /* a process of that mark hands it on */
 volatile bool filter_cgroups = false;
+volatile bool filter_owners = false; /* by user or by comm */
+volatile bool filter_targets = false; /* something names who is observed; else it is all but the excluded */
+volatile bool filter_results = false;
+volatile __u64 wanted_errors[ERROR_WORDS] = {}; /* a bit for each number, if filter_results */
 volatile __u64 threshold_ns[TABLE_SLOTS] = {}; /* lowest that could be slow; ~0: never */
 volatile __u8 traits[TABLE_SLOTS] = {}; /* enum trait */
 volatile struct look looks[TABLE_SLOTS] = {}; /* what more to look at in a slow call */
@@ -67,6 +71,8 @@ const enum modes *unused_modes __attribute__((unused));
 const enum group_by *unused_group_by __attribute__((unused));
 const enum wait_class *unused_wait_class __attribute__((unused));
 const enum call_start *unused_call_start __attribute__((unused));
+const enum choice *unused_choice __attribute__((unused));
+const enum errors *unused_errors __attribute__((unused));
 const enum task_work *unused_task_work __attribute__((unused));
 
 /* --- maps --- */

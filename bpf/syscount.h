@@ -152,6 +152,23 @@ struct cgroup_path {
 	__u8 names[CGROUP_PATH_BYTES + CGROUP_NAME_BYTES];
 };
 
+/* What the filter says of those that a key of its maps names: bits. */
+enum choice {
+	CHOICE_TARGET = 1,
+	CHOICE_EXCLUDED = 2, /* whatever else names it */
+};
+
+/* A name in the filter by comm, padded with zeros as the kernel pads it. */
+struct comm {
+	__u64 words[2];
+};
+
+/* Bits for the errors that a call can return (MAX_ERRNO of include/linux/err.h). */
+#define MAX_ERRNO 4095
+enum errors {
+	ERROR_WORDS = 64,
+};
+
 /* A name in the filter by unit. */
 struct cgroup_name {
 	__u8 name[CGROUP_NAME_BYTES];
@@ -162,7 +179,7 @@ struct cgroup_name {
  *   enter + unstamped = matched + suspended + died + in flight + overwritten + refiltered + handed_over
  *   exit = matched + suspended + exit_without_enter + refiltered
  *   suspended = resumed + interrupted + abandoned + waiting for their signal
- * and the rows hold matched + counted + interrupted calls, but for those that mode watch saw interrupted.
+ * and the rows hold matched + counted + interrupted - unwanted calls, but for those that mode watch saw interrupted.
  */
 struct counters {
 	__u64 enter; /* calls of observed threads that began */
@@ -180,6 +197,7 @@ struct counters {
 	__u64 overwritten; /* its end was missed: the next call began, or the programs were detached, or the
 			      thread left the CPU unseen */
 	__u64 exit_without_enter; /* fork child, denied by seccomp, in flight at attach or when the mode changed */
+	__u64 unwanted; /* ended calls whose result the filter leaves out: matched, but in no row */
 	__u64 refiltered; /* the filter changed during the call and leaves its thread out */
 	__u64 negative; /* the clock went backwards: counted with 0 ns */
 	__u64 storage_failed; /* no memory for a thread's record: its call is not seen */
@@ -209,7 +227,7 @@ struct running {
 	__u64 regs; /* the user registers of that thread's calls: they lie at the same place of its stack each time */
 	__u64 start_ns; /* of the open call, CLOCK_MONOTONIC; 0: none */
 	__u64 group; /* first part of the row's key */
-	__u64 cgroup; /* for which the verdict was made */
+	__u64 subject; /* for which the verdict was made: see subject_of() */
 	__u64 first_ns; /* since when the open call without a start is known; 0: it is not */
 	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict; 0: nobody's record */

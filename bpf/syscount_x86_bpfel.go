@@ -49,6 +49,18 @@ const (
 	syscountCgroupPathEndPATH_OUTSIDE syscountCgroupPathEnd = 2
 )
 
+type syscountChoice uint32
+
+const (
+	syscountChoiceCHOICE_TARGET   syscountChoice = 1
+	syscountChoiceCHOICE_EXCLUDED syscountChoice = 2
+)
+
+type syscountComm struct {
+	_     structs.HostLayout
+	Words [2]uint64
+}
+
 type syscountCost struct {
 	_          structs.HostLayout
 	LeftOut    uint64
@@ -74,6 +86,7 @@ type syscountCounters struct {
 	Died              uint64
 	Overwritten       uint64
 	ExitWithoutEnter  uint64
+	Unwanted          uint64
 	Refiltered        uint64
 	Negative          uint64
 	StorageFailed     uint64
@@ -98,6 +111,12 @@ type syscountCpu struct {
 	Cost          syscountCost
 	HistogramSlot uint64
 }
+
+type syscountErrors uint32
+
+const (
+	syscountErrorsERROR_WORDS syscountErrors = 64
+)
 
 type syscountFdKind uint32
 
@@ -211,7 +230,7 @@ type syscountRunning struct {
 	Regs       uint64
 	StartNs    uint64
 	Group      uint64
-	Cgroup     uint64
+	Subject    uint64
 	FirstNs    uint64
 	Pid        uint32
 	Generation uint32
@@ -301,7 +320,7 @@ type syscountThread struct {
 	StartNs          uint64
 	Regs             uint64
 	Group            uint64
-	Cgroup           uint64
+	Subject          uint64
 	Pid              uint32
 	Generation       uint32
 	Syscall          uint16
@@ -412,7 +431,9 @@ const (
 	syscountMapSleepers            = "sleepers"
 	syscountMapSlowCalls           = "slow_calls"
 	syscountMapTargetCgroups       = "target_cgroups"
+	syscountMapTargetComms         = "target_comms"
 	syscountMapTargetNames         = "target_names"
+	syscountMapTargetUsers         = "target_users"
 	syscountMapThreads             = "threads"
 	syscountMapWakingStacks        = "waking_stacks"
 	syscountProgCalibrate          = "calibrate"
@@ -438,7 +459,10 @@ const (
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterChildren      = "filter_children"
+	syscountVarFilterOwners        = "filter_owners"
 	syscountVarFilterPids          = "filter_pids"
+	syscountVarFilterResults       = "filter_results"
+	syscountVarFilterTargets       = "filter_targets"
 	syscountVarGeneration          = "generation"
 	syscountVarHasPrevState        = "has_prev_state"
 	syscountVarHasRdonlyCast       = "has_rdonly_cast"
@@ -464,6 +488,8 @@ const (
 	syscountVarTraits              = "traits"
 	syscountVarUnusedCallStart     = "unused_call_start"
 	syscountVarUnusedCgroupPathEnd = "unused_cgroup_path_end"
+	syscountVarUnusedChoice        = "unused_choice"
+	syscountVarUnusedErrors        = "unused_errors"
 	syscountVarUnusedFdKind        = "unused_fd_kind"
 	syscountVarUnusedGroupBy       = "unused_group_by"
 	syscountVarUnusedHistogram     = "unused_histogram"
@@ -473,6 +499,7 @@ const (
 	syscountVarUnusedTrait         = "unused_trait"
 	syscountVarUnusedWaitClass     = "unused_wait_class"
 	syscountVarWaits               = "waits"
+	syscountVarWantedErrors        = "wanted_errors"
 )
 
 // loadSyscount returns the embedded CollectionSpec for syscount.
@@ -551,7 +578,9 @@ type syscountMapSpecs struct {
 	Sleepers      *ebpf.MapSpec `ebpf:"sleepers"`
 	SlowCalls     *ebpf.MapSpec `ebpf:"slow_calls"`
 	TargetCgroups *ebpf.MapSpec `ebpf:"target_cgroups"`
+	TargetComms   *ebpf.MapSpec `ebpf:"target_comms"`
 	TargetNames   *ebpf.MapSpec `ebpf:"target_names"`
+	TargetUsers   *ebpf.MapSpec `ebpf:"target_users"`
 	Threads       *ebpf.MapSpec `ebpf:"threads"`
 	WakingStacks  *ebpf.MapSpec `ebpf:"waking_stacks"`
 }
@@ -569,7 +598,10 @@ type syscountVariableSpecs struct {
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterChildren      *ebpf.VariableSpec `ebpf:"filter_children"`
+	FilterOwners        *ebpf.VariableSpec `ebpf:"filter_owners"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
+	FilterResults       *ebpf.VariableSpec `ebpf:"filter_results"`
+	FilterTargets       *ebpf.VariableSpec `ebpf:"filter_targets"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
 	HasPrevState        *ebpf.VariableSpec `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.VariableSpec `ebpf:"has_rdonly_cast"`
@@ -595,6 +627,8 @@ type syscountVariableSpecs struct {
 	Traits              *ebpf.VariableSpec `ebpf:"traits"`
 	UnusedCallStart     *ebpf.VariableSpec `ebpf:"unused_call_start"`
 	UnusedCgroupPathEnd *ebpf.VariableSpec `ebpf:"unused_cgroup_path_end"`
+	UnusedChoice        *ebpf.VariableSpec `ebpf:"unused_choice"`
+	UnusedErrors        *ebpf.VariableSpec `ebpf:"unused_errors"`
 	UnusedFdKind        *ebpf.VariableSpec `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.VariableSpec `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
@@ -604,6 +638,7 @@ type syscountVariableSpecs struct {
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.VariableSpec `ebpf:"unused_wait_class"`
 	Waits               *ebpf.VariableSpec `ebpf:"waits"`
+	WantedErrors        *ebpf.VariableSpec `ebpf:"wanted_errors"`
 }
 
 // syscountObjects contains all objects after they have been loaded into the kernel.
@@ -640,7 +675,9 @@ type syscountMaps struct {
 	Sleepers      *ebpf.Map `ebpf:"sleepers"`
 	SlowCalls     *ebpf.Map `ebpf:"slow_calls"`
 	TargetCgroups *ebpf.Map `ebpf:"target_cgroups"`
+	TargetComms   *ebpf.Map `ebpf:"target_comms"`
 	TargetNames   *ebpf.Map `ebpf:"target_names"`
+	TargetUsers   *ebpf.Map `ebpf:"target_users"`
 	Threads       *ebpf.Map `ebpf:"threads"`
 	WakingStacks  *ebpf.Map `ebpf:"waking_stacks"`
 }
@@ -661,7 +698,9 @@ func (m *syscountMaps) Close() error {
 		m.Sleepers,
 		m.SlowCalls,
 		m.TargetCgroups,
+		m.TargetComms,
 		m.TargetNames,
+		m.TargetUsers,
 		m.Threads,
 		m.WakingStacks,
 	)
@@ -680,7 +719,10 @@ type syscountVariables struct {
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterChildren      *ebpf.Variable `ebpf:"filter_children"`
+	FilterOwners        *ebpf.Variable `ebpf:"filter_owners"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
+	FilterResults       *ebpf.Variable `ebpf:"filter_results"`
+	FilterTargets       *ebpf.Variable `ebpf:"filter_targets"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
 	HasPrevState        *ebpf.Variable `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.Variable `ebpf:"has_rdonly_cast"`
@@ -706,6 +748,8 @@ type syscountVariables struct {
 	Traits              *ebpf.Variable `ebpf:"traits"`
 	UnusedCallStart     *ebpf.Variable `ebpf:"unused_call_start"`
 	UnusedCgroupPathEnd *ebpf.Variable `ebpf:"unused_cgroup_path_end"`
+	UnusedChoice        *ebpf.Variable `ebpf:"unused_choice"`
+	UnusedErrors        *ebpf.Variable `ebpf:"unused_errors"`
 	UnusedFdKind        *ebpf.Variable `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.Variable `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
@@ -715,6 +759,7 @@ type syscountVariables struct {
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.Variable `ebpf:"unused_wait_class"`
 	Waits               *ebpf.Variable `ebpf:"waits"`
+	WantedErrors        *ebpf.Variable `ebpf:"wanted_errors"`
 }
 
 // syscountPrograms contains all programs after they have been loaded into the kernel.

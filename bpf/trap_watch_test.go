@@ -149,8 +149,8 @@ func TestWatchTellsCallsApart(t *testing.T) {
 	for _, c := range slowCalls(t, tracer) {
 		w := wantWaits(t, c)
 		switch {
-		case c.Ret != 0 || !c.FirstBlock:
-			t.Errorf("ret %d, first block %v; want 0, true", c.Ret, c.FirstBlock)
+		case c.Ret != 0 || !c.FirstBlock && !c.Tick: // which may come just before the sleep
+			t.Errorf("ret %d, found at its first block %v, at a tick %v; want 0, and one of the two", c.Ret, c.FirstBlock, c.Tick)
 		case w.SleepNs >= 599e6:
 			found++
 		case w.RunqueueNs < 300e6: // a short one, on a busy machine

@@ -3,11 +3,51 @@
 #ifndef SYSCOUNT_VERDICT_H
 #define SYSCOUNT_VERDICT_H
 
+static __always_inline __u8 choice_of_comm(struct task_struct *task)
+{
+	const __u64 *words = (const __u64 *)task->comm;
+	struct comm comm = { .words = { words[0], words[1] } };
+	__u8 *choice = bpf_map_lookup_elem(&target_comms, &comm);
+
+	return choice ? *choice : 0;
+}
+
+static __always_inline __u8 choice_of_user(struct task_struct *task)
+{
+	__u32 uid = LOAD(task, cred->uid.val);
+	__u8 *choice = bpf_map_lookup_elem(&target_users, &uid);
+
+	return choice ? *choice : 0;
+}
+
+/* Who is excluded is none, by whatever else it is named; who is not named is one if nobody is. */
 static __always_inline bool is_target(struct task_struct *task, struct task_struct *leader)
 {
-	if (filter_pids && is_marked(task, leader))
-		return true;
-	return filter_cgroups && is_below_target(cgroup_node(task));
+	__u8 choice = 0;
+
+	if (filter_cgroups)
+		choice |= choice_of_cgroup(cgroup_node(task));
+	if (filter_owners)
+		choice |= choice_of_comm(task) | choice_of_user(task);
+	if (choice & CHOICE_EXCLUDED)
+		return false;
+	return !filter_targets || choice & CHOICE_TARGET || (filter_pids && is_marked(task, leader));
+}
+
+/*
+ * What a verdict depends on, in one number; only what the filter and the rows ask for: a
+ * cgroup's id takes four dependent loads, and user and comm, which a thread may change, some
+ * more.
+ */
+static __always_inline __u64 subject_of(struct task_struct *task)
+{
+	__u64 subject = 0;
+
+	if (row_group == GROUP_BY_CGROUP || filter_cgroups)
+		subject = cgroup_of(task);
+	if (filter_owners)
+		subject += comm_hash(task) ^ (__u64)LOAD(task, cred->uid.val) << 32;
+	return subject;
 }
 
 /* The agent's thread that measures what a call costs is observed as any other, whatever the filter. */
@@ -16,7 +56,7 @@ static __always_inline bool is_calibrating(struct task_struct *task)
 	return calibrator == (__u64)task;
 }
 
-/* Made on a thread's first call under a filter, and after it moved to another cgroup. */
+/* Made on a thread's first call under a filter, and after it has become another one to the filter. */
 static __noinline void decide(struct task_struct *task, struct thread *t)
 {
 	struct task_struct *leader = task->group_leader;
@@ -24,7 +64,7 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	__u64 cgroup = cgroup_of(task);
 
 	t->observed = false;
-	t->cgroup = cgroup;
+	t->subject = subject_of(task);
 	t->pid = 0;
 	t->group = 0;
 	if (is_calibrating(task)) {
@@ -34,7 +74,7 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 		return;
 	}
 	if (is_nameable(task) && !is_self(leader))
-		t->observed = !(filter_pids || filter_cgroups) || is_target(task, leader);
+		t->observed = is_target(task, leader);
 	t->generation = current_generation;
 	if (!t->observed)
 		return;
@@ -47,12 +87,26 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	}
 }
 
-/* The cgroup is compared only where it matters: reading it takes four dependent loads. */
-static __always_inline bool is_decided(struct task_struct *task, __u32 of_generation, __u64 of_cgroup)
+static __always_inline bool is_decided(struct task_struct *task, __u32 of_generation, __u64 of_subject)
 {
 	if (of_generation != generation)
 		return false;
-	return !(row_group == GROUP_BY_CGROUP || filter_cgroups) || of_cgroup == cgroup_of(task);
+	return !(row_group == GROUP_BY_CGROUP || filter_cgroups || filter_owners) || of_subject == subject_of(task);
+}
+
+static __always_inline bool is_error(long ret)
+{
+	return ret < 0 && ret >= -MAX_ERRNO;
+}
+
+/* Whether the filter wants calls with this result. The calls of a calibration have none that matters. */
+static __always_inline bool is_wanted_result(long ret)
+{
+	__u32 error = -ret;
+
+	if (!filter_results)
+		return true;
+	return is_error(ret) && wanted_errors[error >> 6 & (ERROR_WORDS - 1)] >> (error & 63) & 1;
 }
 
 #endif

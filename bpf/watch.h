@@ -67,7 +67,8 @@ static __always_inline void hand_over_watched(struct cpu *cpu, __u32 slot, struc
 		cpu->counters.negative++;
 		return;
 	}
-	judge(cpu, slot, regs, ended);
+	if (is_wanted_result(ended->ret))
+		judge(cpu, slot, regs, ended);
 }
 
 static __always_inline void suspend_watched(struct cpu *cpu, struct thread *t, const struct ended *ended)
@@ -203,7 +204,7 @@ static __always_inline bool is_wanted(__u32 slot)
 /* With a verdict for this attachment and filter. False: its call is left out. */
 static __always_inline bool is_watched(struct cpu *cpu, struct thread *t, struct task_struct *task, __u32 slot)
 {
-	if (t->attachment != attachment || !is_decided(task, t->generation, t->cgroup))
+	if (t->attachment != attachment || !is_decided(task, t->generation, t->subject))
 		begin_watching(cpu, t, task);
 	return t->observed && has_trait(slot, TRAIT_OBSERVED);
 }

@@ -85,7 +85,7 @@ func TestBusctlShowsTheSentenceOfARefusal(t *testing.T) {
 		{"FilterPID", `FilterPID: expected signature "u" (pid), got ""`},
 		{"FilterUnit u 65", `FilterUnit: expected signature "s" (unit), got "u"`},
 		{"SetThreshold ss fsync 20ms", `expected signature "st" (syscall, usec), got "ss"`},
-		{"SetFilter a{sv} 1 pid u 5", `filter has no key "pid"; give pids, units, cgroups, syscalls, children or on_exit`},
+		{"SetFilter a{sv} 1 pid u 5", `filter has no key "pid"; give pids, units, cgroups, uids, comms, exclude_units, exclude_comms, syscalls, failed, errnos, children or on_exit`},
 		{"Start s now", `Start takes no arguments, got signature "s"`},
 	} {
 		out, err := run(manager("call", strings.Fields(c.args)...)...)

@@ -19,7 +19,9 @@ func TestClientMethodsReachTheAgent(t *testing.T) {
 	r := newRig(t)
 	c := r.client(t)
 	ctx := t.Context()
-	f := agent.Filter{PIDs: []uint32{1}, Units: []string{"a.service"}, Cgroups: []string{"/x"}, Syscalls: []string{"@sync"}}
+	f := agent.Filter{PIDs: []uint32{1}, Units: []string{"a.service"}, Cgroups: []string{"/x"}, Syscalls: []string{"@sync"},
+		UIDs: []uint32{0}, Comms: []string{"a"}, ExcludeUnits: []string{"b.service"}, ExcludeComms: []string{"b"}, Failed: true,
+		Errnos: []string{"EIO"}, Children: true, OnExit: agent.OnExitClear}
 	for _, s := range []struct {
 		do   func() error
 		want agent.Command

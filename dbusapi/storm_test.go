@@ -353,7 +353,10 @@ func randomValue(random *rand.Rand, sig string) any {
 			U uint32
 		}{randomText(random), uint32(number)}
 	case "a{sv}":
-		keys := []string{keyPIDs, keyUnits, keyCgroups, keySyscalls, keyChildren, keyOnExit, "", randomText(random)}
+		keys := []string{"", randomText(random)}
+		for _, key := range filterKeys {
+			keys = append(keys, key.name)
+		}
 		d := dict{}
 		for range random.IntN(4) {
 			types := []string{"au", "as", "s", "u", "v", "b"}

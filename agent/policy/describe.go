@@ -101,12 +101,30 @@ func (p *Policy) observed() string {
 	if len(p.Filter.Cgroups) > 0 {
 		who = append(who, "cgroups "+safeList(p.Filter.Cgroups))
 	}
+	if len(p.Filter.UIDs) > 0 {
+		who = append(who, "users "+strings.ReplaceAll(strings.Trim(fmt.Sprint(p.Filter.UIDs), "[]"), " ", ", "))
+	}
+	if len(p.Filter.Comms) > 0 {
+		who = append(who, "threads named "+safeList(p.Filter.Comms))
+	}
 	what := "the whole host"
 	if len(who) > 0 {
 		what = "only " + strings.Join(who, "; ")
 	}
+	if len(p.Filter.ExcludeUnits) > 0 {
+		what += "; without units " + safeList(p.Filter.ExcludeUnits)
+	}
+	if len(p.Filter.ExcludeComms) > 0 {
+		what += "; without threads named " + safeList(p.Filter.ExcludeComms)
+	}
 	if len(p.Filter.Syscalls) > 0 {
 		what += "; of the system calls only " + safeList(p.Filter.Syscalls)
+	}
+	switch {
+	case p.Filter.Failed:
+		what += "; of their ends only errors"
+	case len(p.Filter.Errnos) > 0:
+		what += "; of their ends only " + safeList(p.Filter.Errnos)
 	}
 	return what
 }

@@ -24,6 +24,12 @@ var keyTypes = map[string]struct{ kind, value string }{
 	"filter.units":              {"strings", `["a.service"]`},
 	"filter.cgroups":            {"strings", `["/a"]`},
 	"filter.syscalls":           {"strings", `["read"]`},
+	"filter.uids":               {"integers", `[7]`},
+	"filter.comms":              {"strings", `["a"]`},
+	"filter.exclude_units":      {"strings", `["a.service"]`},
+	"filter.exclude_comms":      {"strings", `["a"]`},
+	"filter.failed":             {"boolean", `true`},
+	"filter.errnos":             {"strings", `["EIO"]`},
 	"slow.threshold":            {"string", `"5s"`},
 	"rule.name":                 {"string", `"a"`},
 	"rule.syscalls":             {"strings", `["read"]`},
@@ -173,6 +179,7 @@ func TestBoundsAreInclusive(t *testing.T) {
 		duration("stuck.after", MinAfter, MaxThreshold),
 		duration("stuck.sweep", MinSweep, MaxSweep),
 		{"filter.pids", []string{"[1]", fmt.Sprintf("[%d]", MaxPID)}, []string{"[0]", fmt.Sprintf("[%d]", MaxPID+1)}},
+		{"filter.uids", []string{"[0]", fmt.Sprintf("[%d]", maxUID)}, []string{"[-1]", fmt.Sprintf("[%d]", maxUID+1)}},
 		{"rule.name", []string{`"a"`, `"` + strings.Repeat("z", 64) + `"`}, []string{`""`, `"` + strings.Repeat("z", 65) + `"`}},
 	} {
 		for _, value := range b.inside {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -62,6 +63,26 @@ func checkUnitGlob(pattern string) string {
 		return checkUnit(pattern)
 	}
 	return checkGlob(pattern)
+}
+
+// CheckComm says in a sentence what is wrong with the exact name of a thread.
+func CheckComm(name string) error {
+	if reason := checkComm(name); reason != "" {
+		return errors.New(reason)
+	}
+	return nil
+}
+
+// checkComm finds out what is wrong with the exact name of a thread; "" is nothing.
+func checkComm(name string) string {
+	switch {
+	case isGlob(name):
+		return shown(name) + " must be one thread's exact name; globs are for rules"
+	case len(name) > commLength:
+		return fmt.Sprintf("%s has %d bytes and can never match: the kernel keeps the first %d, %s",
+			shown(name), len(name), commLength, shown(name[:commLength]))
+	}
+	return checkGlob(name)
 }
 
 // checkCommGlob finds out what is wrong with a rule's pattern on command names.

@@ -29,7 +29,13 @@ func (s *section) filter(f *Filter) {
 	t.word("on_exit", &f.OnExit, "keep", "clear", "stop")
 	t.texts("units", `unit names such as ["nginx.service"]`, MaxTargets, &f.Units, checkUnit)
 	t.texts("cgroups", `cgroup paths such as ["/system.slice"]`, MaxTargets, &f.Cgroups, checkCgroup)
+	t.numbers("uids", "user ids such as [1000]", "a user id", MaxTargets, 0, maxUID, &f.UIDs)
+	t.texts("comms", `names of threads such as ["postgres"]`, MaxTargets, &f.Comms, checkComm)
+	t.texts("exclude_units", `unit names such as ["backup.service"]`, MaxTargets, &f.ExcludeUnits, checkUnit)
+	t.texts("exclude_comms", `names of threads such as ["rsync"]`, MaxTargets, &f.ExcludeComms, checkComm)
 	t.texts("syscalls", `syscall names and @groups such as ["@sync"]`, MaxList, &f.Syscalls, checkSyscall)
+	t.flag("failed", &f.Failed)
+	t.texts("errnos", `names of errors such as ["EIO"]`, MaxList, &f.Errnos, checkErrno)
 	t.finish()
 }
 

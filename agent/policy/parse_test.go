@@ -58,7 +58,13 @@ children = true
 on_exit = "stop"
 units = ["nginx.service", "postgresql@15-main.service", 'dev-disk\x2d1.swap', "-.slice"]
 cgroups = ["/", "/system.slice/x.service"]
+uids = [0, 4294967294]
+comms = ["postgres"]
+exclude_units = ["backup.service"]
+exclude_comms = ["fifteen bytes k"]
 syscalls = ["@sync", "read"]
+failed = true
+errnos = ["EIO", "ENOENT"]
 [slow]
 threshold = "never"
 [stuck]
@@ -83,6 +89,13 @@ cmdline = false
 		Units:    []string{"nginx.service", "postgresql@15-main.service", `dev-disk\x2d1.swap`, "-.slice"},
 		Cgroups:  []string{"/", "/system.slice/x.service"},
 		Syscalls: []string{"@sync", "read"},
+		UIDs:     []uint32{0, 4294967294},
+		Comms:    []string{"postgres"},
+
+		ExcludeUnits: []string{"backup.service"},
+		ExcludeComms: []string{"fifteen bytes k"},
+		Failed:       true,
+		Errnos:       []string{"EIO", "ENOENT"},
 	}
 	if !reflect.DeepEqual(p.Filter, filter) {
 		t.Errorf("filter is %+v", p.Filter)

@@ -43,7 +43,7 @@ const (
 
 	MaxBytes   = 1 << 20 // of a policy file
 	MaxRules   = 1000
-	MaxTargets = 128  // processes, units or cgroups in a filter: the kernel side asks for each
+	MaxTargets = 128  // entries in each list of a filter that names who is observed, or not: the kernel side asks for each
 	MaxList    = 1024 // entries in any other list
 	MaxText    = 1024 // bytes in one string of a list
 )
@@ -85,7 +85,15 @@ type Filter struct {
 	OnExit   string   // what follows when PIDs have ended: "keep", "clear" or "stop"
 	Units    []string // exact systemd unit names
 	Cgroups  []string // absolute cgroup v2 paths
+	UIDs     []uint32 // real user ids
+	Comms    []string // exact names of threads, as the kernel cuts them
 	Syscalls []string // names and @groups, as written
+
+	ExcludeUnits []string // exact systemd unit names
+	ExcludeComms []string // as Comms
+
+	Failed bool     // only calls that return an error
+	Errnos []string // names of the errors that a call has to return one of
 }
 
 // Slow is about the calls that no rule decides.

@@ -136,6 +136,13 @@ func randomPolicy(random *rand.Rand) *Policy {
 			Units:    pick([]string{"a.service", `b\x2d.scope`, "c@d:e.socket", "-.mount"}, random.IntN(4)),
 			Cgroups:  pick([]string{"/", "/a\"b", "/ü\u202e\x1b[31m\n", `/a\b`}, random.IntN(4)),
 			Syscalls: pick(names, random.IntN(4)),
+			UIDs:     append([]uint32(nil), []uint32{0, 1000, maxUID}[:random.IntN(4)]...),
+			Comms:    pick([]string{"postgres", "a b", "\"", "日本"}, random.IntN(4)),
+
+			ExcludeUnits: pick([]string{"a.service", "-.slice"}, random.IntN(3)),
+			ExcludeComms: pick([]string{"rsync", "'"}, random.IntN(3)),
+			Failed:       random.IntN(2) == 0,
+			Errnos:       pick([]string{"EIO", "EAGAIN"}, random.IntN(3)),
 		},
 		Slow:   Slow{duration(MinThreshold, MaxThreshold)},
 		Stuck:  Stuck{duration(MinAfter, MaxThreshold), duration(MinSweep, MaxSweep)},

@@ -35,7 +35,13 @@ func (p *Policy) toml(w *tomlWriter) string {
 	w.text("on_exit", p.Filter.OnExit)
 	w.texts("units", p.Filter.Units)
 	w.texts("cgroups", p.Filter.Cgroups)
+	w.numbers("uids", p.Filter.UIDs)
+	w.texts("comms", p.Filter.Comms)
+	w.texts("exclude_units", p.Filter.ExcludeUnits)
+	w.texts("exclude_comms", p.Filter.ExcludeComms)
 	w.texts("syscalls", p.Filter.Syscalls)
+	w.line("failed", strconv.FormatBool(p.Filter.Failed))
+	w.texts("errnos", p.Filter.Errnos)
 	w.table("slow")
 	w.text("threshold", FormatDuration(p.Slow.Threshold))
 	for i := range p.Rules {

@@ -71,6 +71,7 @@ type Balance struct {
 	Died             uint64 `json:"died"`               // threads that ended in a call: exit, kill
 	InFlight         uint64 `json:"in_flight"`          // calls that have not returned now, counted thread by thread
 	Overwritten      uint64 `json:"overwritten"`        // a second enter before the exit
+	Unwanted         uint64 `json:"unwanted,omitzero"`  // of the matched, those whose result the filter leaves out
 	Refiltered       uint64 `json:"refiltered"`         // the filter changed in the call and left its thread out
 	ExitWithoutEnter uint64 `json:"exit_without_enter"` // fork child, seccomp, in flight at attach or a change of mode
 	Unstamped        uint64 `json:"unstamped,omitzero"` // of exit: nobody looked at the beginning, in mode count or before a change of mode

@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -47,13 +48,21 @@ type Caller struct {
 	Via    string `json:"via,omitzero"` // "dbus" or "signal"
 }
 
-// Filter is what is observed; the zero Filter is the whole host. It has the
-// fields of agent.Filter, so that one converts to the other.
+// Filter is what is observed; the zero Filter is the whole host. It has those fields of
+// agent.Filter that narrow it.
 type Filter struct {
 	PIDs     []uint32 `json:"pids,omitempty"`
 	Units    []string `json:"units,omitempty"`
 	Cgroups  []string `json:"cgroups,omitempty"`
+	UIDs     []uint32 `json:"uids,omitempty"`
+	Comms    []string `json:"comms,omitempty"`
 	Syscalls []string `json:"syscalls,omitempty"`
+
+	ExcludeUnits []string `json:"exclude_units,omitempty"`
+	ExcludeComms []string `json:"exclude_comms,omitempty"`
+
+	Failed bool     `json:"failed,omitzero"`
+	Errnos []string `json:"errnos,omitempty"`
 }
 
 // Suppression sums up the slow and stuck records of one rule that the limits held back; in an
@@ -184,12 +193,27 @@ func (f *Filter) Label() string {
 	if len(f.Cgroups) > 0 {
 		targets = append(targets, "cgroup "+list(f.Cgroups))
 	}
+	if len(f.UIDs) > 0 {
+		targets = append(targets, "user "+list(f.UIDs))
+	}
+	if len(f.Comms) > 0 {
+		targets = append(targets, "comm "+list(f.Comms))
+	}
 	msg := strings.Join(targets, " or ")
 	if msg == "" {
 		msg = "the whole host"
 	}
+	if excluded := slices.Concat(f.ExcludeUnits, f.ExcludeComms); len(excluded) > 0 {
+		msg += " without " + list(excluded)
+	}
 	if len(f.Syscalls) > 0 {
 		msg += ", only " + list(f.Syscalls)
+	}
+	switch {
+	case f.Failed:
+		msg += ", only errors"
+	case len(f.Errnos) > 0:
+		msg += ", only " + list(f.Errnos)
 	}
 	return msg
 }

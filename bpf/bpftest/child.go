@@ -19,6 +19,8 @@ import (
 // its release and its report. The Go runtime of the child makes calls of its
 // own, but none of these.
 type Script struct {
+	Comm       string // the thread's name from then on
+	UID        int    // and its user
 	Getppid    int
 	ReadZero   int    // 1-byte reads of /dev/zero
 	OpenFails  int    // openat that fails with ENOENT
@@ -65,6 +67,13 @@ func RunChild() {
 }
 
 func (s Script) run(zero int) Report {
+	if s.Comm != "" {
+		name, _ := unix.BytePtrFromString(s.Comm)
+		unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0)
+	}
+	if s.UID != 0 {
+		unix.RawSyscall(unix.SYS_SETRESUID, uintptr(s.UID), ^uintptr(0), ^uintptr(0)) // its effective rights stay
+	}
 	for range s.Getppid {
 		unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
 	}

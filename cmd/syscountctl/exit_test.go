@@ -23,7 +23,7 @@ func lines(stderr string) (sentence, hint string) {
 
 // everyCommand has one right command line of each kind.
 var everyCommand = []string{"status", "start", "stop", "filter show", "filter pid 1", "filter unit a.service",
-	"filter syscalls read", "filter clear", "threshold read 1s", "threshold --reset", "reload", "flush", "summary", "slow", "stuck"}
+	"filter syscalls read", "filter set --uid 0", "filter clear", "threshold read 1s", "threshold --reset", "reload", "flush", "summary", "slow", "stuck"}
 
 func TestServiceThatIsNotRunning(t *testing.T) {
 	r := &rig{t, dbustest.Start(t), nil}

@@ -98,6 +98,43 @@ func TestWrongTargetsAreRefusedByNameAndChangeNothing(t *testing.T) {
 	}
 }
 
+// By name and by error; without this unit, that one's name is nobody's.
+func TestSetFilterByWhoAndResult(t *testing.T) {
+	m := bootRunning(t, byProcess)
+	target := m.waiting(t, "count", "-getppid", "1000", "-openat-fail", "300")
+	for _, test := range []struct {
+		keys []string
+		want [2]uint64 // the calls of openat, and how many of them failed
+	}{
+		{[]string{"comms", "as", "1", "nobody", "errnos", "as", "1", "ENOENT"}, [2]uint64{}},
+		{[]string{"comms", "as", "1", "workload", "exclude_comms", "as", "1", "workload"}, [2]uint64{}},
+		{[]string{"comms", "as", "1", "workload", "errnos", "as", "2", "EIO", "ENOENT"}, [2]uint64{300, 300}},
+	} {
+		m.call(t, "SetFilter", append([]string{"a{sv}", "2"}, test.keys...)...)
+		from := m.flush(t)
+		if test.want[0] == 0 {
+			other := m.waiting(t, "count", "-openat-fail", "100")
+			other.release(t)
+			other.wait(t)
+		} else {
+			target.release(t)
+			target.wait(t)
+		}
+		to := m.flush(t)
+		for _, e := range m.entries(t) {
+			if e.Event == "summary" && e.Seq > from && e.Seq < to && (test.want[0] == 0 || e.Process.PID != target.PID || e.Syscall.Name != "openat") {
+				t.Errorf("%v: counted all the same: %s", test.keys, e.line)
+			}
+		}
+		if got := total(m.entries(t), target.PID, from, to)["openat"]; got != test.want {
+			t.Errorf("%v: the target's openat: %v; want %v", test.keys, got, test.want)
+		}
+	}
+	if shown := m.busProperty(t, "Filter"); !strings.Contains(shown, "ENOENT") || !strings.Contains(shown, "workload") {
+		t.Errorf("Filter is %s", shown)
+	}
+}
+
 // waiter is a workload that waits to be released.
 type waiter struct {
 	*process
