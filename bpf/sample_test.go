@@ -1,6 +1,7 @@
 package bpf_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -46,8 +47,11 @@ func TestSampledRowsAreNearTheExactOnes(t *testing.T) {
 			process := d.start(t, exact.Tracer, sampled.Tracer)
 			process.Poke()
 			process.Finish()
-			wantLines(t, d.want, exact, process.PID())
-			wantLines(t, d.want, sampled, process.PID())
+			missing := max(wantLines(t, d.want, exact, process.PID()), wantLines(t, d.want, sampled, process.PID()))
+			if missing > mostMissing {
+				t.Logf("the kernel skipped %.0f %% of the calls of a syscall: their times are not compared", 100*missing)
+				return
+			}
 			for _, f := range figures {
 				miss := f.missOf(linesOf(t, exact, process.PID()), linesOf(t, sampled, process.PID()))
 				misses[f] = append(misses[f], miss)
@@ -55,6 +59,9 @@ func TestSampledRowsAreNearTheExactOnes(t *testing.T) {
 		})
 	}
 	for _, f := range figures {
+		if len(misses[f]) < int(runs(t))/2 {
+			t.Fatalf("%v: %d runs to compare of %d; want half of them", f, len(misses[f]), runs(t))
+		}
 		f.check(t, misses[f])
 	}
 }
@@ -224,9 +231,13 @@ func linesOf(t *testing.T, tracer *sampling, pid int) map[int32]*ledger.Line {
 	return lines
 }
 
+// mostMissing is the part of the calls of a syscall that may be missing where times are compared.
+const mostMissing = 0.01
+
 // wantLines wants exactly these calls and errors. Since Linux 7.2 the kernel may
-// skip programs: so many calls may be missing.
-func wantLines(t *testing.T, want map[int32]bpftest.Tally, tracer *sampling, pid int) {
+// skip programs, all of a CPU while one is preempted there: so many calls may be
+// missing. It gives the largest part of a syscall's that is.
+func wantLines(t *testing.T, want map[int32]bpftest.Tally, tracer *sampling, pid int) (missing float64) {
 	t.Helper()
 	c, err := tracer.Counters()
 	if err != nil {
@@ -236,17 +247,18 @@ func wantLines(t *testing.T, want map[int32]bpftest.Tally, tracer *sampling, pid
 	tracer.skipped = c.RecursionMisses
 	lines := linesOf(t, tracer, pid)
 	for nr, w := range want {
-		line := lines[nr]
-		if line == nil {
-			t.Fatalf("no row of call %d; want %+v", nr, w)
-		}
+		line := cmp.Or(lines[nr], &ledger.Line{})
 		if line.Count > w.Calls || line.Count+skipped < w.Calls || line.Errors > w.Errors || line.Errors+skipped < w.Errors {
 			t.Errorf("call %d: %d calls, %d errors; want %+v, with %d runs skipped", nr, line.Count, line.Errors, w, skipped)
 		}
+		missing = max(missing, 1-float64(line.Count)/float64(w.Calls))
 	}
-	if len(lines) != len(want) {
-		t.Errorf("rows of %d syscalls; want %d", len(lines), len(want))
+	for nr := range lines {
+		if want[nr].Calls == 0 {
+			t.Errorf("a row of call %d; want none", nr)
+		}
 	}
+	return missing
 }
 
 // figure is one that is compared: a total (quantile 0) or a quantile of a syscall.
