@@ -38,12 +38,18 @@ static __always_inline bool is_nameable(struct task_struct *task)
 	return number_of(ADDRESS(task));
 }
 
-/* Multiplicative hash of the 16 bytes; the name itself is kept beside the rows. */
+/* Multiplicative, of the 16 bytes; never 0. */
+static __always_inline __u64 hash_of_comm(__u64 first, __u64 second)
+{
+	return ((first ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL ^ second) * 0xc4ceb9fe1a85ec53ULL | 1;
+}
+
+/* The name itself is kept beside the rows. */
 static __always_inline __u64 comm_hash(struct task_struct *task)
 {
 	const __u64 *words = (const __u64 *)task->comm;
 
-	return ((words[0] ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL ^ words[1]) * 0xc4ceb9fe1a85ec53ULL | 1;
+	return hash_of_comm(words[0], words[1]);
 }
 
 static __always_inline bool is_self(struct task_struct *leader)

@@ -3,32 +3,34 @@
 #ifndef SYSCOUNT_VERDICT_H
 #define SYSCOUNT_VERDICT_H
 
-static __always_inline __u8 choice_of_comm(struct task_struct *task)
+/* What the filter says of a thread's name and user: enum choice. Global: see ADDRESS. */
+__noinline int choice_of_owner(__u64 of)
 {
-	const __u64 *words = (const __u64 *)task->comm;
-	struct comm comm = { .words = { words[0], words[1] } };
-	__u8 *choice = bpf_map_lookup_elem(&target_comms, &comm);
+	struct task_struct *task = (struct task_struct *)of;
+	__u32 uid = BPF_CORE_READ(task, cred, uid.val);
+	struct comm comm = {};
+	__u8 *choice;
+	int all = 0;
 
-	return choice ? *choice : 0;
-}
-
-static __always_inline __u8 choice_of_user(struct task_struct *task)
-{
-	__u32 uid = LOAD(task, cred->uid.val);
-	__u8 *choice = bpf_map_lookup_elem(&target_users, &uid);
-
-	return choice ? *choice : 0;
+	bpf_probe_read_kernel(&comm, sizeof(comm), task->comm);
+	choice = bpf_map_lookup_elem(&target_comms, &comm);
+	if (choice)
+		all |= *choice;
+	choice = bpf_map_lookup_elem(&target_users, &uid);
+	if (choice)
+		all |= *choice;
+	return all;
 }
 
 /* Who is excluded is none, by whatever else it is named; who is not named is one if nobody is. */
 static __always_inline bool is_target(struct task_struct *task, struct task_struct *leader)
 {
-	__u8 choice = 0;
+	__u32 choice = 0;
 
 	if (filter_cgroups)
 		choice |= choice_of_cgroup(cgroup_node(task));
 	if (filter_owners)
-		choice |= choice_of_comm(task) | choice_of_user(task);
+		choice |= choice_of_owner(ADDRESS(task));
 	if (choice & CHOICE_EXCLUDED)
 		return false;
 	return !filter_targets || choice & CHOICE_TARGET || (filter_pids && is_marked(task, leader));
@@ -36,18 +38,29 @@ static __always_inline bool is_target(struct task_struct *task, struct task_stru
 
 /*
  * What a verdict depends on, in one number; only what the filter and the rows ask for: a
- * cgroup's id takes four dependent loads, and user and comm, which a thread may change, some
- * more.
+ * cgroup's id takes four dependent loads, and user and name, which a thread may change, some
+ * 50 ns. Global: see ADDRESS.
  */
-static __always_inline __u64 subject_of(struct task_struct *task)
+__noinline __u64 subject_of(__u64 of)
 {
+	struct task_struct *task = (struct task_struct *)of;
+	struct comm comm = {};
 	__u64 subject = 0;
+	__u32 uid;
 
 	if (row_group == GROUP_BY_CGROUP || filter_cgroups)
-		subject = cgroup_of(task);
-	if (filter_owners)
-		subject += comm_hash(task) ^ (__u64)LOAD(task, cred->uid.val) << 32;
+		subject = cgroup_id_of(task);
+	if (filter_owners) {
+		uid = BPF_CORE_READ(task, cred, uid.val);
+		bpf_probe_read_kernel(&comm, sizeof(comm), task->comm);
+		subject += hash_of_comm(comm.words[0], comm.words[1]) ^ (__u64)uid << 32;
+	}
 	return subject;
+}
+
+static __always_inline bool has_subject(void)
+{
+	return row_group == GROUP_BY_CGROUP || filter_subjects;
 }
 
 /* The agent's thread that measures what a call costs is observed as any other, whatever the filter. */
@@ -64,7 +77,7 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	__u64 cgroup = cgroup_of(task);
 
 	t->observed = false;
-	t->subject = subject_of(task);
+	t->subject = has_subject() ? subject_of(ADDRESS(task)) : 0;
 	t->pid = 0;
 	t->group = 0;
 	if (is_calibrating(task)) {
@@ -91,7 +104,7 @@ static __always_inline bool is_decided(struct task_struct *task, __u32 of_genera
 {
 	if (of_generation != generation)
 		return false;
-	return !(row_group == GROUP_BY_CGROUP || filter_cgroups || filter_owners) || of_subject == subject_of(task);
+	return !has_subject() || of_subject == subject_of(ADDRESS(task));
 }
 
 static __always_inline bool is_error(long ret)
@@ -99,14 +112,17 @@ static __always_inline bool is_error(long ret)
 	return ret < 0 && ret >= -MAX_ERRNO;
 }
 
-/* Whether the filter wants calls with this result. The calls of a calibration have none that matters. */
-static __always_inline bool is_wanted_result(long ret)
+/* Whether the filter wants calls with this result. Global: what the verifier learns of it here stays here. */
+__noinline int is_wanted_error(__s64 ret)
 {
 	__u32 error = -ret;
 
-	if (!filter_results)
-		return true;
 	return is_error(ret) && wanted_errors[error >> 6 & (ERROR_WORDS - 1)] >> (error & 63) & 1;
+}
+
+static __always_inline bool is_wanted_result(__s64 ret)
+{
+	return !filter_results || is_wanted_error(ret);
 }
 
 #endif
