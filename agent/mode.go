@@ -87,6 +87,16 @@ func (a *Agent) switchKernel(to bpf.Options) (atNs uint64, err error) {
 	return atNs, err
 }
 
+// modeName is the inverse of modes.
+func modeName(mode bpf.Mode) string {
+	for name, m := range modes {
+		if m == mode {
+			return name
+		}
+	}
+	return ""
+}
+
 // withMode is a policy with another mode; "" is its own.
 func withMode(p *policy.Policy, mode string) *policy.Policy {
 	if mode == "" {

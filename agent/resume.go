@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/syscountd/syscountd/agent/ledger"
+	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/bpf"
 )
@@ -113,24 +114,52 @@ func (a *Agent) goOn(kernel Kernel) error {
 	if err := a.drainLeft(); err != nil {
 		a.env.Log.Error("read the slow calls that waited for us", "error", err)
 	}
+	wanted := a.standOn(kernel.Options())
 	a.state(record.ChangeResumed, nil, "")
 	a.endInterval(false)
-	if err := a.resumeMode(); err != nil {
+	if err := a.resumeMode(wanted); err != nil {
 		return err
 	}
 	a.beginStep()
 	return nil
 }
 
+// standOn says that what another process left is in force, until now, and gives what is
+// wanted. In mode auto that is the same, if it is a step of the ladder: what the host can
+// afford does not change with a restart.
+func (a *Agent) standOn(left bpf.Options) (wanted *policy.Policy) {
+	wanted = a.effective
+	if c := a.budget.climb; c != nil {
+		first := c.at
+		for c.at = range c.steps {
+			next := a.resolved(overridden(a.policy, a.overrides), a.mode, c)
+			if left.Same(OptionsOf(next, a.filter.Syscalls)) {
+				a.effective = next
+				return next
+			}
+		}
+		c.at = first
+	}
+	next := *a.effective
+	next.Collect.Mode, next.Collect.Sample = modeName(left.Mode), max(left.Sample, 1)
+	a.effective = &next
+	return wanted
+}
+
 // resumeMode: the process before may have been told to be in another mode than the
-// policy's, which is in force now.
-func (a *Agent) resumeMode() error {
-	wanted := OptionsOf(a.effective, a.filter.Syscalls)
-	if a.session.kernel.Options().Same(wanted) {
+// policy's, or the policy has changed.
+func (a *Agent) resumeMode(wanted *policy.Policy) error {
+	before := a.inForce()
+	a.effective = wanted
+	options := OptionsOf(wanted, a.filter.Syscalls)
+	if a.session.kernel.Options().Same(options) {
 		return nil
 	}
-	_, err := a.switchKernel(wanted)
-	return err
+	if _, err := a.switchKernel(options); err != nil {
+		return err
+	}
+	a.state(record.ChangeMode, nil, "the process before left it as "+before.String())
+	return nil
 }
 
 // takeOver begins the session with the numbers of the process before.

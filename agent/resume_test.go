@@ -33,7 +33,7 @@ func newShelf(t *testing.T) *shelf {
 }
 
 func (s *shelf) Adopt(o bpf.Options) Kernel {
-	if s.kept == nil || s.kept.options != o {
+	if s.kept == nil || !s.kept.options.SwitchesTo(o) { // as the layout has it
 		s.kept = nil
 		return nil
 	}
@@ -365,5 +365,42 @@ func TestAStoreWithoutRoomChangesNothingElse(t *testing.T) {
 	}
 	if got := fmt.Sprint(len(only[*record.Summary](r.written()))); got != "1" {
 		t.Errorf("%s summaries; want 1", got)
+	}
+}
+
+// In mode auto the next process goes on at the step where the one before stood.
+func TestModeAutoGoesOnAtItsStep(t *testing.T) {
+	s := newShelf(t)
+	first := s.process(quiet)
+	first.do(SetMode{"count"})
+	first.kill()
+	second := s.process(quiet)
+	states := only[*record.State](second.written())
+	if len(states) != 1 || states[0].Change != record.ChangeResumed || states[0].Mode != "count" || !states[0].Auto {
+		t.Errorf("states %+v; want resumed in mode count (auto), and nothing else", states)
+	}
+	if got := second.kernel().Options().Mode; got != bpf.ModeCount {
+		t.Errorf("the kernel side is in mode %v; want count", got)
+	}
+}
+
+// In another mode it tells what was left, and what it made of it.
+func TestAnotherModeIsTakenAfterTheResumption(t *testing.T) {
+	s := newShelf(t)
+	first := s.process(quiet)
+	first.do(SetMode{"count"})
+	first.kill()
+	second := s.process("[collect]\nmode = \"account\"\ninterval = \"1h\"\n")
+	records := second.written()
+	states := only[*record.State](records)
+	if len(states) != 2 || states[0].Change != record.ChangeResumed || states[0].Mode != "count" ||
+		states[1].Change != record.ChangeMode || states[1].Mode != "account" || !strings.Contains(states[1].Msg, "the process before left it as count") {
+		t.Errorf("states %+v; want resumed in mode count, then account", states)
+	}
+	if interval := only[*record.Interval](records)[0]; interval.Mode != "count" {
+		t.Errorf("the interval over the kill was in mode %s; want count", interval.Mode)
+	}
+	if got := second.kernel().Options().Mode; got != bpf.ModeAccount {
+		t.Errorf("the kernel side is in mode %v; want account", got)
 	}
 }
