@@ -116,21 +116,19 @@ func TestLoadAndUnloadUnderLoad(t *testing.T) {
 	process := busy(t, 1)
 	pid := pidfdOf(t, process.PID())
 	held := bpfFDs(t)
-	for i := range 2 {
-		tracer, err := Load(Options{Mode: Mode(i % 2), GroupBy: GroupByComm, Rows: 64})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tracer.SetFilter(Filter{PIDFDs: []int{pid}}); err != nil {
-			t.Fatal(err)
-		}
-		if err := tracer.Attach(); err != nil {
-			t.Fatal(err)
-		}
-		awaitCalls(t, &watched{Tracer: tracer}, Counters{})
-		if err := tracer.Close(); err != nil {
-			t.Fatal(err)
-		}
+	tracer, err := Load(Options{GroupBy: GroupByComm, Rows: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.SetFilter(Filter{PIDFDs: []int{pid}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	awaitCalls(t, &watched{Tracer: tracer}, Counters{})
+	if err := tracer.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if now := bpfFDs(t); len(now) != len(held) {
 		t.Errorf("held %v; before %v", now, held)
