@@ -129,13 +129,20 @@ type faultList struct {
 	lines []string
 }
 
+// shownFaults are as many faults of a machine as the list has: the first.
+const shownFaults = 5
+
 // faultLines are as many lines of a fault as the list has.
 const faultLines = 1 + shownComplaints
 
 func (l *faultList) add(machine string, faults []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, fault := range faults {
+	for i, fault := range faults {
+		if i == shownFaults {
+			l.lines = append(l.lines, fmt.Sprintf("%s: and %d faults more", machine, len(faults)-i))
+			break
+		}
 		lines := strings.Split(fault, "\n")
 		if len(lines) > faultLines {
 			lines = append(lines[:1:1], lines[len(lines)-faultLines+1:]...)
