@@ -54,7 +54,7 @@ fuzz: ## run every fuzz target for FUZZTIME=30s
 # BENCHFLAGS=-short is a quick look; bin/bench -h lists what there is.
 BENCHFLAGS ?= -write docs/benchmarks.md
 
-bench: build ## measure the cost per call against the peers, into docs/benchmarks.md (root, 20 minutes)
+bench: build ## measure the cost per call against the peers, into docs/benchmarks.md (root, half an hour)
 	@[ "$$(id -u)" = 0 ] || { echo "make bench: tracing needs root; run 'sudo make bench'" >&2; exit 1; }
 	test/install-deps bench
 	go build -o bin/bench ./test/bench

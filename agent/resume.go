@@ -66,7 +66,7 @@ func (a *Agent) leave() error {
 	a.tell(a.incidents.book.Flush(a.mono()))
 	a.endInterval(true)
 	a.session, a.stuck = nil, stuckCalls{}
-	a.state(record.ChangeStopped, nil, "what is attached counts on for a restart")
+	a.state(record.ChangeStopped, nil, "what is attached counts on for a restart, if the manager keeps it")
 	return errors.Join(err, s.close())
 }
 

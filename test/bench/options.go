@@ -20,7 +20,7 @@ type options struct {
 	rows                  int
 }
 
-// How large a run is: about twenty minutes, and one that only shows that everything works.
+// How large a run is: half an hour, and one that only shows that everything works.
 const (
 	usualRounds, usualProgramRounds, usualBatches = 9, 4, 151
 	shortRounds, shortProgramRounds, shortBatches = 2, 1, 41

@@ -63,8 +63,8 @@ func (r *result) programList() string {
 
 const markdownHead = `# Benchmarks
 
-Written by ` + "`make bench`" + `; do not edit. Run it on your own machine, as root (it takes about twenty
-minutes): the numbers below are one machine's, and the ratios are what carries over.
+Written by ` + "`make bench`" + `; do not edit. Run it on your own machine, as root (it takes half an
+hour): the numbers below are one machine's, and the ratios are what carries over.
 
 `
 
