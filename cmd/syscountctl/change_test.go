@@ -62,7 +62,7 @@ func TestWrongCommandLinesAreExplainedAndAskNothing(t *testing.T) {
 		"filter pid -- -5":         `"-5" is no PID; give a number from 1 to 4194304`,
 		"filter pid 4294967296":    `"4294967296" is no PID; give a number from 1 to 4194304`,
 		"filter set":               "filter set needs a flag that says what is observed; syscountctl filter clear observes the whole host",
-		"filter set --children":    "filter set needs a flag that says what is observed",
+		"filter set --children":    "filter set needs a flag that says what is observed; syscountctl filter clear observes the whole host",
 		"filter set --uid root":    `"root" is no user id; give a number from 0 to 4294967294`,
 		"filter set --pid x":       `"x" is no PID; give a number from 1 to 4194304`,
 		"filter set x":             `unknown command "x" for "syscountctl filter set"`,
