@@ -10,6 +10,9 @@ import (
 	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
+// dear says that a load takes seconds: the machine is emulated.
+var _, dear = os.LookupEnv("SYSCOUNT_TEST_CALLS")
+
 // loadCalls is about how many calls a test of this file makes; 10,000,000 is a
 // good number for a long run.
 func loadCalls(t *testing.T) int {

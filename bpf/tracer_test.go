@@ -210,39 +210,6 @@ func TestBalance(t *testing.T) {
 	wantBalanceOf(t, &watched{Tracer: tracer})
 }
 
-func TestCloseLeavesNothingLoaded(t *testing.T) {
-	others := len(bpfFDs(t))
-	tracer, err := Load(Options{GroupBy: GroupByCgroup, Rows: 64})
-	if err != nil {
-		t.Fatalf("load: %+v", err)
-	}
-	if err := tracer.Attach(); err != nil {
-		t.Fatal(errors.Join(err, tracer.Close()))
-	}
-	if tracer.Attachment() == "" {
-		t.Error("attached, but Attachment is empty")
-	}
-	if err := tracer.Detach(); err != nil {
-		t.Fatal(err)
-	}
-	if tracer.Attachment() != "" {
-		t.Errorf("detached, but Attachment is %q", tracer.Attachment())
-	}
-	if len(bpfFDs(t)) <= others {
-		t.Fatal("detached, but the maps are gone too: nothing to test")
-	}
-	if err := tracer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tracer.NextSlow(); !errors.Is(err, ErrClosed) {
-		t.Errorf("NextSlow after Close: %v; want ErrClosed", err)
-	}
-	// Nothing is pinned: what no descriptor holds is gone.
-	if held := bpfFDs(t); len(held) != others {
-		t.Errorf("held after Close: %v; %d before", held, others)
-	}
-}
-
 // bpfFDs are this process's descriptors of programs, maps and links.
 func bpfFDs(t *testing.T) (held []string) {
 	t.Helper()

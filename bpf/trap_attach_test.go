@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -112,25 +113,38 @@ func trapAttachAndDetachUnderLoad(t *testing.T, r *rig, opts Options) {
 	}
 }
 
+// Close leaves nothing: what no descriptor holds is gone, since nothing is pinned.
 func TestLoadAndUnloadUnderLoad(t *testing.T) {
 	process := busy(t, 1)
 	pid := pidfdOf(t, process.PID())
-	held := bpfFDs(t)
+	others := len(bpfFDs(t))
 	tracer, err := Load(Options{GroupBy: GroupByComm, Rows: 64})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tracer.SetFilter(Filter{PIDFDs: []int{pid}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := tracer.Attach(); err != nil {
-		t.Fatal(err)
+	if err := errors.Join(tracer.SetFilter(Filter{PIDFDs: []int{pid}}), tracer.Attach()); err != nil {
+		t.Fatal(errors.Join(err, tracer.Close()))
 	}
 	awaitCalls(t, &watched{Tracer: tracer}, Counters{})
+	if tracer.Attachment() == "" {
+		t.Error("attached, but Attachment is empty")
+	}
+	if err := tracer.Detach(); err != nil {
+		t.Fatal(err)
+	}
+	if tracer.Attachment() != "" {
+		t.Errorf("detached, but Attachment is %q", tracer.Attachment())
+	}
+	if len(bpfFDs(t)) <= others {
+		t.Fatal("detached, but the maps are gone too: nothing to test")
+	}
 	if err := tracer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if now := bpfFDs(t); len(now) != len(held) {
-		t.Errorf("held %v; before %v", now, held)
+	if _, err := tracer.NextSlow(); !errors.Is(err, ErrClosed) {
+		t.Errorf("NextSlow after Close: %v; want ErrClosed", err)
+	}
+	if held := bpfFDs(t); len(held) != others {
+		t.Errorf("held after Close: %v; %d before", held, others)
 	}
 }

@@ -285,6 +285,17 @@ static __always_inline bool is_suspended(struct cpu *cpu, struct thread *t, stru
 	return true;
 }
 
+/* The thread is about to wait once more in its call. The wait before may have been a short one, at whose end nobody
+ * looked; or the thread has come to the CPU unseen: see running.h. */
+static __always_inline void go_on_waiting(struct cpu *cpu, struct thread *t, struct task_struct *task, __u64 now)
+{
+	if (t->wait.off_ns) {
+		note_unseen_coming(cpu, t, task, t->called_back || t->resumed);
+		end_unseen_wait(&t->wait, task, now);
+	}
+	settle(&t->wait, task);
+}
+
 static __always_inline void go_off(struct thread *t, struct task_struct *task, __u32 class, __u64 now)
 {
 	__u64 *sleeper = sleeper_like(task);
@@ -311,7 +322,7 @@ static __noinline void stay_in_call(struct cpu *cpu, struct task_struct *task, s
 	*clock = bpf_ktime_get_ns();
 	if (!t->called_back && !is_suspended(cpu, t, task, regs, *clock))
 		return;
-	settle(&t->wait, task);
+	go_on_waiting(cpu, t, task, *clock);
 	go_off(t, task, class, *clock);
 }
 
@@ -345,7 +356,7 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 		take_over(cpu, t, prev, regs, switching);
 	*clock = bpf_ktime_get_ns();
 	if (is_same_call(cpu, t, regs, slot))
-		settle(&t->wait, prev);
+		go_on_waiting(cpu, t, prev, *clock);
 	else
 		begin_watched(cpu, t, prev, regs, slot, *clock);
 	go_off(t, prev, class, *clock);

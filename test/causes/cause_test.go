@@ -139,12 +139,17 @@ func (c cause) run(s *scene, service *foreground.Service, m mode, n int, longest
 // tally is what the records of one cause have shown.
 type tally struct {
 	calls, skipped    int
+	unseen            int // calls with time that the kernel tells of in neither way
 	least             float64
 	shortest, longest time.Duration
 	runqueue          time.Duration
 	sites             map[string]int
 	odd               string
 }
+
+// mostUnseen: the kernel leaves out an event of the scheduler now and then (bpf/running.h), and a
+// hypervisor may take the CPU away: one call, and one in a hundred, may show it. Each is logged.
+func mostUnseen(calls int) int { return 1 + calls/100 }
 
 // judge holds a record against what was injected.
 func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tally *tally) {
@@ -184,7 +189,13 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 	}
 	// A hypervisor that takes the CPU away for a moment is not seen: that counts as CPU time.
 	const stolen = 2e6
-	if ratio := float64(share) / want; want > 0 && ratio < 0.95 && !(c.io && want-float64(share) < stolen) {
+	ratio := float64(share) / want
+	if missing := want - float64(share); want > 0 && ratio < 0.95 && !(c.io && missing < stolen) {
+		if !c.onCPU && tally.unseen < mostUnseen(tally.calls) && float64(w.CPUNs)-float64(in.call.CPUNs) >= 0.9*missing {
+			tally.unseen++
+			s.Logf("call %d: %.0f ns of the injected %.0f were neither seen to be off the CPU nor spent on it, says the kernel: %s", i, missing, want, r.Msg)
+			return
+		}
 		complain("the cause has %d ns, %.3f of the injected %.0f", share, ratio, want)
 	}
 	if c.io && share < max(w.CPUNs, w.SleepNs) {

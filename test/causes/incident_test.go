@@ -67,7 +67,15 @@ func stall(t *testing.T, fusedelay, binary string, units []string) {
 			continue
 		}
 		t.Logf("%s", i.Msg)
-		if i.Change != record.IncidentClosed || i.Victims != victims || i.VictimsAtLeast || i.Stuck != 0 || i.Calls != victims ||
+		// A thread that came to the CPU unseen (bpf/running.h) has no stack of its wait: it is in no incident.
+		alone := 0
+		for _, r := range got.Slow {
+			if r.Systemd.Unit == unit && r.Wait != nil && r.Wait.Site != i.Site {
+				t.Logf("by itself: %s", r.Msg)
+				alone++
+			}
+		}
+		if i.Change != record.IncidentClosed || i.Victims != victims || i.VictimsAtLeast || i.Stuck != 0 || int(i.Calls)+alone != victims ||
 			i.Syscall.Name != "read" || i.Class != "fuse" || !slices.Equal(i.Files, []string{f.file}) {
 			t.Errorf("%+v; want the end of one of %d threads", i, victims)
 		}
