@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -90,11 +91,12 @@ func exit() bpftest.Step { return bpftest.Call(unix.SYS_EXIT_GROUP, 0) }
 type rig struct {
 	loaded []*Tracer
 	lent   map[*Tracer]bool
+	spoilt map[*Tracer]bool   // the whole host was observed: any thread may have a call open from then
 	before map[*Tracer]uint64 // runs that the kernel had skipped when the test began
 }
 
 // shared is the only one; TestMain closes it.
-var shared = &rig{lent: map[*Tracer]bool{}, before: map[*Tracer]uint64{}}
+var shared = &rig{lent: map[*Tracer]bool{}, spoilt: map[*Tracer]bool{}, before: map[*Tracer]uint64{}}
 
 func newRig(*testing.T) *rig { return shared }
 
@@ -176,6 +178,13 @@ func (r *rig) borrow(t *testing.T, opts Options) *Tracer {
 	t.Cleanup(func() {
 		giveBack()
 		r.lent[tracer] = false
+		if !r.spoilt[tracer] {
+			return
+		}
+		r.loaded = slices.DeleteFunc(r.loaded, func(other *Tracer) bool { return other == tracer })
+		if err := tracer.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	giveBack() // a test may borrow it a second time
 	r.lent[tracer] = true
