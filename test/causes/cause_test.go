@@ -147,9 +147,15 @@ type tally struct {
 	odd               string
 }
 
-// mostUnseen: the kernel leaves out an event of the scheduler now and then (bpf/running.h), and a
+// mayBeUnseen: the kernel leaves out an event of the scheduler now and then (bpf/running.h), and a
 // hypervisor may take the CPU away: one call, and one in a hundred, may show it. Each is logged.
-func mostUnseen(calls int) int { return 1 + calls/100 }
+func (t *tally) mayBeUnseen() bool {
+	if t.unseen >= 1+t.calls/100 {
+		return false
+	}
+	t.unseen++
+	return true
+}
 
 // judge holds a record against what was injected.
 func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tally *tally) {
@@ -191,8 +197,7 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 	const stolen = 2e6
 	ratio := float64(share) / want
 	if missing := want - float64(share); want > 0 && ratio < 0.95 && !(c.io && missing < stolen) {
-		if !c.onCPU && tally.unseen < mostUnseen(tally.calls) && float64(w.CPUNs)-float64(in.call.CPUNs) >= 0.9*missing {
-			tally.unseen++
+		if !c.onCPU && float64(w.CPUNs)-float64(in.call.CPUNs) >= 0.9*missing && tally.mayBeUnseen() {
 			s.Logf("call %d: %.0f ns of the injected %.0f were neither seen to be off the CPU nor spent on it, says the kernel: %s", i, missing, want, r.Msg)
 			return
 		}
@@ -204,6 +209,10 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 	if c.name == "hog after sleep" && w.Class == "CPU" && w.InvoluntarySwitches > 0 {
 		tally.add(r, float64(share)/want, w)
 		return // preempted once more, and longer than it slept: that is then what the site is about
+	}
+	if c.sites != nil && !c.onCPU && len(r.KernelStack) == 0 && tally.mayBeUnseen() {
+		s.Logf("call %d: nobody saw the thread come back to the CPU, so that its wait has no stack: %s", i, r.Msg)
+		return
 	}
 	if c.classes != nil && !slices.Contains(c.classes, w.Class) {
 		complain("class %q; want one of %q", w.Class, c.classes)
