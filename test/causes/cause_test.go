@@ -195,8 +195,14 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 	}
 	// A hypervisor that takes the CPU away for a moment is not seen: that counts as CPU time.
 	const stolen = 2e6
+	// How long a thread has run that came to the CPU unseen is known to a tick (end_unseen_wait()).
+	const tick = 10e6
 	ratio := float64(share) / want
 	if missing := want - float64(share); want > 0 && ratio < 0.95 && !(c.io && missing < stolen) {
+		if c.onCPU && missing <= tick && float64(w.RunqueueNs) >= missing && tally.mayBeUnseen() {
+			s.Logf("call %d: %.0f ns of the injected %.0f are taken for run queue, as nobody saw the thread come back to the CPU: %s", i, missing, want, r.Msg)
+			return
+		}
 		if !c.onCPU && float64(w.CPUNs)-float64(in.call.CPUNs) >= 0.9*missing && tally.mayBeUnseen() {
 			s.Logf("call %d: %.0f ns of the injected %.0f were neither seen to be off the CPU nor spent on it, says the kernel: %s", i, missing, want, r.Msg)
 			return
