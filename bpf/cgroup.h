@@ -9,13 +9,6 @@ static __always_inline __u64 cgroup_of(struct task_struct *task)
 	return LOAD(task, cgroups->dfl_cgrp->kn->id);
 }
 
-/* The same of a task that the verifier does not know. */
-static __always_inline __u64 cgroup_id_of(struct task_struct *task)
-{
-	return has_rdonly_cast ? CAST(*task, task)->cgroups->dfl_cgrp->kn->id
-			       : BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-}
-
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 {
 	struct kernfs_node___until_6_14 *old = (void *)kn;

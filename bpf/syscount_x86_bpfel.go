@@ -462,7 +462,6 @@ const (
 	syscountVarFilterOwners        = "filter_owners"
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarFilterResults       = "filter_results"
-	syscountVarFilterSubjects      = "filter_subjects"
 	syscountVarFilterTargets       = "filter_targets"
 	syscountVarGeneration          = "generation"
 	syscountVarHasPrevState        = "has_prev_state"
@@ -602,7 +601,6 @@ type syscountVariableSpecs struct {
 	FilterOwners        *ebpf.VariableSpec `ebpf:"filter_owners"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	FilterResults       *ebpf.VariableSpec `ebpf:"filter_results"`
-	FilterSubjects      *ebpf.VariableSpec `ebpf:"filter_subjects"`
 	FilterTargets       *ebpf.VariableSpec `ebpf:"filter_targets"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
 	HasPrevState        *ebpf.VariableSpec `ebpf:"has_prev_state"`
@@ -724,7 +722,6 @@ type syscountVariables struct {
 	FilterOwners        *ebpf.Variable `ebpf:"filter_owners"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	FilterResults       *ebpf.Variable `ebpf:"filter_results"`
-	FilterSubjects      *ebpf.Variable `ebpf:"filter_subjects"`
 	FilterTargets       *ebpf.Variable `ebpf:"filter_targets"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
 	HasPrevState        *ebpf.Variable `ebpf:"has_prev_state"`

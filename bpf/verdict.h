@@ -37,30 +37,18 @@ static __always_inline bool is_target(struct task_struct *task, struct task_stru
 }
 
 /*
- * What a verdict depends on, in one number; only what the filter and the rows ask for: a
- * cgroup's id takes four dependent loads, and user and name, which a thread may change, some
- * 50 ns. Global: see ADDRESS.
+ * What a verdict depends on where the filter asks for user or name, which a thread may
+ * change, in one number with its cgroup. Some 50 ns. Global: see ADDRESS.
  */
 __noinline __u64 subject_of(__u64 of)
 {
 	struct task_struct *task = (struct task_struct *)of;
+	__u64 cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	__u64 uid = BPF_CORE_READ(task, cred, uid.val);
 	struct comm comm = {};
-	__u64 subject = 0;
-	__u32 uid;
 
-	if (row_group == GROUP_BY_CGROUP || filter_cgroups)
-		subject = cgroup_id_of(task);
-	if (filter_owners) {
-		uid = BPF_CORE_READ(task, cred, uid.val);
-		bpf_probe_read_kernel(&comm, sizeof(comm), task->comm);
-		subject += hash_of_comm(comm.words[0], comm.words[1]) ^ (__u64)uid << 32;
-	}
-	return subject;
-}
-
-static __always_inline bool has_subject(void)
-{
-	return row_group == GROUP_BY_CGROUP || filter_subjects;
+	bpf_probe_read_kernel(&comm, sizeof(comm), task->comm);
+	return cgroup + (hash_of_comm(comm.words[0], comm.words[1]) ^ uid << 32);
 }
 
 /* The agent's thread that measures what a call costs is observed as any other, whatever the filter. */
@@ -77,7 +65,7 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	__u64 cgroup = cgroup_of(task);
 
 	t->observed = false;
-	t->subject = has_subject() ? subject_of(ADDRESS(task)) : 0;
+	t->subject = filter_owners ? subject_of(ADDRESS(task)) : cgroup;
 	t->pid = 0;
 	t->group = 0;
 	if (is_calibrating(task)) {
@@ -100,11 +88,14 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	}
 }
 
+/* The cgroup is compared only where it matters: reading it takes four dependent loads. */
 static __always_inline bool is_decided(struct task_struct *task, __u32 of_generation, __u64 of_subject)
 {
 	if (of_generation != generation)
 		return false;
-	return !has_subject() || of_subject == subject_of(ADDRESS(task));
+	if (filter_owners)
+		return of_subject == subject_of(ADDRESS(task));
+	return !(row_group == GROUP_BY_CGROUP || filter_cgroups) || of_subject == cgroup_of(task);
 }
 
 static __always_inline bool is_error(long ret)
