@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -228,6 +229,31 @@ func TestFilterByResult(t *testing.T) {
 					t.Errorf("%d calls left out by their result; want at least %d", after.Unwanted-before.Unwanted, least)
 				}
 				child.Kill()
+			})
+		}
+	}
+}
+
+// A futex that nobody wakes: the slow call is handed over if its error is wanted, in every mode.
+func TestASlowCallIsFilteredByItsResult(t *testing.T) {
+	for name, opts := range findingModes() {
+		for errno, want := range map[syscall.Errno]int{unix.ETIMEDOUT: 1, unix.EIO: 0} {
+			t.Run(name+"/"+unix.ErrnoName(errno), func(t *testing.T) {
+				p := bpftest.NewProgram()
+				process := p.Start(t, call(unix.SYS_FUTEX, p.Words(0), 0, 0, p.Words(0, 60e6)), exit())
+				tracer := running(t, opts, Filter{PIDFDs: []int{pidfdOf(t, process.PID())}, Errnos: []int{int(errno)}})
+				setThreshold(t, tracer, unix.SYS_FUTEX, 20e6)
+				process.Poke()
+				process.Finish()
+				calls := slowCalls(t, tracer)
+				if len(calls) > want || len(calls) < want && !gaps(t, tracer) {
+					t.Errorf("%d slow calls; want %d", len(calls), want)
+				}
+				for _, c := range calls {
+					if c.Ret != -int64(errno) {
+						t.Errorf("ret %d; want %d", c.Ret, -int64(errno))
+					}
+				}
 			})
 		}
 	}

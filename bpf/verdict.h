@@ -38,7 +38,7 @@ static __always_inline bool is_target(struct task_struct *task, struct task_stru
 
 /*
  * What a verdict depends on where the filter asks for user or name, which a thread may
- * change, in one number with its cgroup. Some 50 ns. Global: see ADDRESS.
+ * change, in one number with its cgroup. Global: see ADDRESS.
  */
 __noinline __u64 subject_of(__u64 of)
 {

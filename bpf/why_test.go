@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -285,6 +286,13 @@ func TestASweepFindsOpenCalls(t *testing.T) {
 			}
 			if calls := slowCalls(t, tracer); len(calls) != 0 {
 				t.Errorf("%d open calls older than 18 minutes; want none", len(calls))
+			}
+			// What has returned nothing has not failed.
+			if err := errors.Join(tracer.SetFilter(Filter{PIDFDs: []int{pidfdOf(t, process.PID())}, Failed: true}), tracer.Sweep(0)); err != nil {
+				t.Fatal(err)
+			}
+			if calls := slowCalls(t, tracer); len(calls) != 0 {
+				t.Errorf("%d open calls under a filter of errors; want none", len(calls))
 			}
 			process.Poke()
 			process.Finish()
