@@ -97,8 +97,8 @@ func TestNoSlowCallIsLostOrDoubledWhenTheModeChangesUnderLoad(t *testing.T) {
 			}
 		}
 	}
-	if lost == 0 && c.SwitchesMissed > 1 {
-		t.Errorf("%d threads are said to have come unseen, but no call is lost", c.SwitchesMissed)
+	if c.SwitchesMissed > lost+1+threads*times/100 {
+		t.Errorf("%d threads are said to have come unseen, but %d calls are lost", c.SwitchesMissed, lost)
 	}
 	t.Logf("%d sleeps found; %+v", threads*times-int(lost), c)
 }

@@ -88,14 +88,14 @@ func switching(t *testing.T, process *bpftest.Process, first Options, thresholds
 }
 
 // wantSums wants every event to be accounted for when no process of the test is left,
-// but for one with each run that the kernel skipped.
+// but for one with each run that the kernel skipped, or event that it left out.
 func wantSums(t *testing.T, tracer *watched) Counters {
 	t.Helper()
 	c, err := tracer.Counters()
 	if err != nil {
 		t.Fatal(err)
 	}
-	skipped := tracer.skipped(t)
+	skipped := tracer.skipped(t) + c.SwitchesMissed
 	for what, sum := range map[string][2]uint64{
 		"beginnings": {c.Enter + c.Unstamped, c.Matched + c.Suspended + c.Died + c.Overwritten + c.Refiltered + c.HandedOver},
 		"ends":       {c.Exit, c.Matched + c.Suspended + c.ExitWithoutEnter + c.Refiltered},
@@ -166,7 +166,7 @@ func TestACallThatWaitsOverAChangeOfMode(t *testing.T) {
 		if c == nil {
 			return
 		}
-		if c.DurationNs() < uint64(2*pause) || c.Wait.SleepNs < uint64(2*pause)*9/10 {
+		if (c.DurationNs() < uint64(2*pause) || c.Wait.SleepNs < uint64(2*pause)*9/10) && !gaps(t, tracer.Tracer) {
 			t.Errorf("%d ns, %+v; want %v of sleep", c.DurationNs(), c.Wait, 2*pause)
 		}
 		if timesAll(from) && c.FirstBlock || from.Mode != ModeAccount && !c.FirstBlock && !c.Tick {
@@ -262,7 +262,7 @@ func burnsOver(t *testing.T, from, to Options) bool {
 	if c.EndNs < before {
 		return false
 	}
-	if c.StartNs > before-uint64(pause)/2 {
+	if c.StartNs > before-uint64(pause)/2 && !gaps(t, tracer.Tracer) {
 		t.Errorf("since %d ns before the change; want most of %v", int64(before-c.StartNs), pause)
 	}
 	wantSums(t, tracer)
@@ -303,7 +303,7 @@ func stoppedOver(t *testing.T, from, to Options, goesOn bool) bool {
 	if c.Suspended == 0 || c.Abandoned > 0 {
 		return false
 	}
-	if call := wantOneOf(t, tracer, calls, 0); call != nil && call.DurationNs() < 380e6 { // less what it did before its first block, which takes its time where the machine is emulated
+	if call := wantOneOf(t, tracer, calls, 0); call != nil && call.DurationNs() < 380e6 && !gaps(t, tracer.Tracer) { // less what it did before its first block, which takes its time where the machine is emulated
 		t.Errorf("%d ns; want 400 ms", call.DurationNs())
 	}
 	if c.Resumed != c.Suspended && !gaps(t, tracer.Tracer) {
@@ -341,7 +341,8 @@ func TestACallThatIsInterruptedAfterAChangeOfMode(t *testing.T) {
 		hold(process)
 		switchTo(t, tracer.Tracer, from)
 		process.Poke()
-		if c := wantOne(t, tracer, 1, process); c != nil && c.DurationNs() < uint64(2*pause) {
+		c := wantOne(t, tracer, 1, process)
+		if c != nil && c.DurationNs() < uint64(2*pause) && !gaps(t, tracer.Tracer) {
 			t.Errorf("%d ns; want %v or more", c.DurationNs(), 2*pause)
 		}
 		wantSums(t, tracer)

@@ -395,9 +395,11 @@ type syscountWait struct {
 	Frames             uint32
 	First              uint32
 	OffJiffies         uint32
+	Looked             uint32
 	Waker              syscountThreadName
 	LongestWaker       syscountThreadName
 	Blocker            syscountThreadName
+	_                  [4]byte
 	Stack              [24]uint64
 }
 

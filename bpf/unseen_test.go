@@ -66,31 +66,74 @@ func TestCallsOfThreadsThatLeaveUnseenStayTheirs(t *testing.T) {
 	}
 }
 
-// A wait whose end was not seen is a wait all the same.
-func TestAWaitThatEndsUnseenIsNoCPUTime(t *testing.T) {
+// unseenComing starts a process that reads, and lets it come back from that read without
+// being seen, after a wait of the length given, in which the mode may change. It has ended then.
+func unseenComing(t *testing.T, observe func(*bpftest.Process) *Tracer, wait time.Duration, change func(*Tracer)) *Tracer {
+	t.Helper()
 	p := bpftest.NewProgram()
 	b := p.Words(0)
 	process := p.Start(t, call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1), exit())
-	tracer := slowWith(t, process.PID(), unix.SYS_READ, Look{})
+	tracer := observe(process)
 	process.Poke()
 	process.Hear()
 	process.AwaitStates("S")
 	time.Sleep(20 * time.Millisecond) // in state S it may still be about to leave the CPU
+	change(tracer)
 	blind(t, tracer)
-	const wait = 100 * time.Millisecond
 	time.Sleep(wait)
 	process.Poke()
 	process.Finish()
+	return tracer
+}
+
+// A wait whose end was not seen is a wait all the same, with the stack that its thread had when it was woken.
+func TestAWaitThatEndsUnseenIsNoCPUTime(t *testing.T) {
+	const wait = 100 * time.Millisecond
+	tracer := unseenComing(t, func(process *bpftest.Process) *Tracer {
+		return slowWith(t, process.PID(), unix.SYS_READ, Look{})
+	}, wait, func(*Tracer) {})
 	for _, c := range slowCalls(t, tracer) {
 		if c.DurationNs() < uint64(wait) {
 			continue // its release, which is a read too
 		}
-		if w := wantWaits(t, c); w.SleepNs < uint64(wait) || w.LongestNs < uint64(wait) {
-			t.Errorf("%+v of %d ns; want at least %v of sleep", w, c.DurationNs(), wait)
+		w := wantWaits(t, c)
+		if w.SleepNs < uint64(wait) || w.LongestNs < uint64(wait) || len(w.Stack) == 0 || w.Waker.PID == 0 {
+			t.Errorf("%+v of %d ns; want at least %v of sleep, with a stack and a waker", w, c.DurationNs(), wait)
 		}
 		return
 	}
-	if !gaps(t, tracer) {
+	if (&watched{tracer}).skipped(t) == 0 {
 		t.Fatal("the slow read was not handed over")
+	}
+}
+
+// Mode watch has lost the call of which it saw no end. It says so when the thread dies,
+// whichever mode was in force when the call began.
+func TestACallThatIsLostToModeWatchIsCounted(t *testing.T) {
+	needWatch(t)
+	const wait = 100 * time.Millisecond
+	watch := base
+	watch.Mode = ModeWatch
+	for name, first := range map[string]Options{"watch": watch, "account": modes["account"], "count": modes["count"]} {
+		t.Run(name, func(t *testing.T) {
+			tracer := unseenComing(t, func(process *bpftest.Process) *Tracer {
+				return switching(t, process, first, map[int32]uint64{unix.SYS_READ: 30e6}).Tracer
+			}, wait, func(tracer *Tracer) {
+				if _, err := tracer.Switch(watch); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if calls := slowCalls(t, tracer); len(calls) > 0 {
+				t.Errorf("%d slow calls; want none: nobody saw the thread come back", len(calls))
+			}
+			c, err := tracer.Counters()
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The other modes' records of the threads that run are left on the CPUs, unseen too.
+			if c.SwitchesMissed == 0 || name == "watch" && c.SwitchesMissed > 1 {
+				t.Errorf("%d missed switches; want 1: %+v", c.SwitchesMissed, c)
+			}
+		})
 	}
 }

@@ -195,20 +195,45 @@ static __always_inline void note_sleeper(struct task_struct *task)
 }
 
 /*
- * The thread came back to the CPU unseen (see running.h): how long it has run since,
- * the scheduler's own accounting tells to a tick.
+ * A wait whose end nobody looked at was a short one; or the kernel left out the event
+ * at which the thread came to the CPU (see running.h), and in mode watch a slow call
+ * may be lost.
  */
-static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *task, __u64 now)
+static __noinline void note_unseen_coming(struct cpu *cpu, const struct thread *t, struct task_struct *task,
+					  bool is_unseen)
+{
+	__u64 ran = LOAD(task, se.sum_exec_runtime) - t->wait.ran_ns;
+	__s64 waited = bpf_ktime_get_ns() - t->wait.off_ns - ran;
+
+	if (is_unseen || waited > (__s64)TWO_TICKS_NS)
+		cpu->counters.switches_missed++;
+}
+
+/*
+ * The thread came back to the CPU unseen (see running.h). Since when it has been on it:
+ * it was runnable from its waking on for as long as the scheduler has added up since;
+ * if nobody noted that, its CPU time tells it to a tick.
+ */
+static __always_inline __u64 unseen_wait(const struct wait *w, struct task_struct *task, __u64 now)
 {
 	__u64 ran = LOAD(task, se.sum_exec_runtime) - w->ran_ns;
 	__u64 waited = now - w->off_ns;
-	__u32 class = w->class;
+	__u64 known = w->woken_ns - w->off_ns + run_delay_of(task) - w->run_delay;
 
-	if ((__s64)waited < 0 || class >= WAIT_CLASSES) {
+	waited -= ran < waited ? ran : waited;
+	return w->woken_ns && known < waited ? known : waited;
+}
+
+static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *task, __u64 now)
+{
+	__u64 waited = unseen_wait(w, task, now);
+	__u32 class = w->class;
+	bool looked = w->looked;
+
+	if (now < w->off_ns || class >= WAIT_CLASSES) {
 		w->off_ns = 0;
 		return;
 	}
-	waited -= ran < waited ? ran : waited;
 	if (w->woken_ns)
 		w->woken_ns = w->off_ns + waited - w->woken_ns;
 	w->off_ns = 0;
@@ -217,6 +242,8 @@ static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *
 	if (waited <= w->longest_ns)
 		return;
 	w->longest_ns = waited;
+	if (looked)
+		return;
 	w->longest_class = class;
 	w->longest_iowait = false;
 	w->longest_waker = w->waker;
@@ -236,6 +263,7 @@ static __always_inline void off_cpu(struct wait *w, struct task_struct *task, __
 	w->off_jiffies = bpf_jiffies64();
 	w->off_ns = now;
 	w->woken_ns = 0;
+	w->looked = false;
 	w->waking_stack = -1;
 	w->waker.pid = 0;
 	w->waker.tid = 0;
@@ -250,7 +278,8 @@ static __always_inline __u32 switches_of(struct task_struct *task)
 }
 
 /* The thread leaves the CPU. */
-static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
+static __always_inline void leave(struct cpu *cpu, struct thread *t, struct task_struct *task, __u32 class,
+				  __u64 *clock)
 {
 	__u64 call = call_of(t, task, class);
 	struct wait *w = &t->wait;
@@ -262,8 +291,10 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 	if (w->call != call) {
 		begin_waits_apart(w, task, call, now);
 	} else {
-		if (w->off_ns)
+		if (w->off_ns) {
+			note_unseen_coming(cpu, t, task, false);
 			end_unseen_wait(w, task, now);
+		}
 		settle(w, task);
 	}
 	off_cpu(w, task, class, now);
@@ -300,16 +331,21 @@ static __always_inline void come(struct wait *w, struct task_struct *task, __u64
 	if (waited <= w->longest_ns)
 		return;
 	w->longest_ns = waited;
-	if (waited >= LOOK_NS)
+	if (waited >= LOOK_NS && !w->looked)
 		look(w, task);
 }
 
-/* Somebody wakes the thread up. Who does so after less than a tick does not matter. */
+/*
+ * Somebody wakes the thread up. Who does so after less than a tick does not matter. The
+ * look at a longer wait is taken here, where the thread is sure to be in it, and not when
+ * it comes to the CPU, which the kernel may leave out.
+ */
 static __always_inline void wake(void *ctx, struct task_struct *task)
 {
 	__u64 *sleeper = sleeper_like(task);
 	struct thread *t;
 	struct wait *w;
+	__u64 waited;
 
 	if (!sleeper || !*sleeper || *sleeper == since_this_tick(task))
 		return;
@@ -320,6 +356,12 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
 	w->waking_stack = bpf_get_stackid(ctx, &waking_stacks, BPF_F_REUSE_STACKID);
 	name_thread(&w->waker, bpf_get_current_task_btf());
 	w->woken_ns = bpf_ktime_get_ns();
+	waited = w->woken_ns - w->off_ns;
+	if ((__s64)waited < LOOK_NS || waited <= w->longest_ns)
+		return;
+	w->longest_ns = waited;
+	w->looked = true;
+	look(w, task);
 }
 
 /*

@@ -460,8 +460,8 @@ static __always_inline void end_watching(struct cpu *cpu, struct thread *t, stru
 {
 	__u64 key = (__u64)task;
 
-	if (t->attachment == attachment && t->by_watch && t->resumed)
-		missed_coming(cpu, t);
+	if (t->attachment == attachment && t->wait.off_ns && (t->resumed || t->switches == switches_of(task)))
+		note_unseen_coming(cpu, t, task, t->by_watch && (t->resumed || must_be_seen(t)));
 	if (!t->called_back)
 		return;
 	bpf_map_delete_elem(&callbacks, &key);
