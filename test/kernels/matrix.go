@@ -42,6 +42,7 @@ var matrix = []kernel{
 var needTaskWork = map[string]string{
 	"TestAdoption/watch":                          taskWork,
 	"TestSwitchesAreCountedAndSomeAreTimed/watch": taskWork,
+	"TestACallThatIsLostToModeWatchIsCounted":     taskWork,
 	"TestWatchAddsUpShortWaits":                   taskWork,
 	"TestWatchCountsACallThatIsKilled":            taskWork,
 	"TestWatchCountsWhatItCannotAskFor":           taskWork,
