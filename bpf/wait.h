@@ -210,18 +210,21 @@ static __noinline void note_unseen_coming(struct cpu *cpu, const struct thread *
 }
 
 /*
- * The thread came back to the CPU unseen (see running.h). Since when it has been on it:
- * it was runnable from its waking on for as long as the scheduler has added up since;
- * if nobody noted that, its CPU time tells it to a tick.
+ * The thread came back to the CPU unseen (see running.h): how long it waited. Its CPU time
+ * tells it to a tick; and if its waking was noted, the time in which it was runnable since
+ * tells it to the nanosecond, where that is no more, see settle().
  */
 static __always_inline __u64 unseen_wait(const struct wait *w, struct task_struct *task, __u64 now)
 {
 	__u64 ran = LOAD(task, se.sum_exec_runtime) - w->ran_ns;
 	__u64 waited = now - w->off_ns;
-	__u64 known = w->woken_ns - w->off_ns + run_delay_of(task) - w->run_delay;
+	__u64 slept = w->woken_ns ? w->woken_ns - w->off_ns : 0;
+	__u64 known = slept + run_delay_of(task) - w->run_delay;
 
 	waited -= ran < waited ? ran : waited;
-	return w->woken_ns && known < waited ? known : waited;
+	if (slept && known < waited)
+		waited = known;
+	return waited < slept ? slept : waited;
 }
 
 static __always_inline void end_unseen_wait(struct wait *w, struct task_struct *task, __u64 now)

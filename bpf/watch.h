@@ -14,30 +14,9 @@
 #ifndef SYSCOUNT_WATCH_H
 #define SYSCOUNT_WATCH_H
 
+#include "callback.h"
+
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
-
-#define CALLBACKS 8192 /* threads that may wait for theirs at a time */
-
-struct callback {
-	struct bpf_task_work work;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CALLBACKS);
-	__type(key, __u64); /* address of the task */
-	__type(value, struct callback);
-} callbacks SEC(".maps");
-
-/* Two spellings: the fifth argument was made implicit in Linux 7.0. */
-extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_task_work *work, void *map,
-					 int (*callback)(struct bpf_map *map, void *key, void *value)) __ksym __weak;
-extern int bpf_task_work_schedule_resume_impl(struct task_struct *task, struct bpf_task_work *work, void *map,
-					      int (*callback)(struct bpf_map *map, void *key, void *value),
-					      void *aux) __ksym __weak;
-
-extern void bpf_rcu_read_lock(void) __ksym __weak;
-extern void bpf_rcu_read_unlock(void) __ksym __weak;
 
 /* An int until some release after 6.18, a byte since: read as wide as it is. */
 static __always_inline bool is_on_cpu(struct task_struct *task)
@@ -124,9 +103,8 @@ static __always_inline void call_ended(void)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 	struct cpu *cpu = this_cpu();
-	__u64 key = (__u64)task;
 
-	bpf_map_delete_elem(&callbacks, &key);
+	forget_callback(task);
 	if (!cpu || !t || !t->called_back)
 		return;
 	t->called_back = false;
@@ -136,57 +114,11 @@ static __always_inline void call_ended(void)
 		cpu->counters.voided++;
 }
 
-/* Called by the kernel in the thread itself, which may be preempted: what belongs to the CPU must not be. */
-static int call_returns(struct bpf_map *map, void *key, void *value)
-{
-	if (has_task_work == TASK_WORK_NONE) /* and no kernel function first: where it is missing, the loader would
-						lose ours with it */
-		return 0;
-	bpf_rcu_read_lock();
-	bpf_preempt_disable();
-	call_ended();
-	bpf_preempt_enable();
-	bpf_rcu_read_unlock();
-	return 0;
-}
-
-static __always_inline int schedule_callback(struct task_struct *task, struct callback *c)
-{
-	if (has_task_work == TASK_WORK_IMPL)
-		return bpf_task_work_schedule_resume_impl(task, &c->work, &callbacks, call_returns, NULL);
-	if (has_task_work == TASK_WORK)
-		return bpf_task_work_schedule_resume(task, &c->work, &callbacks, call_returns);
-	return -1;
-}
-
-static __noinline void ask_for_callback(struct cpu *cpu, struct thread *t, struct task_struct *task)
-{
-	__u64 key = (__u64)task;
-	struct callback empty = {};
-	struct callback *c;
-
-	bpf_map_update_elem(&callbacks, &key, &empty, BPF_NOEXIST);
-	c = bpf_map_lookup_elem(&callbacks, &key);
-	if (!c) {
-		cpu->counters.callbacks_failed++;
-		return;
-	}
-	if (schedule_callback(task, c)) {
-		cpu->counters.callbacks_failed++;
-		bpf_map_delete_elem(&callbacks, &key);
-		return;
-	}
-	cpu->counters.callbacks++;
-	t->called_back = true;
-}
-
 /* What was open when an earlier attachment ended, and a verdict for this one. */
 static __noinline void begin_watching(struct cpu *cpu, struct thread *t, struct task_struct *task)
 {
-	__u64 key = (__u64)task;
-
 	if (t->attachment != attachment) {
-		if (t->called_back && !bpf_map_delete_elem(&callbacks, &key))
+		if (t->called_back && forget_callback(task))
 			cpu->counters.voided++;
 		t->called_back = false;
 		t->known_ns = bpf_ktime_get_ns();
@@ -458,13 +390,11 @@ static __always_inline void deliver_watched(struct cpu *cpu, struct k_sigaction 
 /* The thread ends: no callback will come any more. */
 static __always_inline void end_watching(struct cpu *cpu, struct thread *t, struct task_struct *task)
 {
-	__u64 key = (__u64)task;
-
 	if (t->attachment == attachment && t->wait.off_ns && (t->resumed || t->switches == switches_of(task)))
 		note_unseen_coming(cpu, t, task, t->by_watch && (t->resumed || must_be_seen(t)));
 	if (!t->called_back)
 		return;
-	bpf_map_delete_elem(&callbacks, &key);
+	forget_callback(task);
 	t->called_back = false;
 	if (t->attachment == attachment && t->by_watch)
 		cpu->counters.callbacks_died++;
