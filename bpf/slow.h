@@ -31,10 +31,9 @@ static __always_inline void describe_task(struct slow_call *call, struct task_st
 static __always_inline void describe_waits(struct slow_call *call, struct task_struct *task)
 {
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
-	struct cpu *cpu = this_cpu();
 	struct wait *w;
 
-	if (!t || !cpu)
+	if (!t)
 		return;
 	if (t->wait.call != call->start_ns && t->wait.first_ns != call->start_ns) {
 		call->wait.longest_class = WAIT_CLASSES;
@@ -44,7 +43,6 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 	w = &t->wait;
 	call->wait = *w; /* settled here: the thread itself may be at it on another CPU */
 	if (w->off_ns && !call->open) {
-		note_unseen_coming(cpu, t, task, false);
 		end_unseen_wait(&call->wait, task, call->end_ns);
 		w->off_ns = 0;
 	}

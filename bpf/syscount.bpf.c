@@ -313,7 +313,7 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 	if (waits && is_stranger(t, prev, class))
 		t = acquaint(cpu, prev);
 	if (waits && t)
-		leave(cpu, t, prev, class, now);
+		leave(t, prev, class, now);
 }
 
 static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next, __u64 *now)

@@ -195,21 +195,6 @@ static __always_inline void note_sleeper(struct task_struct *task)
 }
 
 /*
- * A wait whose end nobody looked at was a short one; or the kernel left out the event
- * at which the thread came to the CPU (see running.h), and in mode watch a slow call
- * may be lost.
- */
-static __noinline void note_unseen_coming(struct cpu *cpu, const struct thread *t, struct task_struct *task,
-					  bool is_unseen)
-{
-	__u64 ran = LOAD(task, se.sum_exec_runtime) - t->wait.ran_ns;
-	__s64 waited = bpf_ktime_get_ns() - t->wait.off_ns - ran;
-
-	if (is_unseen || waited > (__s64)TWO_TICKS_NS)
-		cpu->counters.switches_missed++;
-}
-
-/*
  * The thread came back to the CPU unseen (see running.h): how long it waited. Its CPU time
  * tells it to a tick; and if its waking was noted, the time in which it was runnable since
  * tells it to the nanosecond, where that is no more, see settle().
@@ -281,8 +266,7 @@ static __always_inline __u32 switches_of(struct task_struct *task)
 }
 
 /* The thread leaves the CPU. */
-static __always_inline void leave(struct cpu *cpu, struct thread *t, struct task_struct *task, __u32 class,
-				  __u64 *clock)
+static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
 {
 	__u64 call = call_of(t, task, class);
 	struct wait *w = &t->wait;
@@ -294,10 +278,8 @@ static __always_inline void leave(struct cpu *cpu, struct thread *t, struct task
 	if (w->call != call) {
 		begin_waits_apart(w, task, call, now);
 	} else {
-		if (w->off_ns) {
-			note_unseen_coming(cpu, t, task, false);
+		if (w->off_ns)
 			end_unseen_wait(w, task, now);
-		}
 		settle(w, task);
 	}
 	off_cpu(w, task, class, now);

@@ -390,7 +390,8 @@ static __always_inline void deliver_watched(struct cpu *cpu, struct k_sigaction 
 /* The thread ends: no callback will come any more. */
 static __always_inline void end_watching(struct cpu *cpu, struct thread *t, struct task_struct *task)
 {
-	if (t->attachment == attachment && t->wait.off_ns && (t->resumed || t->switches == switches_of(task)))
+	if (is_watching() && t->attachment == attachment && t->wait.off_ns &&
+	    (t->resumed || t->switches == switches_of(task)))
 		note_unseen_coming(cpu, t, task, t->by_watch && (t->resumed || must_be_seen(t)));
 	if (!t->called_back)
 		return;
