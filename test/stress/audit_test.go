@@ -109,8 +109,9 @@ func (a *audit) summary(s *record.Summary) {
 
 // explained are the counters that say what has become of a call that is still
 // counted: rows_overflowed is in the row "other", and a suppressed call is in
-// its row and was held back by the policy's own limits.
-var explained = []string{"rows_overflowed", "suppressed"}
+// its row and was held back by the policy's own limits. switches_missed is the kernel's:
+// what a call lost by it, `overwritten` says.
+var explained = []string{"rows_overflowed", "suppressed", "switches_missed"}
 
 func (a *audit) interval(t *testing.T, i *record.Interval) {
 	a.intervals++
