@@ -133,6 +133,7 @@ func TestAKilledServiceIsBackAndHasLostNoCall(t *testing.T) {
 func (m *machine) kill(t *testing.T) {
 	t.Helper()
 	before := m.property(t, "MainPID")
+	m.killed = true
 	m.run(t, "systemctl", "kill", "--signal=KILL", unit)
 	eventually(t, "another process of the service runs", func() bool {
 		now := m.property(t, "MainPID")

@@ -23,7 +23,10 @@ const commandTimeout = time.Minute
 const unit = "syscountd.service"
 
 // machine is a booted container with the package installed, for one test.
-type machine struct{ *container }
+type machine struct {
+	*container
+	killed bool // the service was: what waited for the journal then is a gap in its records' numbers
+}
 
 // boot boots a machine, which is gone when the test ends. The journal of a failed
 // test is shown.
@@ -33,7 +36,7 @@ func boot(t *testing.T) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &machine{c}
+	m := &machine{container: c}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("journal:\n%s", m.try("journalctl", "--no-pager", "--output=short-monotonic", "--unit="+unit, "--unit=dbus.service").stdout)
