@@ -173,6 +173,10 @@ func (l *lab) furnish(dir string, o options) error {
 	}
 	l.syscountd = o.syscountd
 	l.rowService = newRowService(dir, o.syscountd, rowInterval)
-	l.workloads, err = workloads(dir)
+	programs, err := workloads(dir)
+	if err != nil {
+		return err
+	}
+	l.workloads, err = selectWorkloads(programs, o.programs)
 	return err
 }

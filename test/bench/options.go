@@ -13,7 +13,7 @@ import (
 type options struct {
 	rounds, programRounds int
 	short, json           bool
-	only                  []string
+	only, programs        []string // nil: all of them
 	write                 string
 	syscountd             string
 	cpu                   int // -1: the last one
@@ -32,7 +32,7 @@ const (
 
 func parseOptions(args []string, out io.Writer) (options, error) {
 	var o options
-	var only string
+	var only, programs string
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(out)
 	set.IntVar(&o.rounds, "rounds", -1, fmt.Sprintf("`rounds` of the single calls (default %d; -short: %d)", usualRounds, shortRounds))
@@ -40,6 +40,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	set.BoolVar(&o.short, "short", false, "a quick run that shows whether everything works; its numbers are rough")
 	set.BoolVar(&o.json, "json", false, "print JSON, with the value of each round")
 	set.StringVar(&only, "only", "", "measure these subjects alone: `keys` with commas between them; a wrong one lists all")
+	set.StringVar(&programs, "programs", "", "run these real programs alone: `keys` with commas between them; a wrong one lists all")
 	set.StringVar(&o.write, "write", "", "also write Markdown to this `file`")
 	set.StringVar(&o.syscountd, "syscountd", "bin/syscountd", "the `binary` to measure")
 	set.IntVar(&o.cpu, "cpu", -1, "the `CPU` of the load (default: the last one)")
@@ -52,6 +53,9 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	}
 	if only != "" {
 		o.only = strings.Split(only, ",")
+	}
+	if programs != "" {
+		o.programs = strings.Split(programs, ",")
 	}
 	return o.complete()
 }
@@ -77,8 +81,8 @@ func (o options) complete() (options, error) {
 	if o.rows < 0 || o.rows > maxRows {
 		return o, fmt.Errorf("-rows %d: must be from 0 to %d", o.rows, maxRows)
 	}
-	if o.write != "" && (o.short || o.only != nil || o.programRounds == 0 || o.rows == 0) {
-		return o, errors.New("-write wants the whole measurement: leave out -short, -only, -program-rounds 0 and -rows 0")
+	if o.write != "" && (o.short || o.only != nil || o.programs != nil || o.programRounds == 0 || o.rows == 0) {
+		return o, errors.New("-write wants the whole measurement: leave out -short, -only, -programs, -program-rounds 0 and -rows 0")
 	}
 	return o, nil
 }

@@ -34,6 +34,7 @@ func TestWrongOptionsAreNamed(t *testing.T) {
 		"-program-rounds -2":            "-program-rounds -2: must be from 0",
 		"-write x -short":               "-write wants the whole measurement",
 		"-write x -only strace":         "-write wants the whole measurement",
+		"-write x -programs pipe":       "-write wants the whole measurement",
 		"-write x -program-rounds 0":    "-write wants the whole measurement",
 		"-write x -rows 0":              "-write wants the whole measurement",
 		"-rows -1":                      "-rows -1: must be from 0 to 524288",

@@ -47,6 +47,23 @@ func workloads(dir string) ([]workload, error) {
 	return []workload{build, database, server, pipeWorkload(dir)}, nil
 }
 
+// selectWorkloads are those with the keys, in the order that they have; nil: all.
+func selectWorkloads(all []workload, keys []string) ([]workload, error) {
+	if keys == nil {
+		return all, nil
+	}
+	var known []string
+	for _, w := range all {
+		known = append(known, w.key)
+	}
+	for _, key := range keys {
+		if !slices.Contains(known, key) {
+			return nil, fmt.Errorf("-programs %q: must be among %s", key, strings.Join(known, ", "))
+		}
+	}
+	return slices.DeleteFunc(all, func(w workload) bool { return !slices.Contains(keys, w.key) }), nil
+}
+
 // pipeRounds is how often two threads on one CPU hand a byte to each other: four
 // calls and two context switches each time, and hardly anything else.
 const (

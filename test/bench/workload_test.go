@@ -171,3 +171,16 @@ func TestServerEndsWhenItIsCancelled(t *testing.T) {
 		t.Error("answered requests that were cancelled")
 	}
 }
+
+func TestProgramsAreSelectedByKey(t *testing.T) {
+	all := func() []workload { return []workload{{key: "build"}, {key: serverKey}, {key: pipeKey}} }
+	if got, err := selectWorkloads(all(), nil); err != nil || len(got) != 3 {
+		t.Errorf("all: %d, %v", len(got), err)
+	}
+	if got, err := selectWorkloads(all(), []string{pipeKey, "build"}); err != nil || len(got) != 2 || got[0].key != "build" || got[1].key != pipeKey {
+		t.Errorf("two: %v, %v", got, err)
+	}
+	if _, err := selectWorkloads(all(), []string{"pip"}); err == nil || !strings.Contains(err.Error(), `-programs "pip": must be among build, server, pipe`) {
+		t.Errorf("a wrong one: %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -56,7 +57,9 @@ func (m *machine) noLeak(t *testing.T, before held) {
 func TestTheBusComesAndGoes(t *testing.T) {
 	m := bootRunning(t, byProcess)
 	pid := m.property(t, "MainPID")
-	m.call(t, "FilterUnit", "s", "dbus.service")
+	target := m.waiting(t, "count", "-until-term")
+	m.call(t, "FilterPID", "u", strconv.Itoa(target.PID))
+	target.release(t)
 	before := m.held(t)
 	for range repeats(t) {
 		m.restart(t, "dbus.service")
@@ -64,13 +67,14 @@ func TestTheBusComesAndGoes(t *testing.T) {
 			return m.try("busctl", "--auto-start=no", "status", busName).code == 0
 		})
 	}
-	if got := m.busProperty(t, "Filter"); !strings.Contains(got, "dbus.service") {
+	if got := m.busProperty(t, "Filter"); !strings.Contains(got, fmt.Sprintf(`"pids" au 1 %d`, target.PID)) {
 		t.Errorf("the filter is %s", got)
 	}
 	if got := m.property(t, "MainPID"); got != pid {
 		t.Errorf("the service was restarted: pid %s, before %s", got, pid)
 	}
 	m.noLeak(t, before)
+	m.stopped(t, endless{target, m}, nil, nil)
 }
 
 // restart restarts a service that systemd would refuse to start too often.
@@ -101,18 +105,46 @@ sys.stdin.read()`)
 
 func TestTheJournalIsRestarted(t *testing.T) {
 	m := bootRunning(t, chatty)
+	load := m.endless(t)
 	before := m.held(t)
 	for range repeats(t) {
 		m.restart(t, "systemd-journald.service")
 		m.awaitNew(t, "interval record after a restart")
 	}
 	m.noLeak(t, before)
+	m.undisturbed(t, load)
 }
+
+// undisturbed ends the load, and wants nothing of what the kernel side saw to be lost
+// meanwhile, whatever became of the records.
+func (m *machine) undisturbed(t *testing.T, load endless) {
+	t.Helper()
+	if calls := load.calls(t); calls < 1000 {
+		t.Errorf("the load made %d calls: nothing was tested", calls)
+	}
+	now := m.counters(t)
+	for _, name := range []string{"ring_full", "overwritten", "rows_failed", "rows_overflowed", "storage_failed", "negative", "recursion_misses"} {
+		if n, known := now[name]; n != 0 || !known {
+			t.Errorf("%s is %d, known: %v; want 0", name, n, known)
+		}
+	}
+}
+
+// hangVariable says for how long the journal hangs; the default is until something is lost.
+const hangVariable = "SYSCOUNT_HANG"
 
 // A journal that hangs: the service goes on, loses what finds no room, counts it, says
 // so when it can again, and answers meanwhile.
 func TestAJournalThatHangsBlocksNothing(t *testing.T) {
+	var hang time.Duration
+	if text := os.Getenv(hangVariable); text != "" {
+		var err error
+		if hang, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("%s: %v", hangVariable, err)
+		}
+	}
 	m := bootRunning(t, chatty)
+	load := m.endless(t)
 	before := m.held(t)
 	journald := m.servicePID(t, "systemd-journald.service")
 	if err := syscall.Kill(journald, syscall.SIGSTOP); err != nil {
@@ -120,18 +152,31 @@ func TestAJournalThatHangsBlocksNothing(t *testing.T) {
 	}
 	resume := func() { _ = syscall.Kill(journald, syscall.SIGCONT) }
 	defer resume()
+	hung := time.Now()
 	eventually(t, "records are dropped", func() bool {
-		began := time.Now()
-		m.call(t, "Flush")
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("Flush took %v", took)
-		}
+		m.flushes(t)
 		return m.dropped(t) > 0
 	})
+	for time.Since(hung) < hang {
+		time.Sleep(time.Second)
+		m.flushes(t)
+	}
+	t.Logf("%d records were lost in %v", m.dropped(t), time.Since(hung))
 	resume()
 	m.awaitAnnouncement(t)
 	m.awaitNew(t, "record after the silence")
 	m.noLeak(t, before)
+	m.undisturbed(t, load)
+}
+
+// flushes wants a Flush to be answered soon, whatever the journal does.
+func (m *machine) flushes(t *testing.T) {
+	t.Helper()
+	began := time.Now()
+	m.call(t, "Flush")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("Flush took %v", took)
+	}
 }
 
 // A full disk is journald's trouble: the service sends, and goes on.
@@ -141,14 +186,11 @@ func TestAFullDiskUnderTheJournalBlocksNothing(t *testing.T) {
 	m.run(t, "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", "/var/log/journal")
 	m.run(t, "systemctl", "restart", "systemd-journald.service")
 	m.run(t, "journalctl", "--flush")
+	load := m.endless(t)
 	before := m.held(t)
 	m.try("dd", "if=/dev/zero", "of=/var/log/journal/filler", "bs=64k") // fails when it is full
 	for range 5 {
-		began := time.Now()
-		m.call(t, "Flush")
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("Flush took %v", took)
-		}
+		m.flushes(t)
 	}
 	if state := m.property(t, "SubState"); state != "running" {
 		t.Errorf("the service is %s", state)
@@ -157,6 +199,7 @@ func TestAFullDiskUnderTheJournalBlocksNothing(t *testing.T) {
 	m.run(t, "systemctl", "restart", "systemd-journald.service") // it looks for room then at the latest
 	m.awaitNew(t, "record after there is room")
 	m.noLeak(t, before)
+	m.undisturbed(t, load)
 }
 
 // awaitNew waits for a record of an interval that ends from now on.
@@ -178,16 +221,26 @@ func (m *machine) awaitAnnouncement(t *testing.T) {
 	})
 }
 
+// counters are those of the bus.
+func (m *machine) counters(t *testing.T) map[string]uint64 {
+	t.Helper()
+	fields := strings.Fields(m.busProperty(t, "Counters"))
+	counters := map[string]uint64{}
+	for i := 2; i+1 < len(fields); i += 2 { // behind the type and the number of entries
+		n, err := strconv.ParseUint(fields[i+1], 10, 64)
+		if err != nil {
+			t.Fatalf("counter %s: %v", fields[i], err)
+		}
+		counters[strings.Trim(fields[i], `"`)] = n
+	}
+	return counters
+}
+
 // dropped is how many records the journal did not take.
 func (m *machine) dropped(t *testing.T) (sum uint64) {
 	t.Helper()
-	fields := strings.Fields(m.busProperty(t, "Counters"))
-	for i, name := range fields {
-		if strings.HasPrefix(name, `"output_dropped_`) {
-			var n uint64
-			if _, err := fmt.Sscan(fields[i+1], &n); err != nil {
-				t.Fatalf("counter %s: %v", name, err)
-			}
+	for name, n := range m.counters(t) {
+		if strings.HasPrefix(name, "output_dropped_") {
 			sum += n
 		}
 	}
