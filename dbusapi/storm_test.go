@@ -23,16 +23,24 @@ import (
 )
 
 // The storm: callers that follow the introspection data, and those that do not, all
-// at once, for stormDefault or as long as stormVariable says ("10m").
+// at once, for stormDefault or as long as stormVariable says ("10m"). In a longer one
+// there are many that never read, and callers that do not wait for answers.
 const (
 	stormDefault  = 2 * time.Second
 	stormVariable = "SYSCOUNT_DBUS_STORM"
+	stormLong     = time.Minute
 	stormCallers  = 4
 	stormDeaf     = 20 // connections that never read
+	stormDeafLong = 1000
 	deafCalls     = 50
+	deafCallsLong = 5             // what each leaves unread stays in the bus daemon
+	floodCalls    = 1000          // in flight at a time, of each caller that does not wait
 	stormGrowth   = 5 << 20       // of the resident set, in bytes
 	hugeString    = 32<<20 - 4096 // what a system bus lets through
 )
+
+// stormLimits let one user have as many connections as a long storm needs.
+const stormLimits = `<limit name="max_connections_per_user">2048</limit><limit name="max_completed_connections">4096</limit>`
 
 // checkingAgent accepts what an agent could, so that refusals are of this package.
 type checkingAgent struct{ dbustest.Agent }
@@ -51,9 +59,11 @@ func TestStorm(t *testing.T) {
 			t.Fatalf("%s: %v", stormVariable, err)
 		}
 	}
-	r := newRig(t, func(cfg *Config) { cfg.Agent = &checkingAgent{} })
+	r := startRig(t, dbustest.StartWith(t, stormLimits), func(cfg *Config) { cfg.Agent = &checkingAgent{} })
+	wait(t, "the name", r.service.Ready())
+	r.conn = r.bus.Connect()
 	owner := r.owner(t)
-	storm(t, r, length/2) // what is allocated once is, by now
+	storm(t, r, min(length/2, stormLong)) // what is allocated once is, by now
 	before := r.usage(t)
 	storm(t, r, length)
 	eventually(t, "the storm leaves nothing", func() bool {
@@ -111,7 +121,8 @@ func TestHelperStorm(t *testing.T) {
 	if c.calls.Load() == 0 {
 		t.Error("no call was made")
 	}
-	t.Logf("the storm is over: %d calls, %d of them with 32 MiB, %d connections that did not read", c.calls.Load(), c.huge.Load(), c.deaf.Load())
+	t.Logf("the storm is over: %d calls, %.0f a second, %d of them with 32 MiB, %d connections that did not read",
+		c.calls.Load()+c.huge.Load(), float64(c.calls.Load())/length.Seconds(), c.huge.Load(), c.deaf.Load())
 }
 
 // callers count what they did.
@@ -188,8 +199,15 @@ func (c *callers) run(t *testing.T, targets []stormTarget, length time.Duration)
 		group.Go(func() { c.callAll(t, ctx, targets, rand.New(rand.NewPCG(uint64(n), 1))) })
 	}
 	group.Go(func() { c.sendHuge(t, ctx) })
-	for range stormDeaf {
-		group.Go(func() { c.neverRead(t, ctx) })
+	deaf, asks := stormDeaf, deafCalls
+	if length >= stormLong/2 { // the first of two is half as long
+		deaf, asks = stormDeafLong, deafCallsLong
+		for range stormCallers {
+			group.Go(func() { c.flood(t, ctx) })
+		}
+	}
+	for range deaf {
+		group.Go(func() { c.neverRead(t, ctx, asks) })
 	}
 	group.Wait()
 }
@@ -255,9 +273,34 @@ func (c *callers) sendHuge(t *testing.T, ctx context.Context) {
 	}
 }
 
+// flood calls as fast as the bus takes it, and does not wait for one answer before the next call.
+func (c *callers) flood(t *testing.T, ctx context.Context) {
+	conn, err := dbus.Connect(c.address)
+	if err != nil {
+		t.Errorf("connect: %v", err)
+		return
+	}
+	defer conn.Close()
+	answers := make(chan *dbus.Call, floodCalls)
+	object, inFlight := conn.Object(BusName, ObjectPath), 0
+	for ctx.Err() == nil || inFlight > 0 {
+		for ctx.Err() == nil && inFlight < floodCalls {
+			object.Go(propertiesInterface+".Get", 0, answers, Interface, "State")
+			inFlight++
+		}
+		got := <-answers
+		inFlight--
+		c.calls.Add(1)
+		if name := errorName(got.Err); name != "" && name != standardError+"LimitsExceeded" {
+			t.Errorf("a call among many was answered by %q", name)
+			return
+		}
+	}
+}
+
 // neverRead asks for much and reads nothing of it. The bus drops what does not
 // fit, and cuts the connection perhaps: then another one comes.
-func (c *callers) neverRead(t *testing.T, ctx context.Context) {
+func (c *callers) neverRead(t *testing.T, ctx context.Context, asks int) {
 	for ctx.Err() == nil {
 		sock, err := net.Dial("unix", strings.TrimPrefix(c.address, "unix:path="))
 		if err != nil {
@@ -265,13 +308,13 @@ func (c *callers) neverRead(t *testing.T, ctx context.Context) {
 			return
 		}
 		c.deaf.Add(1)
-		askWithoutReading(ctx, sock)
+		askWithoutReading(ctx, sock, asks)
 		sock.Close()
 	}
 }
 
 // askWithoutReading logs in, as far as that goes without reading, and introspects.
-func askWithoutReading(ctx context.Context, sock net.Conn) {
+func askWithoutReading(ctx context.Context, sock net.Conn, asks int) {
 	deadline, _ := ctx.Deadline()
 	if err := sock.SetDeadline(deadline); err != nil {
 		return
@@ -285,7 +328,7 @@ func askWithoutReading(ctx context.Context, sock net.Conn) {
 	if _, err := sock.Write(calls[0]); err != nil {
 		return
 	}
-	for range deafCalls {
+	for range asks {
 		if _, err := sock.Write(calls[1]); err != nil {
 			return
 		}
