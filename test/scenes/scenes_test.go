@@ -82,7 +82,9 @@ func TestHealthyHostIsSilent(t *testing.T) {
 			}
 			calls := uint64(0)
 			for _, interval := range got.Intervals {
-				calls += interval.Count
+				if interval.Totals != nil { // mode auto may go down to watch, which counts none
+					calls += interval.Count
+				}
 			}
 			t.Logf("%d calls in %v, no record about one", calls, length)
 		})
