@@ -27,7 +27,14 @@ func desktopHost(t *testing.T, s *stage) func(time.Duration) {
 	cmd.Env = append(os.Environ(), desktopVariable+"=1")
 	t.Cleanup(func() { end(cmd, syscall.SIGKILL) })
 	foreground.Ready(t, cmd)
-	return time.Sleep
+	return func(length time.Duration) {
+		time.Sleep(length)
+		var info unix.Siginfo
+		must(unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil))
+		if info.Signo != 0 {
+			t.Error("the desktop has ended before its time: nobody was there to be silent about")
+		}
+	}
 }
 
 // desktop never returns. Each thread waits in another call, most of them for longer than
@@ -50,7 +57,7 @@ func desktop() {
 	buffer := func() []byte { return make([]byte, 64) }
 	for _, wait := range []func(){
 		func() { // the frame clock, which wakes up the painter
-			must1(unix.EpollWait(events, make([]unix.EpollEvent, 4), -1))
+			uninterrupted(func() (int, error) { return unix.EpollWait(events, make([]unix.EpollEvent, 4), -1) })
 			must1(unix.Read(timer, buffer()))
 			must1(unix.Write(pipe[1], []byte{1}))
 		},
@@ -79,6 +86,16 @@ func desktop() {
 	time.Sleep(100 * time.Millisecond)
 	fmt.Println("ready")
 	select {}
+}
+
+// uninterrupted calls again what a signal has interrupted: epoll_wait is not restarted, and
+// Go's runtime sends its threads signals.
+func uninterrupted(call func() (int, error)) {
+	_, err := call()
+	for err == unix.EINTR {
+		_, err = call()
+	}
+	must(err)
 }
 
 func must(err error) {
