@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/syscountd/syscountd/agent/histogram"
+	"github.com/syscountd/syscountd/agent/ladder"
 	"github.com/syscountd/syscountd/agent/ledger"
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/agent/syscalls"
@@ -74,9 +75,7 @@ func (a *Agent) harvest() (ledger.Lines, error) {
 	calibrated := s.kernel.CalibrationCalls()
 	a.budget.interval.Calibration += calibrated - s.calibrationCalls
 	s.calibrationCalls = calibrated
-	if a.effective.Collect.Sample > 1 {
-		lines.Scale()
-	}
+	a.scale(lines)
 	return lines, a.letGo(groups{s, gone, free})
 }
 
@@ -139,7 +138,7 @@ func (a *Agent) summary(line *ledger.Line, intervalNs uint64, final bool) *recor
 		IntervalNs: intervalNs, Final: final, Sampled: a.sampled(line),
 		Systemd: who.systemd, Process: who.process, Cgroup: who.cgroup, Syscall: recordSyscall(line.Syscall),
 		Other: line.Group == "" && a.effective.Collect.GroupBy != "none",
-		Count: line.Count, Errors: line.Errors, TotalNs: line.TotalNs, MinNs: minNs, MaxNs: maxNs,
+		Count: line.Count, Errors: line.Errors, Timed: timed(line), TotalNs: line.TotalNs, MinNs: minNs, MaxNs: maxNs,
 		P50Ns: h.Quantile(0.5, minNs, maxNs), P90Ns: h.Quantile(0.9, minNs, maxNs),
 		P99Ns: h.Quantile(0.99, minNs, maxNs), P999Ns: h.Quantile(0.999, minNs, maxNs),
 	}
@@ -153,10 +152,30 @@ func recordSyscall(sc bpf.Syscall) record.Syscall {
 	return record.Syscall{Name: syscalls.Name(sc), Nr: sc.Nr, ABI: sc.ABI.String()}
 }
 
+// scale makes the times of a random sample stand for all calls. In mode count those that
+// were timed are no such sample: they waited.
+func (a *Agent) scale(lines ledger.Lines) {
+	if a.isSampled() {
+		lines.Scale()
+	}
+}
+
+func (a *Agent) isSampled() bool {
+	return a.effective.Collect.Sample > 1 && a.effective.Collect.Mode == ladder.Account
+}
+
 // sampled marks a line whose times are scaled up.
 func (a *Agent) sampled(line *ledger.Line) int {
-	if n := a.effective.Collect.Sample; n > 1 && line.Timed > 0 && a.effective.Collect.Mode == "account" {
-		return n
+	if line.Timed > 0 && a.isSampled() {
+		return a.effective.Collect.Sample
+	}
+	return 0
+}
+
+// timed is of how many calls a line has the times, if not of all or of none.
+func timed(line *ledger.Line) uint64 {
+	if line.Timed < line.Count {
+		return line.Timed
 	}
 	return 0
 }
@@ -181,9 +200,7 @@ func (a *Agent) peek(top int) ([]Row, error) {
 		return nil, err
 	}
 	lines := look.Lines()
-	if a.effective.Collect.Sample > 1 {
-		lines.Scale()
-	}
+	a.scale(lines)
 	best, other := lines.Top(top, waits)
 	rows := make([]Row, 0, len(best)+1)
 	for _, line := range best {

@@ -61,8 +61,8 @@ func (a *Agent) learnFrom(lines ledger.Lines) {
 	for _, line := range lines {
 		name := syscalls.Name(line.Syscall)
 		unit := a.session.names.who[line.Group].systemd.Unit
-		if unit == "" || !a.effective.Learns(name) {
-			continue
+		if unit == "" || !a.effective.Learns(name) || line.Timed < line.Count {
+			continue // those that waited are no measure of what is usual
 		}
 		var h histogram.Histogram
 		line.Histogram(&h)

@@ -126,6 +126,19 @@ func TestSampledRowsAreScaledAndMarked(t *testing.T) {
 	}
 }
 
+// Those that left the CPU are no sample of the others: nothing is scaled up from them, or learned.
+func TestModeCountTellsTheTimesOfWhatWaited(t *testing.T) {
+	r := runAgent(t, quiet+"mode = \"count\"\nsample = 16\ngroup_by = \"none\"\n")
+	k := r.kernel()
+	k.call(bpf.Group{}, getppid, 1000)
+	k.rows[bpf.RowKey{Syscall: getppid}].Count = 16
+	r.do(Flush{})
+	s := only[*record.Summary](r.out.take())[0]
+	if s.Sampled != 0 || s.Count != 16 || s.Timed != 1 || s.TotalNs != 1000 || s.Histogram.Counts[0] != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestGroupsByCommandNameAndCgroup(t *testing.T) {
 	r := runAgent(t, quiet+"group_by = \"comm\"\n")
 	k := r.kernel()

@@ -149,19 +149,18 @@ static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
 	row->histogram[bounded_slot(slot)]++;
 }
 
-/* Adds a call to its row; its time too, unless it was not taken. */
-static __always_inline void account(struct cpu *cpu, __u32 slot, __u64 start_ns, __u64 ns, long ret)
+/* Adds a call to its row, but for its time. NULL: there is none. */
+static __always_inline struct row *count_call(struct cpu *cpu, __u32 slot, long ret)
 {
 	struct row *row = row_of(cpu, slot);
 
 	if (!row) {
 		cpu->counters.rows_failed++;
-		return;
+		return NULL;
 	}
 	row->count++;
 	row->errors += is_error(ret);
-	if (start_ns != UNTIMED)
-		add_time(cpu, row, ns);
+	return row;
 }
 
 #endif

@@ -3,8 +3,6 @@
 #ifndef SYSCOUNT_SLOW_H
 #define SYSCOUNT_SLOW_H
 
-#define NEVER (~0ULL) /* a threshold that no call reaches */
-
 /* An argument by its number from 1 on, as struct look has it. In assembly: see bounded_slot(). */
 static __always_inline __u64 argument(const struct slow_call *call, __u64 number)
 {
@@ -41,6 +39,8 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 		return;
 	}
 	w = &t->wait;
+	if (w->unfollowed)
+		return; /* its threshold has come since */
 	call->wait = *w; /* settled here: the thread itself may be at it on another CPU */
 	if (w->off_ns && !call->open) {
 		end_unseen_wait(&call->wait, task, call->end_ns);
@@ -213,18 +213,26 @@ static __always_inline void judge(struct cpu *cpu, __u32 slot, struct pt_regs *r
 		hand_over(cpu, slot, regs, ended);
 }
 
-/* A call of which no time was taken, but which is known since some moment: it began before that, or then. */
-static __noinline void judge_from_first_ns(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
+/*
+ * A call of which no time was taken, but which is known since some moment: it began before that, or
+ * then. Mode count has no other times. Where one of some calls is timed, its row has only
+ * these: they are a random sample, and those that waited are not.
+ */
+static __noinline void finish_from_first_ns(struct cpu *cpu, struct row *row, struct pt_regs *regs,
+					    struct ended *ended)
 {
 	ended->start_ns = ended->first_ns;
 	ended->end_ns = bpf_ktime_get_ns();
-	judge(cpu, slot, regs, ended);
+	if (row && is_counting() && ended->end_ns >= ended->start_ns)
+		add_time(cpu, row, ended->end_ns - ended->start_ns);
+	judge(cpu, cpu->running.syscall, regs, ended);
 }
 
 /* The end of a call that had begun: its row, and the slow path if it took its threshold. */
 static __always_inline void finish(struct cpu *cpu, struct pt_regs *regs, struct ended *ended)
 {
 	__u32 slot = cpu->running.syscall;
+	struct row *row;
 
 	if (!is_wanted_result(ended->ret) && cpu->running.group != GROUP_CALIBRATION) {
 		cpu->counters.unwanted++;
@@ -234,11 +242,14 @@ static __always_inline void finish(struct cpu *cpu, struct pt_regs *regs, struct
 		cpu->counters.negative++;
 		ended->end_ns = ended->start_ns;
 	}
-	account(cpu, slot, ended->start_ns, ended->end_ns - ended->start_ns, ended->ret);
-	if (ended->start_ns != UNTIMED)
+	row = count_call(cpu, slot, ended->ret);
+	if (ended->start_ns != UNTIMED) {
+		if (row)
+			add_time(cpu, row, ended->end_ns - ended->start_ns);
 		judge(cpu, slot, regs, ended);
-	else if (ended->first_ns)
-		judge_from_first_ns(cpu, slot, regs, ended);
+	} else if (ended->first_ns) {
+		finish_from_first_ns(cpu, row, regs, ended);
+	}
 }
 
 #endif

@@ -86,6 +86,8 @@ static __always_inline __u32 table_index(__u32 slot)
 	return slot & (TABLE_SLOTS - 1);
 }
 
+#define NEVER (~0ULL) /* a threshold that no call reaches */
+
 static __always_inline __u64 threshold_of(__u32 slot)
 {
 	return threshold_ns[table_index(slot)];

@@ -307,7 +307,9 @@ struct wait {
 	__u32 frames; /* of stack in use */
 	__u32 first; /* what first_ns is: enum call_start */
 	__u32 off_jiffies; /* the low bits of since when, cheap to compare */
-	__u32 looked; /* the longest wait is the last one, and was looked at when it was woken */
+	__u16 looked; /* the longest wait is the last one, and was looked at when it was woken */
+	__u16 unfollowed; /* the call could not be slow when it began to wait: only call, first_ns and first are of it
+			   */
 	struct thread_name waker; /* who ended the last wait */
 	struct thread_name longest_waker;
 	struct thread_name blocker; /* who held the lock that it waited for last */

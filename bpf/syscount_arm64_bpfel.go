@@ -395,7 +395,8 @@ type syscountWait struct {
 	Frames             uint32
 	First              uint32
 	OffJiffies         uint32
-	Looked             uint32
+	Looked             uint16
+	Unfollowed         uint16
 	Waker              syscountThreadName
 	LongestWaker       syscountThreadName
 	Blocker            syscountThreadName

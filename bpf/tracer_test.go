@@ -52,6 +52,7 @@ func sums(t *testing.T, tracer *Tracer) map[Group]map[int32]Row {
 		sum := all[key.Group][key.Nr]
 		sum.Count += row.Count
 		sum.Errors += row.Errors
+		sum.Timed += row.Timed
 		sum.TotalNs += row.TotalNs
 		sum.MaxNs = max(sum.MaxNs, row.MaxNs)
 		all[key.Group][key.Nr] = sum

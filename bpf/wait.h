@@ -50,7 +50,7 @@ static __always_inline bool is_frozen(struct task_struct *task, __u32 class)
 
 /*
  * CPU quotas of the thread's task group and the groups above it: the time for which they
- * were used up. In the caller: each first block comes here, and a call takes 15 ns.
+ * were used up. The root has none, and most threads of a small host are in it or right below.
  */
 static __always_inline __u64 throttled_ns(struct task_struct *task)
 {
@@ -60,8 +60,12 @@ static __always_inline __u64 throttled_ns(struct task_struct *task)
 	if (!bpf_core_field_exists(group->cfs_bandwidth))
 		return 0;
 	for (int i = 0; i < 4 && group; i++) {
+		struct task_group *parent = LOAD(group, parent);
+
+		if (!parent)
+			break;
 		sum += LOAD(group, cfs_bandwidth.throttled_time);
-		group = LOAD(group, parent);
+		group = parent;
 	}
 	return sum;
 }
@@ -134,6 +138,7 @@ static __always_inline void begin_waits(struct wait *w, struct task_struct *task
 	w->involuntary = 0;
 	w->frames = 0;
 	w->first = START_FIRST_BLOCK;
+	w->unfollowed = false;
 	w->longest_class = WAIT_CLASSES;
 	w->longest_iowait = 0;
 	w->waker.pid = 0;
@@ -147,10 +152,18 @@ static __always_inline void begin_waits(struct wait *w, struct task_struct *task
 	w->major_faults = LOAD(task, maj_flt);
 }
 
-/* Where a call blocks for the first time, seldom enough for a call of its own. */
+/* Where that is rare. */
 static __noinline void begin_waits_apart(struct wait *w, struct task_struct *task, __u64 call, __u64 now)
 {
 	begin_waits(w, task, call, now);
+}
+
+/* Where the thread's calls keep the user registers, without a call into the kernel where that is known. */
+static __always_inline struct pt_regs *registers_of(const struct thread *t, struct task_struct *task)
+{
+	if (has_rdonly_cast && t->regs)
+		return CAST(struct pt_regs, (void *)t->regs);
+	return (struct pt_regs *)bpf_task_pt_regs(task);
 }
 
 /*
@@ -167,7 +180,32 @@ static __always_inline __u64 call_of(struct thread *t, struct task_struct *task,
 		return 0;
 	if (class == WAIT_RUNQUEUE && t->wait.call != UNTIMED)
 		return 0;
-	return is_in_call((struct pt_regs *)bpf_task_pt_regs(task)) ? UNTIMED : 0;
+	return is_in_call(registers_of(t, task)) ? UNTIMED : 0;
+}
+
+/*
+ * A call that is never slow, such as an event loop's epoll_wait, is not followed: nobody
+ * would read of its waits, and nearly all waits of a healthy host are in such calls.
+ */
+static __always_inline bool is_followed(const struct thread *t, struct task_struct *task)
+{
+	__u32 slot = t->syscall;
+
+	if (t->suspended_ret)
+		slot = t->suspended;
+	else if (!t->start_ns)
+		slot = syscall_slot(task, number_in(registers_of(t, task)));
+	return threshold_of(slot) != NEVER || has_trait(slot, TRAIT_RESTART);
+}
+
+/* Only since when it is known: its row wants that, where the call has no time of its own. */
+static __always_inline void pass_over(struct wait *w, __u64 call)
+{
+	w->call = call;
+	w->first_ns = call == UNTIMED ? bpf_ktime_get_ns() : 0;
+	w->first = START_FIRST_BLOCK;
+	w->off_ns = 0;
+	w->unfollowed = true;
 }
 
 /*
@@ -272,11 +310,15 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 	struct wait *w = &t->wait;
 	__u64 now;
 
-	if (!call)
+	if (!call || (w->call == call && w->unfollowed))
 		return;
+	if (w->call != call && !is_followed(t, task)) {
+		pass_over(w, call);
+		return;
+	}
 	now = *clock = bpf_ktime_get_ns();
 	if (w->call != call) {
-		begin_waits_apart(w, task, call, now);
+		begin_waits(w, task, call, now);
 	} else {
 		if (w->off_ns)
 			end_unseen_wait(w, task, now);

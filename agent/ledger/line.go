@@ -16,7 +16,7 @@ type Key struct {
 type Line struct {
 	Key
 	Count, Errors uint64
-	Timed         uint64 // of Count, the calls whose time was taken: all below is of these
+	Timed         uint64 // of Count, the calls whose time was taken: all below is of these. Mode count: those that left the CPU
 	TotalNs       uint64
 	MinNs, MaxNs  uint64
 	bars          sparse

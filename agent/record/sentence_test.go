@@ -59,6 +59,7 @@ func TestSummarySentence(t *testing.T) {
 	}{
 		{*summary(), "nginx.service: 18231 read, 41.2 ms in all, p99 12.3 us"},
 		{record.Summary{Syscall: read, Count: 2, TotalNs: 30}, "2 read, 30 ns in all"},
+		{record.Summary{Syscall: read, Count: 9, Timed: 2, TotalNs: 30}, "9 read, 2 of them timed: 30 ns in all"},
 		{record.Summary{Syscall: read, Process: record.Process{PID: 7, Comm: "cat"}, Count: 2}, "cat (7): 2 read"},
 		{record.Summary{Syscall: read, Process: record.Process{PID: 7}, Count: 2}, "process 7: 2 read"},
 		{record.Summary{Syscall: read, Process: record.Process{Comm: "cat"}, Count: 2}, "cat: 2 read"},

@@ -18,6 +18,7 @@ type Summary struct {
 	Count      uint64    `json:"count"`
 	Errors     uint64    `json:"errors"`            // of Count, those that failed; restarts are not failures
 	Sampled    int       `json:"sampled,omitzero"`  // one of so many calls was timed; what follows is scaled up from these
+	Timed      uint64    `json:"timed,omitzero"`    // of Count, the calls that what follows is of, where it is not of all
 	TotalNs    uint64    `json:"total_ns,omitzero"` // left out, like all below, when no call was timed
 	MinNs      uint64    `json:"min_ns,omitzero"`
 	MaxNs      uint64    `json:"max_ns,omitzero"`
@@ -47,7 +48,10 @@ func (*Summary) Priority() int { return 6 }
 // Sentence reads like "nginx.service: 18231 read, 41.2 ms in all, p99 12.3 us".
 func (s *Summary) Sentence() string {
 	msg := fmt.Sprintf("%d %s", s.Count, s.what())
-	if s.TotalNs != 0 {
+	switch {
+	case s.Timed != 0:
+		msg += fmt.Sprintf(", %d of them timed: %s in all", s.Timed, Human(s.TotalNs, 3))
+	case s.TotalNs != 0:
 		msg += fmt.Sprintf(", %s in all", Human(s.TotalNs, 3))
 	}
 	if s.P99Ns != 0 {

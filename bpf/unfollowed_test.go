@@ -1,0 +1,68 @@
+package bpf
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// Waits of a call that can never be slow are nobody's business; if it gets a threshold while
+// it waits, its record has its time, and says nothing of waits that nobody looked at.
+func TestACallThatIsNeverSlowIsNotFollowed(t *testing.T) {
+	for name, opts := range map[string]Options{
+		"account": {Mode: ModeAccount, GroupBy: GroupByNone},
+		"sampled": {Mode: ModeAccount, Sample: 1000, GroupBy: GroupByNone},
+		"count":   {Mode: ModeCount, GroupBy: GroupByNone},
+	} {
+		t.Run(name, func(t *testing.T) { neverSlow(t, opts) })
+	}
+}
+
+func neverSlow(t *testing.T, opts Options) {
+	p := bpftest.NewProgram()
+	b := p.Words(0)
+	say, read := call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1)
+	process := p.Start(t, call(unix.SYS_GETPPID).Times(3000), say, read, say, read, exit())
+	tracer := running(t, opts, Filter{PIDFDs: []int{pidfdOf(t, process.PID())}})
+	setThreshold(t, tracer, unix.SYS_FSYNC, 1)
+	process.Poke()
+	process.Hear()
+	sleepFor(t, process, 20*time.Millisecond)
+	setThreshold(t, tracer, unix.SYS_READ, 1e6)
+	process.Poke()
+	process.Hear()
+	sleepFor(t, process, 20*time.Millisecond)
+	process.Poke()
+	process.Finish()
+	calls := slowCalls(t, tracer)
+	if len(calls) != 2 && gaps(t, tracer) {
+		return
+	}
+	if len(calls) != 2 {
+		t.Fatalf("%d slow reads; want 2", len(calls))
+	}
+	if c := calls[0]; c.Wait != nil || c.DurationNs() < 20e6 {
+		t.Errorf("it took %d ns, with the waits %+v; want 20 ms and none", c.DurationNs(), c.Wait)
+	}
+	if w := wantWaits(t, calls[1]); w.SleepNs < 20e6 {
+		t.Errorf("%+v; want 20 ms of sleep", w)
+	}
+	// What was sampled is in the rows, and only that: neither of the two, most likely.
+	row := sums(t, tracer)[Group{}][own(unix.SYS_READ).Nr]
+	if opts.Sample <= 1 && (row.Timed < 2 || row.TotalNs < 40e6) {
+		t.Errorf("%d reads were timed, with %d ns in all; want 2 and 40 ms", row.Timed, row.TotalNs)
+	}
+	if opts.Mode == ModeCount && sums(t, tracer)[Group{}][own(unix.SYS_GETPPID).Nr].Timed > 100 {
+		t.Error("calls that do not wait were timed in mode count")
+	}
+}
+
+// sleepFor lets the process, which is about to wait, wait for so long.
+func sleepFor(t *testing.T, process *bpftest.Process, d time.Duration) {
+	t.Helper()
+	process.AwaitStates("S")
+	time.Sleep(d) // the length of the wait is what is tested
+}
