@@ -235,6 +235,11 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+/* include/linux/time64.h */
+struct timespec64 {
+	__s64 tv_sec;
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;

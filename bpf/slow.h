@@ -85,14 +85,6 @@ static __always_inline struct file *file_of_call(const struct slow_call *call, s
 	return NULL;
 }
 
-/* Waiting for an event is no slowness: a long read of a socket, say. */
-static __always_inline bool is_exempt(const struct slow_call *call, struct file *file)
-{
-	__u32 kind = file ? kind_of_inode(FIELD(file, f_inode)) : FD_NONE;
-
-	return looks[table_index(call->syscall)].exempt >> kind & 1;
-}
-
 static __always_inline void describe_files(struct slow_call *call, struct task_struct *task, struct file *file)
 {
 	__u32 second = looks[table_index(call->syscall)].fd;
@@ -175,7 +167,7 @@ __noinline int complete(struct slow_call *call)
 	if (!call)
 		return SENT_NOT;
 	file = file_of_call(call, task);
-	if (is_exempt(call, file))
+	if (is_exempt(call->syscall, file))
 		return SENT_NOT;
 	describe_task(call, task);
 	describe_waits(call, task);

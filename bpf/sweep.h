@@ -143,7 +143,7 @@ int sweep(struct bpf_iter__task *ctx)
 	call->has_args = true;
 	read_args(regs, open.syscall, call->args);
 	file = file_of_call(call, task);
-	if (is_exempt(call, file))
+	if (is_exempt(call->syscall, file))
 		return 0;
 	describe_task(call, task);
 	describe_waits(call, task);

@@ -115,6 +115,7 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 
 /* --- waits --- */
 
+#include "fdkind.h"
 #include "wait.h"
 #include "cost.h"
 

@@ -184,6 +184,20 @@ static __always_inline __u64 call_of(struct thread *t, struct task_struct *task,
 }
 
 /*
+ * The call is on a kind of descriptor on which it is never slow: some six loads that
+ * depend on each other, and then nothing more at this wait. Not where each is a call.
+ */
+static __always_inline bool is_on_exempt(struct task_struct *task, struct pt_regs *regs, __u32 slot)
+{
+	__u64 args[6];
+
+	if (!has_rdonly_cast || !has_trait(slot, TRAIT_FD_FIRST) || !looks[table_index(slot)].exempt)
+		return false;
+	read_args(regs, slot, args);
+	return is_exempt(slot, file_of_fd(task, args[0]));
+}
+
+/*
  * A call that is never slow, such as an event loop's epoll_wait, is not followed: nobody
  * would read of its waits, and nearly all waits of a healthy host are in such calls.
  */
@@ -195,7 +209,9 @@ static __always_inline bool is_followed(const struct thread *t, struct task_stru
 		slot = t->suspended;
 	else if (!t->start_ns)
 		slot = syscall_slot(task, number_in(registers_of(t, task)));
-	return threshold_of(slot) != NEVER || has_trait(slot, TRAIT_RESTART);
+	if (has_trait(slot, TRAIT_RESTART))
+		return true;
+	return threshold_of(slot) != NEVER && !is_on_exempt(task, registers_of(t, task), slot);
 }
 
 /* Only since when it is known: its row wants that, where the call has no time of its own. */

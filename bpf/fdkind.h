@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Descriptors: the file behind one, what kind that is, and on which kinds a call is never slow. */
+#ifndef SYSCOUNT_FDKIND_H
+#define SYSCOUNT_FDKIND_H
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFREG 0100000
+#define S_IFBLK 0060000
+#define S_IFDIR 0040000
+#define S_IFCHR 0020000
+#define S_IFIFO 0010000
+
+/* include/uapi/linux/magic.h */
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define TRACEFS_MAGIC 0x74726163
+#define DEBUGFS_MAGIC 0x64626720
+#define SECURITYFS_MAGIC 0x73636673
+#define CONFIGFS_MAGIC 0x62656570 /* fs/configfs/mount.c */
+#define BPF_FS_MAGIC 0xcafe4a11
+
+/* Documentation/admin-guide/devices.txt: tty, console, serial and pseudo-terminal majors. */
+static __always_inline bool is_tty(__u32 rdev)
+{
+	__u32 major = rdev >> 20;
+
+	return major == 4 || major == 5 || (major >= 136 && major <= 143) || major == 204;
+}
+
+/* Their regular files may wait for an event (/proc/kmsg, trace_pipe, memory.pressure). */
+static __always_inline bool is_pseudo(unsigned long magic)
+{
+	switch (magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case TRACEFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case CONFIGFS_MAGIC:
+	case BPF_FS_MAGIC:
+		return true;
+	}
+	return false;
+}
+
+static __always_inline __u8 kind_of_inode(struct inode *inode)
+{
+	unsigned long magic = FIELD(FIELD(inode, i_sb), s_magic);
+
+	/* Anonymous inodes have had a file's mode since 6.16: the file system tells. */
+	if (magic == ANON_INODE_FS_MAGIC)
+		return FD_ANON;
+	switch (FIELD(inode, i_mode) & S_IFMT) {
+	case S_IFREG:
+		return is_pseudo(magic) ? FD_PSEUDO : FD_FILE;
+	case S_IFDIR:
+		return FD_DIR;
+	case S_IFBLK:
+		return FD_BLOCK;
+	case S_IFCHR:
+		return is_tty(FIELD(inode, i_rdev)) ? FD_TTY : FD_CHAR;
+	case S_IFIFO:
+		return FD_PIPE;
+	case S_IFSOCK:
+		return FD_SOCKET;
+	}
+	return FD_ANON;
+}
+
+/* NULL: no such descriptor, or closed by now. */
+static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
+{
+	struct fdtable *table = FIELD(FIELD(task, files), fdt);
+	struct timespec64 *slot; /* any structure that begins with 64 bits: a cast wants one */
+
+	fd = (__u32)fd;
+	if (!table || fd >= FIELD(table, max_fds))
+		return NULL;
+	slot = (struct timespec64 *)(FIELD(table, fd) + fd);
+	return (struct file *)FIELD(slot, tv_sec);
+}
+
+/* Waiting for an event is no slowness: a long read of a socket, say. NULL: no descriptor, or one that is closed. */
+static __always_inline bool is_exempt(__u32 slot, struct file *file)
+{
+	__u32 kind = file ? kind_of_inode(FIELD(file, f_inode)) : FD_NONE;
+
+	return looks[table_index(slot)].exempt >> kind & 1;
+}
+
+#endif
