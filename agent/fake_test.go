@@ -24,6 +24,7 @@ import (
 // fakeKernel stands in for the kernel side, which has its own tests on the
 // real kernel: here calls happen when a test says so.
 type fakeKernel struct {
+	symbols  []string // of the first addresses
 	mu       sync.Mutex
 	options  bpf.Options
 	attached bool
@@ -157,6 +158,9 @@ func (k *fakeKernel) Symbols(addresses []uint64) []string {
 	names := make([]string, len(addresses))
 	for i, address := range addresses {
 		names[i] = fmt.Sprintf("symbol_%d", address)
+		if int(address) < len(k.symbols) {
+			names[i] = k.symbols[address]
+		}
 	}
 	return names
 }

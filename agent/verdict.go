@@ -14,6 +14,9 @@ import (
 
 func (a *Agent) verdict(call *bpf.SlowCall, at place) (policy.Verdict, bool) {
 	facts := policyCall(call, at)
+	if kind := a.openedKind(call); kind != policy.FDNone {
+		facts.FDKind = kind
+	}
 	facts.Learned = a.learnedThreshold(facts.Unit, facts.Syscall)
 	if timeout, ok := a.timeout(call); ok {
 		facts.HasTimeout, facts.Overshoot = true, decode.Overshoot(timeout, facts.Duration)

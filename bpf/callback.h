@@ -19,6 +19,9 @@ struct {
 	__type(value, struct callback);
 } callbacks SEC(".maps");
 
+/* In callbacks: as long as there is none, most threads that are preempted need no look at their storage. */
+volatile __u32 callbacks_to_come = 0;
+
 /* Two spellings: the fifth argument was made implicit in Linux 7.0. */
 extern int bpf_task_work_schedule_resume(struct task_struct *task, struct bpf_task_work *work, void *map,
 					 int (*callback)(struct bpf_map *map, void *key, void *value)) __ksym __weak;
@@ -55,13 +58,25 @@ static __always_inline int schedule_callback(struct task_struct *task, struct ca
 	return -1;
 }
 
+/* The thread's callback is not to come any more. False: there was none. */
+static __always_inline bool forget_callback(struct task_struct *task)
+{
+	__u64 key = (__u64)task;
+
+	if (bpf_map_delete_elem(&callbacks, &key))
+		return false;
+	__sync_fetch_and_add(&callbacks_to_come, -1);
+	return true;
+}
+
 static __noinline void ask_for_callback(struct cpu *cpu, struct thread *t, struct task_struct *task)
 {
 	__u64 key = (__u64)task;
 	struct callback empty = {};
 	struct callback *c;
 
-	bpf_map_update_elem(&callbacks, &key, &empty, BPF_NOEXIST);
+	if (!bpf_map_update_elem(&callbacks, &key, &empty, BPF_NOEXIST))
+		__sync_fetch_and_add(&callbacks_to_come, 1);
 	c = bpf_map_lookup_elem(&callbacks, &key);
 	if (!c) {
 		cpu->counters.callbacks_failed++;
@@ -69,19 +84,11 @@ static __noinline void ask_for_callback(struct cpu *cpu, struct thread *t, struc
 	}
 	if (schedule_callback(task, c)) {
 		cpu->counters.callbacks_failed++;
-		bpf_map_delete_elem(&callbacks, &key);
+		forget_callback(task);
 		return;
 	}
 	cpu->counters.callbacks++;
 	t->called_back = true;
-}
-
-/* The thread's callback is not to come any more. False: there was none. */
-static __always_inline bool forget_callback(struct task_struct *task)
-{
-	__u64 key = (__u64)task;
-
-	return !bpf_map_delete_elem(&callbacks, &key);
 }
 
 #endif

@@ -458,6 +458,7 @@ const (
 	syscountVarByFunction          = "by_function"
 	syscountVarCalibrationBegins   = "calibration_begins"
 	syscountVarCalibrator          = "calibrator"
+	syscountVarCallbacksToCome     = "callbacks_to_come"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
@@ -597,6 +598,7 @@ type syscountVariableSpecs struct {
 	ByFunction          *ebpf.VariableSpec `ebpf:"by_function"`
 	CalibrationBegins   *ebpf.VariableSpec `ebpf:"calibration_begins"`
 	Calibrator          *ebpf.VariableSpec `ebpf:"calibrator"`
+	CallbacksToCome     *ebpf.VariableSpec `ebpf:"callbacks_to_come"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
@@ -718,6 +720,7 @@ type syscountVariables struct {
 	ByFunction          *ebpf.Variable `ebpf:"by_function"`
 	CalibrationBegins   *ebpf.Variable `ebpf:"calibration_begins"`
 	Calibrator          *ebpf.Variable `ebpf:"calibrator"`
+	CallbacksToCome     *ebpf.Variable `ebpf:"callbacks_to_come"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`

@@ -271,11 +271,12 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 		return;
 	regs = (struct pt_regs *)bpf_task_pt_regs(prev);
 	if (!is_in_call(regs)) {
-		stay_in_call(cpu, prev, regs, class, clock);
+		if (class != WAIT_RUNQUEUE || callbacks_to_come)
+			stay_in_call(cpu, prev, regs, class, clock);
 		return;
 	}
 	slot = syscall_slot(prev, number_in(regs));
-	if (!is_wanted(slot))
+	if (!is_wanted(slot) || is_on_exempt(prev, regs, slot))
 		return;
 	t = bpf_task_storage_get(&threads, prev, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
