@@ -25,6 +25,7 @@ func desktopHost(t *testing.T, s *stage) func(time.Duration) {
 	}
 	cmd := s.command(self)
 	cmd.Env = append(os.Environ(), desktopVariable+"=1")
+	cmd.Dir = s.dir()
 	t.Cleanup(func() { end(cmd, syscall.SIGKILL) })
 	foreground.Ready(t, cmd)
 	return func(length time.Duration) {
@@ -54,6 +55,7 @@ func desktop() {
 	watch := must1(unix.InotifyInit1(0))
 	must1(unix.InotifyAddWatch(watch, os.TempDir(), unix.IN_DELETE_SELF))
 	terminal := must1(unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY, 0))
+	must(unix.Mkfifo("fifo", 0o600))
 	buffer := func() []byte { return make([]byte, 64) }
 	for _, wait := range []func(){
 		func() { // the frame clock, which wakes up the painter
@@ -64,6 +66,7 @@ func desktop() {
 		func() { must1(unix.Read(pipe[0], buffer())) },
 		func() { unix.Poll([]unix.PollFd{{Fd: int32(idle[0]), Events: unix.POLLIN}}, 2500) },
 		func() { unix.Select(0, nil, nil, nil, &unix.Timeval{Sec: 3}) },
+		func() { unix.Open("fifo", unix.O_RDONLY, 0) }, // nobody opens its other end
 		func() { unix.Read(idle[0], buffer()) },
 		func() { unix.Read(pair[0], buffer()) },
 		func() { unix.Read(signals, buffer()) },
