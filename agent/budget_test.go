@@ -135,7 +135,7 @@ func TestAStepTellsItsFigures(t *testing.T) {
 		t.Fatal("no step")
 	}
 	// 5e6 calls of 111 ns, 1000 switches of 50 ns and 1 ms of our own, each second, of 2e9 ns.
-	want := record.Budget{CostPercent: 2780, LimitPercent: 200, ExpectedPercent: 755, CallsPerSecond: 5_000_000, SwitchesPerSecond: 1000, CallNs: 111, LeftOutNs: 56, SwitchNs: 50}
+	want := record.Budget{CostPercent: 2780, KernelPercent: 2775, OwnPercent: 5, LimitPercent: 200, ExpectedPercent: 755, CallsPerSecond: 5_000_000, SwitchesPerSecond: 1000, CallNs: 111, LeftOutNs: 56, SwitchNs: 50}
 	if *step.Budget != want {
 		t.Errorf("budget %+v\nwant %+v", *step.Budget, want)
 	}
