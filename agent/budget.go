@@ -33,6 +33,7 @@ type budget struct {
 	stepped               time.Duration // likewise, when the step in force was taken
 	shares                cost.Shares   // between the last two looks
 	summaries             cost.Summaries
+	summarised            bool // summaries were measured since there are any
 
 	climb *climb // nil: the mode is not auto
 	probe probe
@@ -103,6 +104,7 @@ func (a *Agent) beginStep() {
 		a.calibrate()
 	}
 	b.shares, b.stepped = cost.Shares{}, a.mono()
+	b.summarised = b.summarised && a.inForce().HasSummaries()
 	a.beginLook()
 }
 
@@ -166,6 +168,6 @@ func (a *Agent) changeClimb(c *climb, p *policy.Policy) {
 	a.budget.climb = c
 	if p.Collect != a.policy.Collect {
 		clear(a.budget.prices)
-		a.budget.summaries = cost.Summaries{}
+		a.budget.summaries, a.budget.summarised = cost.Summaries{}, false
 	}
 }

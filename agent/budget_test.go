@@ -116,6 +116,23 @@ func TestItGoesDownWithTheLoadAndUpAgain(t *testing.T) {
 	}
 }
 
+// A look that leads down two steps is why for both of them.
+func TestEachStepOfALookTellsWhatItSaw(t *testing.T) {
+	r := runAuto(t, minutely, true)
+	for range 3 {
+		r.tenSeconds(1_000_000)
+	}
+	var told []record.Percent
+	for _, s := range only[*record.State](r.written()) {
+		if s.Change == record.ChangeMode {
+			told = append(told, s.Budget.CostPercent)
+		}
+	}
+	if want := []record.Percent{560, 560}; !slices.Equal(told, want) {
+		t.Errorf("told %v; want %v", told, want)
+	}
+}
+
 func TestAStepTellsItsFigures(t *testing.T) {
 	r := runAuto(t, minutely, false)
 	started := only[*record.State](r.written())[0]

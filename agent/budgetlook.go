@@ -53,7 +53,7 @@ func (a *Agent) judgeCost(callsPerSecond float64) {
 	a.addUp()
 	elapsed := a.mono() - b.lookBegan
 	spent := b.look
-	b.shares = a.sharesAt(spent, elapsed, a.inForce())
+	b.shares = a.sharesNow(spent, elapsed)
 	if b.climb != nil {
 		a.climbBy(spent, elapsed, callsPerSecond)
 	}
@@ -64,7 +64,16 @@ func (a *Agent) judgeCost(callsPerSecond float64) {
 	a.publish()
 }
 
-// sharesAt are what is or would be taken of all CPUs at a step, with what was spent as its prices have it.
+// sharesNow are what was taken of all CPUs, as far as it was measured: summaries are when the first interval has
+// ended.
+func (a *Agent) sharesNow(spent cost.Spent, elapsed time.Duration) cost.Shares {
+	if a.budget.summarised {
+		return a.sharesAt(spent, elapsed, a.inForce())
+	}
+	return spent.Shares(elapsed, a.env.CPUs)
+}
+
+// sharesAt are what would be taken of all CPUs at a step, with what was spent as its prices have it.
 func (a *Agent) sharesAt(spent cost.Spent, elapsed time.Duration, step ladder.Step) cost.Shares {
 	shares := spent.Shares(elapsed, a.env.CPUs)
 	if step.HasSummaries() {
@@ -75,14 +84,14 @@ func (a *Agent) sharesAt(spent cost.Spent, elapsed time.Duration, step ladder.St
 
 // climbBy takes the step that the climber says.
 func (a *Agent) climbBy(spent cost.Spent, elapsed time.Duration, callsPerSecond float64) {
-	c := a.budget.climb
-	look := ladder.Look{Step: c.at, Cost: a.budget.shares.Sum()}
+	c, shares := a.budget.climb, a.budget.shares // of this look, however many steps it leads down
+	look := ladder.Look{Step: c.at, Cost: shares.Sum()}
 	if c.steps[c.at].Mode == ladder.Watch {
 		spent.Calls += uint64(callsPerSecond * elapsed.Seconds())
 	}
 	look.Expected = a.expected(spent, elapsed)
 	next := c.Next(look)
-	for next != c.at && a.takeStep(next, spent, elapsed) {
+	for next != c.at && a.takeStep(next, shares, spent, elapsed) {
 		look.Step, look.Expected = c.at, a.expected(spent, elapsed)
 		next = c.Settle(look)
 	}

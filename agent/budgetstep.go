@@ -11,12 +11,12 @@ import (
 	"github.com/syscountd/syscountd/agent/record"
 )
 
-// takeStep goes to another step of the ladder, and tells why: spent is what the time before was
-// like. False: it cannot be taken, now or later.
-func (a *Agent) takeStep(next int, spent cost.Spent, elapsed time.Duration) bool {
+// takeStep goes to another step of the ladder, and tells why: shares are what was taken of all
+// CPUs before, and spent is what that time was like. False: it cannot be taken, now or later.
+func (a *Agent) takeStep(next int, shares cost.Shares, spent cost.Spent, elapsed time.Duration) bool {
 	c := a.budget.climb
 	from, to := c.steps[c.at], c.steps[next]
-	price, shares := a.budget.prices[from], a.budget.shares
+	price := a.budget.prices[from]
 	at, err := a.changeStep(next)
 	if err != nil {
 		a.env.Log.Error("take a step of mode auto: it is left out from now on", "step", to.String(), "error", err)

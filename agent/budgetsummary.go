@@ -22,7 +22,7 @@ func (a *Agent) summarise(work func()) {
 // it takes to look at every row would count for more than it is.
 func (a *Agent) learnSummaries(spent cost.Spent, took time.Duration) {
 	if a.inForce().HasSummaries() && took >= a.effective.Collect.Interval/2 {
-		a.budget.summaries = cost.SummariesOf(spent.SummaryNs, spent.Events, took, a.env.CPUs)
+		a.budget.summaries, a.budget.summarised = cost.SummariesOf(spent.SummaryNs, spent.Events, took, a.env.CPUs), true
 	}
 }
 

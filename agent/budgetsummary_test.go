@@ -100,3 +100,22 @@ func TestAStepTellsOurOwnPartFromTheKernels(t *testing.T) {
 		t.Errorf("budget %+v", b)
 	}
 }
+
+// After a step up the load may be of another kind: as many calls, in a few rows. What summaries took before is no
+// reason to go down again until they were made.
+func TestAStepUpIsJudgedByWhatItCosts(t *testing.T) {
+	r := runDear(t, 3000)
+	for range 12 {
+		r.tenSeconds(45_893)
+	}
+	for range 8 {
+		r.tenSeconds(1000)
+	}
+	r.inside(func() { r.kernel().reading = nil })
+	for range 12 {
+		r.tenSeconds(45_893)
+	}
+	if got := r.steps(); !slices.Equal(got, []string{"watch", "account"}) {
+		t.Errorf("steps %v", got)
+	}
+}
