@@ -107,9 +107,11 @@ func (a *Agent) freeGone(closed handover.Draft) {
 		return
 	}
 	a.accounts.gone = groups{}
-	if err := g.session.free(g.gone, g.rows); err != nil {
-		a.env.Log.Error("free rows: tried again with the next interval", "error", err)
-	}
+	a.summarise(func() {
+		if err := g.session.free(g.gone, g.rows); err != nil {
+			a.env.Log.Error("free rows: tried again with the next interval", "error", err)
+		}
+	})
 }
 
 func (a *Agent) writeBase() (handover.Draft, error) {

@@ -30,7 +30,10 @@ type budget struct {
 	total, interval, look cost.Spent    // since the start, the interval's beginning and the last look
 	lookBegan             time.Duration // on CLOCK_MONOTONIC
 	calibrated            time.Duration // likewise, when it was last measured what a call costs
-	share                 float64       // of all CPUs, between the last two looks
+	stepped               time.Duration // likewise, when the step in force was taken
+	shares                cost.Shares   // between the last two looks
+	summaries             cost.Summaries
+	summarised            bool // summaries were measured since there are any
 
 	climb *climb // nil: the mode is not auto
 	probe probe
@@ -100,7 +103,8 @@ func (a *Agent) beginStep() {
 	if a.session != nil {
 		a.calibrate()
 	}
-	b.share = 0
+	b.shares, b.stepped = cost.Shares{}, a.mono()
+	b.summarised = b.summarised && a.inForce().HasSummaries()
 	a.beginLook()
 }
 
@@ -164,5 +168,6 @@ func (a *Agent) changeClimb(c *climb, p *policy.Policy) {
 	a.budget.climb = c
 	if p.Collect != a.policy.Collect {
 		clear(a.budget.prices)
+		a.budget.summaries, a.budget.summarised = cost.Summaries{}, false
 	}
 }

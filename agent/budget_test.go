@@ -116,6 +116,23 @@ func TestItGoesDownWithTheLoadAndUpAgain(t *testing.T) {
 	}
 }
 
+// A look that leads down two steps is why for both of them.
+func TestEachStepOfALookTellsWhatItSaw(t *testing.T) {
+	r := runAuto(t, minutely, true)
+	for range 3 {
+		r.tenSeconds(1_000_000)
+	}
+	var told []record.Percent
+	for _, s := range only[*record.State](r.written()) {
+		if s.Change == record.ChangeMode {
+			told = append(told, s.Budget.CostPercent)
+		}
+	}
+	if want := []record.Percent{560, 560}; !slices.Equal(told, want) {
+		t.Errorf("told %v; want %v", told, want)
+	}
+}
+
 func TestAStepTellsItsFigures(t *testing.T) {
 	r := runAuto(t, minutely, false)
 	started := only[*record.State](r.written())[0]
@@ -135,7 +152,7 @@ func TestAStepTellsItsFigures(t *testing.T) {
 		t.Fatal("no step")
 	}
 	// 5e6 calls of 111 ns, 1000 switches of 50 ns and 1 ms of our own, each second, of 2e9 ns.
-	want := record.Budget{CostPercent: 2780, LimitPercent: 200, ExpectedPercent: 755, CallsPerSecond: 5_000_000, SwitchesPerSecond: 1000, CallNs: 111, LeftOutNs: 56, SwitchNs: 50}
+	want := record.Budget{CostPercent: 2780, KernelPercent: 2775, OwnPercent: 5, LimitPercent: 200, ExpectedPercent: 755, CallsPerSecond: 5_000_000, SwitchesPerSecond: 1000, CallNs: 111, LeftOutNs: 56, SwitchNs: 50}
 	if *step.Budget != want {
 		t.Errorf("budget %+v\nwant %+v", *step.Budget, want)
 	}

@@ -53,7 +53,7 @@ func (a *Agent) judgeCost(callsPerSecond float64) {
 	a.addUp()
 	elapsed := a.mono() - b.lookBegan
 	spent := b.look
-	b.share = spent.Share(elapsed, a.env.CPUs)
+	b.shares = a.sharesNow(spent, elapsed)
 	if b.climb != nil {
 		a.climbBy(spent, elapsed, callsPerSecond)
 	}
@@ -64,18 +64,35 @@ func (a *Agent) judgeCost(callsPerSecond float64) {
 	a.publish()
 }
 
+// sharesNow are what was taken of all CPUs, as far as it was measured: summaries are when the first interval has
+// ended.
+func (a *Agent) sharesNow(spent cost.Spent, elapsed time.Duration) cost.Shares {
+	if a.budget.summarised {
+		return a.sharesAt(spent, elapsed, a.inForce())
+	}
+	return spent.Shares(elapsed, a.env.CPUs)
+}
+
+// sharesAt are what would be taken of all CPUs at a step, with what was spent as its prices have it.
+func (a *Agent) sharesAt(spent cost.Spent, elapsed time.Duration, step ladder.Step) cost.Shares {
+	shares := spent.Shares(elapsed, a.env.CPUs)
+	if step.HasSummaries() {
+		shares.Summaries = a.summaryShare(spent.PerSecond(elapsed))
+	}
+	return shares
+}
+
 // climbBy takes the step that the climber says.
 func (a *Agent) climbBy(spent cost.Spent, elapsed time.Duration, callsPerSecond float64) {
-	c := a.budget.climb
-	look := ladder.Look{Step: c.at, Cost: spent.Share(elapsed, a.env.CPUs)}
-	all := spent
+	c, shares := a.budget.climb, a.budget.shares // of this look, however many steps it leads down
+	look := ladder.Look{Step: c.at, Cost: shares.Sum()}
 	if c.steps[c.at].Mode == ladder.Watch {
-		all.Calls += uint64(callsPerSecond * elapsed.Seconds())
+		spent.Calls += uint64(callsPerSecond * elapsed.Seconds())
 	}
-	look.Expected = a.expected(all, elapsed)
+	look.Expected = a.expected(spent, elapsed)
 	next := c.Next(look)
-	for next != c.at && a.takeStep(next, look.Cost, all, elapsed) {
-		look.Step, look.Expected = c.at, a.expected(all, elapsed)
+	for next != c.at && a.takeStep(next, shares, spent, elapsed) {
+		look.Step, look.Expected = c.at, a.expected(spent, elapsed)
 		next = c.Settle(look)
 	}
 }
@@ -88,7 +105,7 @@ func (a *Agent) expected(spent cost.Spent, elapsed time.Duration) []float64 {
 	for i, step := range c.steps {
 		price, known := a.budget.prices[step]
 		if known {
-			shares[i] = spent.ShareAt(price, elapsed, a.env.CPUs)
+			shares[i] = a.sharesAt(spent.At(price), elapsed, step).Sum()
 			continue
 		}
 		shares[i] = a.least(spent, elapsed, i)
@@ -110,7 +127,7 @@ func (a *Agent) least(spent cost.Spent, elapsed time.Duration, step int) float64
 		}
 		part := ladder.Least(c.steps[step], dearer)
 		price = cost.Price{CallNs: price.CallNs * part, LeftOutNs: price.LeftOutNs * part}
-		most = max(most, spent.ShareAt(price, elapsed, a.env.CPUs))
+		most = max(most, a.sharesAt(spent.At(price), elapsed, c.steps[step]).Sum())
 	}
 	return most
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/syscountd/syscountd/agent/record"
 )
 
-// takeStep goes to another step of the ladder, and tells why: share is what the old one took of all
-// CPUs, spent what the time before was like. False: it cannot be taken, now or later.
-func (a *Agent) takeStep(next int, share float64, spent cost.Spent, elapsed time.Duration) bool {
+// takeStep goes to another step of the ladder, and tells why: shares are what was taken of all
+// CPUs before, and spent is what that time was like. False: it cannot be taken, now or later.
+func (a *Agent) takeStep(next int, shares cost.Shares, spent cost.Spent, elapsed time.Duration) bool {
 	c := a.budget.climb
 	from, to := c.steps[c.at], c.steps[next]
 	price := a.budget.prices[from]
@@ -24,10 +24,11 @@ func (a *Agent) takeStep(next int, share float64, spent cost.Spent, elapsed time
 		return false
 	}
 	r := &record.Budget{
-		CostPercent: percent(share), LimitPercent: percent(c.Budget),
+		CostPercent: percent(shares.Sum()), KernelPercent: percent(shares.Kernel), OwnPercent: percent(shares.Own()),
+		LimitPercent:   percent(c.Budget),
 		CallsPerSecond: perSecond(spent.Calls+spent.LeftOut, elapsed), SwitchesPerSecond: perSecond(spent.Switches, elapsed),
 		CallNs: wholeNs(price.CallNs), LeftOutNs: wholeNs(price.LeftOutNs), SwitchNs: wholeNs(price.SwitchNs),
-		ExpectedPercent: percent(spent.ShareAt(a.budget.prices[to], elapsed, a.env.CPUs)),
+		ExpectedPercent: percent(a.sharesAt(spent.At(a.budget.prices[to]), elapsed, to).Sum()),
 	}
 	a.stateOf(at, &record.State{Change: record.ChangeMode, Detail: a.reason(from, to, next), Budget: r})
 	return true

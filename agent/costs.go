@@ -12,26 +12,28 @@ import (
 // Cost is what we take of the host's CPUs.
 type Cost struct {
 	Kernel    time.Duration // of our programs, in the calls and switches of others since the start: estimated
-	SharePPM  uint64        // of all CPUs together, our process included, between the last two looks; millionths
+	SharePPM  uint64        // of all CPUs together, our process included, between the last two looks, summaries spread over their interval; millionths
+	OwnPPM    uint64        // of SharePPM, our process; the same unit
 	BudgetPPM uint64        // what the policy allows in mode auto; the same unit
 	CallPS    uint64        // what we add to a system call that is observed, in picoseconds
 	SwitchPS  uint64        // and to a context switch
 }
 
 func (a *Agent) costNow() Cost {
-	price, share := a.budget.prices[a.inForce()], a.budget.share
+	price, shares := a.budget.prices[a.inForce()], a.budget.shares
 	if a.session == nil {
-		price, share = cost.Price{}, 0
+		price, shares = cost.Price{}, cost.Shares{}
 	}
 	return Cost{
-		Kernel: time.Duration(a.budget.total.KernelNs), SharePPM: uint64(share * 1e6), BudgetPPM: uint64(float64(a.policy.Limits.CPUBudget) * 1e4),
-		CallPS: uint64(price.CallNs * 1000), SwitchPS: uint64(price.SwitchNs * 1000),
+		Kernel: time.Duration(a.budget.total.KernelNs), SharePPM: uint64(shares.Sum() * 1e6), OwnPPM: uint64(shares.Own() * 1e6),
+		BudgetPPM: uint64(float64(a.policy.Limits.CPUBudget) * 1e4),
+		CallPS:    uint64(price.CallNs * 1000), SwitchPS: uint64(price.SwitchNs * 1000),
 	}
 }
 
 // costOf is what an interval has cost, in which our process used what it has used more than at its beginning.
 func (a *Agent) costOf(usage Usage, intervalNs uint64) record.Cost {
-	spent := a.budget.takeInterval()
+	spent := a.budget.interval
 	spent.OwnNs = usage.CPUNs - min(usage.CPUNs, a.totals.usage.CPUNs)
 	price := a.budget.prices[a.inForce()]
 	return record.Cost{

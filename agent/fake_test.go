@@ -46,6 +46,7 @@ type fakeKernel struct {
 	calibrated      uint64 // calls
 	refuseCalibrate error  // what Calibrate returns
 	away            time.Duration
+	reading         func() // what EachRow does besides; may be nil
 
 	functions bool   // a few calls go by functions, so that a list of others needs another load
 	why       string // what WhyTracepoints returns
@@ -220,6 +221,9 @@ func (k *fakeKernel) Interval() uint32             { return k.interval }
 func (k *fakeKernel) EachRow(_ uint32, fn func(bpf.RowKey, bpf.Row)) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.reading != nil {
+		k.reading()
+	}
 	for key, r := range k.rows {
 		row := r.Row
 		row.Histogram = &r.histogram

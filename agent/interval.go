@@ -24,6 +24,14 @@ func (a *Agent) endIntervalAt(ended time.Time, final bool) {
 		return
 	}
 	a.addUp()
+	took := ended.Sub(a.starts)
+	a.summarise(func() { a.closeInterval(ended, final) })
+	a.learnSummaries(a.budget.takeInterval(), took)
+	a.publish()
+}
+
+// closeInterval writes what there is to tell of an interval.
+func (a *Agent) closeInterval(ended time.Time, final bool) {
 	lines, err := a.harvest()
 	if err != nil {
 		a.env.Log.Error("read the rows: they come with the next interval", "error", err)
@@ -46,7 +54,6 @@ func (a *Agent) endIntervalAt(ended time.Time, final bool) {
 	a.announce(r.Drops)
 	a.beginInterval(ended)
 	a.closeAccounts()
-	a.publish()
 }
 
 // harvest reads all rows, and frees those of groups that are gone.

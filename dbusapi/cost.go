@@ -16,18 +16,22 @@ const (
 	callPS    = "call_ps"
 	switchPS  = "switch_ps"
 	sharePPM  = "share_ppm"
+	ownPPM    = "own_ppm"
 	budgetPPM = "budget_ppm"
 )
 
 func costToBus(c agent.Cost) map[string]uint64 {
 	return map[string]uint64{
 		processNs: ownCPU(), kernelNs: uint64(c.Kernel.Nanoseconds()), callPS: c.CallPS, switchPS: c.SwitchPS,
-		sharePPM: c.SharePPM, budgetPPM: c.BudgetPPM,
+		sharePPM: c.SharePPM, ownPPM: c.OwnPPM, budgetPPM: c.BudgetPPM,
 	}
 }
 
 func costFromBus(cost map[string]uint64) (process time.Duration, c agent.Cost) {
-	c = agent.Cost{Kernel: nanoseconds(cost[kernelNs]), CallPS: cost[callPS], SwitchPS: cost[switchPS], SharePPM: cost[sharePPM], BudgetPPM: cost[budgetPPM]}
+	c = agent.Cost{
+		Kernel: nanoseconds(cost[kernelNs]), CallPS: cost[callPS], SwitchPS: cost[switchPS],
+		SharePPM: cost[sharePPM], OwnPPM: cost[ownPPM], BudgetPPM: cost[budgetPPM],
+	}
 	return nanoseconds(cost[processNs]), c
 }
 

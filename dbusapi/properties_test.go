@@ -21,7 +21,7 @@ func fullStatus() agent.Status {
 		Learned:    []agent.LearnedThreshold{{Syscall: "fsync", Unit: "db.service", Threshold: 5 * time.Millisecond}},
 		Policy:     []string{"/etc/syscountd/syscountd.toml"}, Interval: time.Minute,
 		Counters: map[string]uint64{"slow": 3, "ring_full": math.MaxUint64}, Sentence: "watching 1 process",
-		Cost: agent.Cost{Kernel: 3 * time.Second, SharePPM: 31200, BudgetPPM: 20000, CallPS: 111300, SwitchPS: 78000},
+		Cost: agent.Cost{Kernel: 3 * time.Second, SharePPM: 31200, OwnPPM: 4100, BudgetPPM: 20000, CallPS: 111300, SwitchPS: 78000},
 	}
 }
 
@@ -65,7 +65,7 @@ func TestPropertiesHaveTheValuesAndTypesOfTheContract(t *testing.T) {
 				t.Errorf("OwnCPU: %v, %v", got, err)
 			}
 			delete(cost, processNs)
-			if of := (map[string]uint64{kernelNs: 3e9, sharePPM: 31200, budgetPPM: 20000, callPS: 111300, switchPS: 78000}); !reflect.DeepEqual(cost, of) {
+			if of := (map[string]uint64{kernelNs: 3e9, sharePPM: 31200, ownPPM: 4100, budgetPPM: 20000, callPS: 111300, switchPS: 78000}); !reflect.DeepEqual(cost, of) {
 				t.Errorf("OwnCPU: %v, want %v", cost, of)
 			}
 			continue

@@ -75,11 +75,15 @@ type Spent struct {
 	Calibration uint64  // of Calls, our own that measure the price
 	KernelNs    float64 // of our programs, in the calls and switches of others
 	OwnNs       uint64  // CPU time of our own process
+	SummaryNs   uint64  // of OwnNs, what went with summaries
 }
 
 // Plus adds what was spent in two times.
 func (s Spent) Plus(more Spent) Spent {
-	return Spent{s.Events.Plus(more.Events), s.Calibration + more.Calibration, s.KernelNs + more.KernelNs, s.OwnNs + more.OwnNs}
+	return Spent{
+		s.Events.Plus(more.Events), s.Calibration + more.Calibration, s.KernelNs + more.KernelNs, s.OwnNs + more.OwnNs,
+		s.SummaryNs + more.SummaryNs,
+	}
 }
 
 // Share is what part of so many CPUs that is, 0 to 1.
@@ -87,9 +91,21 @@ func (s Spent) Share(elapsed time.Duration, cpus int) float64 {
 	return share(s.KernelNs+float64(s.OwnNs), elapsed, cpus)
 }
 
-// ShareAt is the same, had the prices been others.
-func (s Spent) ShareAt(p Price, elapsed time.Duration, cpus int) float64 {
-	return share(p.Ns(s.Events)+float64(s.OwnNs), elapsed, cpus)
+// Shares are the same by where it goes; summaries are in none of it, since they come by interval.
+func (s Spent) Shares(elapsed time.Duration, cpus int) Shares {
+	rest := s.OwnNs - min(s.SummaryNs, s.OwnNs)
+	return Shares{Kernel: share(s.KernelNs, elapsed, cpus), Rest: share(float64(rest), elapsed, cpus)}
+}
+
+// At is what would have been spent, had the prices been others.
+func (s Spent) At(p Price) Spent {
+	s.KernelNs = p.Ns(s.Events)
+	return s
+}
+
+// PerSecond is the rate of calls, observed or left out.
+func (e Events) PerSecond(elapsed time.Duration) float64 {
+	return float64(e.Calls+e.LeftOut) / max(elapsed.Seconds(), 1e-3)
 }
 
 func share(ns float64, elapsed time.Duration, cpus int) float64 {

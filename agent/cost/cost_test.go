@@ -59,8 +59,13 @@ func TestTheShareOfAllCPUs(t *testing.T) {
 	if got := s.Share(2*time.Second, 2); !near(got, 0.06) { // 240 ms of 4 s
 		t.Errorf("share %v; want 0.06", got)
 	}
-	if got := s.ShareAt(Price{CallNs: 30, SwitchNs: 1e6}, 2*time.Second, 2); !near(got, 0.02) { // 60 + 2 + 18 ms
+	dearer := s.At(Price{CallNs: 30, SwitchNs: 1e6}) // 60 + 2 + 18 ms
+	if got := dearer.Share(2*time.Second, 2); !near(got, 0.02) {
 		t.Errorf("at another price %v; want 0.02", got)
+	}
+	s.SummaryNs = 10e6
+	if got := s.Shares(2*time.Second, 2); !near(got.Kernel, 0.0555) || !near(got.Rest, 0.002) || got.Summaries != 0 {
+		t.Errorf("shares %+v; want 222 and 8 ms of 4 s", got)
 	}
 	if got := s.Share(0, 0); math.IsInf(got, 0) || math.IsNaN(got) {
 		t.Errorf("no time gives %v", got)

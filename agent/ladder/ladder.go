@@ -18,6 +18,9 @@ const (
 	Watch   = "watch"
 )
 
+// HasSummaries: calls are counted at it, in rows that are read and told of at the end of each interval.
+func (s Step) HasSummaries() bool { return s.Mode != Watch }
+
 // Sampled is the sample of the second step: the clock is most of what a call costs,
 // and one in 16 is little of it.
 const Sampled = 16

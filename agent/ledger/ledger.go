@@ -12,9 +12,9 @@ import "github.com/syscountd/syscountd/bpf"
 // other: a row that was there before is found without a look into a map.
 type Ledger struct {
 	last   map[bpf.RowKey]*reading
-	all    map[Key]*Line // those that a reading belongs to
-	lines  Lines         // those that got something in this interval
-	posted *reading      // the row that was posted last
+	all    map[string]*family // by group: the lines that a reading belongs to
+	lines  Lines              // those that got something in this interval
+	posted *reading           // the row that was posted last
 }
 
 // reading is a row as it was.
@@ -29,7 +29,7 @@ type reading struct {
 }
 
 // New returns an empty ledger, for rows that begin at zero.
-func New() *Ledger { return &Ledger{last: map[bpf.RowKey]*reading{}, all: map[Key]*Line{}} }
+func New() *Ledger { return &Ledger{last: map[bpf.RowKey]*reading{}, all: map[string]*family{}} }
 
 // Begin begins an interval. The lines of the last one are void.
 func (l *Ledger) Begin() {
@@ -85,12 +85,12 @@ func (l *Ledger) lineOf(r *reading, group string) *Line {
 		return r.line
 	}
 	l.leave(r.line)
-	key := Key{group, r.key.Syscall}
-	line := l.all[key]
-	if line == nil {
-		line = &Line{Key: key}
-		l.all[key] = line
+	of := l.all[group]
+	if of == nil {
+		of = &family{}
+		l.all[group] = of
 	}
+	line := of.line(Key{group, r.key.Syscall})
 	line.readings++
 	r.line = line
 	return line
@@ -101,8 +101,12 @@ func (l *Ledger) leave(line *Line) {
 	if line == nil {
 		return
 	}
-	if line.readings--; line.readings == 0 {
-		delete(l.all, line.Key)
+	if line.readings--; line.readings > 0 {
+		return
+	}
+	line.family.drop(line)
+	if len(line.family.lines) == 0 {
+		delete(l.all, line.Group)
 	}
 }
 

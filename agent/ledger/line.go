@@ -22,7 +22,8 @@ type Line struct {
 	bars          sparse
 
 	readings int32 // that belong to it
-	waits    bool  // for the order of Top
+	family   *family
+	waits    bool // for the order of Top
 }
 
 // Lines are those of one interval, in no order.
@@ -32,7 +33,9 @@ type Lines []*Line
 func (l *Line) Histogram(into *histogram.Histogram) { l.bars.dense(into) }
 
 // clear makes it the line of an interval in which nothing has happened yet.
-func (l *Line) clear() { *l = Line{Key: l.Key, bars: l.bars[:0], readings: l.readings} }
+func (l *Line) clear() {
+	*l = Line{Key: l.Key, bars: l.bars[:0], readings: l.readings, family: l.family}
+}
 
 // extend widens the extremes. A row that was read between its count and its
 // extremes may have none yet.

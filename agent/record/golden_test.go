@@ -52,7 +52,7 @@ func TestGolden(t *testing.T) {
 			Attachment: "tp_btf/sys_enter tp_btf/sys_exit", PolicyFiles: []string{"/etc/syscountd/syscountd.toml"}},
 		"state-step": &record.State{Change: record.ChangeMode, Mode: "account", Sample: 16, Auto: true, Filter: &record.Filter{},
 			Attachment: "tp_btf/sys_enter tp_btf/sys_exit", Detail: "down from account, which cost more than the budget",
-			Budget: &record.Budget{CostPercent: 312, LimitPercent: 200, ExpectedPercent: 171, CallsPerSecond: 540311, SwitchesPerSecond: 20417,
+			Budget: &record.Budget{CostPercent: 312, KernelPercent: 308, OwnPercent: 4, LimitPercent: 200, ExpectedPercent: 171, CallsPerSecond: 540311, SwitchesPerSecond: 20417,
 				CallNs: 111, LeftOutNs: 61, SwitchNs: 78}},
 		"log": &record.Log{Severity: 6, Text: "connected to the bus", Attributes: map[string]string{"name": ":1.4"}},
 	}

@@ -79,6 +79,6 @@ func runningStatus() agent.Status {
 		Thresholds: []agent.Threshold{{Syscall: "fsync", Threshold: 20 * time.Millisecond}},
 		Policy:     []string{"/etc/syscountd/syscountd.toml"}, Interval: time.Minute,
 		Counters: map[string]uint64{"slow": 3, "ring_full": 0, "died": 12}, Sentence: "watching 2 processes",
-		Cost: agent.Cost{Kernel: 3 * time.Second, SharePPM: 31200, BudgetPPM: 20000, CallPS: 111300, SwitchPS: 78000},
+		Cost: agent.Cost{Kernel: 3 * time.Second, SharePPM: 31200, OwnPPM: 4100, BudgetPPM: 20000, CallPS: 111300, SwitchPS: 78000},
 	}
 }

@@ -56,6 +56,7 @@ type statusObject struct {
 	OwnCPUNs   int64             `json:"own_cpu_ns"`
 	KernelNs   int64             `json:"kernel_cpu_ns"`
 	SharePPM   uint64            `json:"share_ppm"`
+	OwnPPM     uint64            `json:"own_ppm"`
 	BudgetPPM  uint64            `json:"budget_ppm"`
 	Features   map[string]bool   `json:"kernel_features"`
 	StatusText string            `json:"status_text"`
@@ -74,7 +75,8 @@ func statusJSON(st dbusapi.Status) statusObject {
 		Version: st.Version, State: st.State, Mode: st.Mode, Sample: st.Sample, Auto: st.Auto, Attachment: st.Attachment,
 		Filter: filterJSON(st.Filter), Thresholds: thresholds, Learned: learned, Policy: notNil(st.Policy),
 		Interval: st.Interval.Microseconds(), Counters: maps.Clone(st.Counters),
-		OwnCPUNs: st.OwnCPU.Nanoseconds(), KernelNs: st.Cost.Kernel.Nanoseconds(), SharePPM: st.Cost.SharePPM, BudgetPPM: st.Cost.BudgetPPM,
+		OwnCPUNs: st.OwnCPU.Nanoseconds(), KernelNs: st.Cost.Kernel.Nanoseconds(),
+		SharePPM: st.Cost.SharePPM, OwnPPM: st.Cost.OwnPPM, BudgetPPM: st.Cost.BudgetPPM,
 		Features: maps.Clone(st.Features), StatusText: st.Sentence,
 	}
 }
@@ -104,13 +106,13 @@ func printStatus(w io.Writer, st dbusapi.Status) {
 	tab.Flush()
 }
 
-// describeCost says what is taken of the host beside our own process; nothing when nothing ever was.
+// describeCost says what is taken of the host; nothing when nothing ever was.
 func describeCost(st dbusapi.Status) string {
 	if st.State != "running" && st.Cost.Kernel == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%v in the calls and switches of others (%d ns a call, %d ns a switch); now %.2f %% of all CPUs, own included",
-		st.Cost.Kernel.Round(time.Millisecond), st.Cost.CallPS/1000, st.Cost.SwitchPS/1000, float64(st.Cost.SharePPM)/10_000)
+	text := fmt.Sprintf("%v in the calls and switches of others (%d ns a call, %d ns a switch); now %.2f %% of all CPUs, %.2f %% of these our own process",
+		st.Cost.Kernel.Round(time.Millisecond), st.Cost.CallPS/1000, st.Cost.SwitchPS/1000, float64(st.Cost.SharePPM)/10_000, float64(st.Cost.OwnPPM)/10_000)
 	if st.Auto {
 		text += fmt.Sprintf(", %.2f %% allowed", float64(st.Cost.BudgetPPM)/10_000)
 	}
