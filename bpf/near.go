@@ -70,7 +70,7 @@ func (n *nearRows) key(i int) (syscountRowKey, bool) {
 	return syscountRowKey{Group: row.Group, Pid: uint32(owner), Syscall: uint16(owner>>32 - 1), Cpu: uint16(i >> n.shift)}, true
 }
 
-// free empties the places of these rows; of their owners no thread lives. The
+// free empties the places of these rows, and takes them out of the keys; of their owners no thread lives. The
 // owner goes last: from then on the place is the kernel's.
 func (n *nearRows) free(keys map[syscountRowKey]bool) {
 	if len(keys) == 0 {
@@ -80,6 +80,7 @@ func (n *nearRows) free(keys map[syscountRowKey]bool) {
 		if key, ok := n.key(i); ok && keys[key] {
 			n.rows[i].Row, n.rows[i].Group = syscountRow{}, 0
 			atomic.StoreUint64(&n.rows[i].Owner, 0)
+			delete(keys, key)
 		}
 	}
 }
