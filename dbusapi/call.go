@@ -29,6 +29,7 @@ type request struct {
 	sender      string // unique bus name
 	signature   string
 	interactive bool // the caller lets us ask for a password
+	silent      bool // the caller wants no answer; an error gets one
 	args        []any
 }
 
@@ -37,7 +38,8 @@ type request struct {
 func (c *call) DecodeArguments(conn *dbus.Conn, sender string, msg *dbus.Message, args []any) ([]any, error) {
 	sig, _ := msg.Headers[dbus.FieldSignature].Value().(dbus.Signature)
 	interactive := msg.Flags&dbus.FlagAllowInteractiveAuthorization != 0
-	return []any{&request{conn, sender, sig.String(), interactive, args}}, nil
+	silent := msg.Flags&dbus.FlagNoReplyExpected != 0
+	return []any{&request{conn, sender, sig.String(), interactive, silent, args}}, nil
 }
 
 // Call implements dbus.Method.
@@ -47,6 +49,9 @@ func (c *call) Call(args ...any) ([]any, error) {
 	out, err := c.serve(r)
 	switch {
 	case err == nil:
+		if r.silent { // nothing will be written
+			c.session.backlog.leave()
+		}
 		return out, nil
 	case errors.Is(err, context.DeadlineExceeded):
 		err = refuse(ErrTimeout, "%s: not done within %v", c.name, callTimeout)

@@ -13,8 +13,9 @@ import (
 // it. godbus is not asked for that: it never closes those that nobody takes, and
 // any local user could fill up our table with them.
 type fdSource struct {
-	sock  *net.UnixConn
-	files []*os.File
+	sock    *net.UnixConn
+	files   []*os.File
+	control []byte // kept: a message of 32 MiB is read in thousands of pieces
 }
 
 // maxFDs is the kernel's SCM_MAX_FD; a bus lets 16 through by default.
@@ -22,9 +23,11 @@ const maxFDs = 253
 
 // Read implements io.Reader.
 func (s *fdSource) Read(p []byte) (int, error) {
-	control := make([]byte, unix.CmsgSpace(maxFDs*4))
-	n, controlled, _, _, err := s.sock.ReadMsgUnix(p, control)
-	s.files = append(s.files, filesOf(control[:controlled])...)
+	if s.control == nil {
+		s.control = make([]byte, unix.CmsgSpace(maxFDs*4))
+	}
+	n, controlled, _, _, err := s.sock.ReadMsgUnix(p, s.control)
+	s.files = append(s.files, filesOf(s.control[:controlled])...)
 	if n == 0 && err == nil && len(p) > 0 {
 		err = io.EOF
 	}

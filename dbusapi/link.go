@@ -28,6 +28,7 @@ type link struct {
 type stream struct {
 	*guard
 	net.Conn
+	calls   *backlog
 	wantFDs bool
 }
 
@@ -45,7 +46,19 @@ func (s *stream) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return s.Conn.Write(p)
+	n, err := s.Conn.Write(p) // godbus writes a message at once
+	if s.calls != nil && isAnswer(p) {
+		s.calls.leave()
+	}
+	return n, err
+}
+
+// Close also frees the reader, which may wait for answers that nobody writes now.
+func (s *stream) Close() error {
+	if s.calls != nil {
+		s.calls.close()
+	}
+	return s.Conn.Close()
 }
 
 // negotiate leaves it to the bus: without descriptors only one method is missing.
@@ -62,8 +75,8 @@ func (s *stream) negotiate() error {
 
 // linkKind is whose link it is.
 type linkKind struct {
-	limit   uint64 // of a message, in bytes
-	service bool   // whether requests come over it, with descriptors
+	limit uint64   // of a message, in bytes
+	calls *backlog // the service's, to which they come, with descriptors; nil: a client's
 }
 
 // connect opens a link and runs greet on it, such as taking a name, all within
@@ -78,14 +91,14 @@ func connect(ctx context.Context, address string, kind linkKind, greet func(cont
 	stop := context.AfterFunc(ctx, func() { sock.Close() })
 	defer stop()
 	var in source = noFDs{sock}
-	if kind.service {
+	if kind.calls != nil {
 		in = &fdSource{sock: sock}
 	}
 	g := newGuard(in, kind.limit)
-	if kind.service {
-		opts = append(opts, dbus.WithIncomingInterceptor(func(msg *dbus.Message) { prepare(g, msg) }))
+	if kind.calls != nil {
+		opts = append(opts, dbus.WithIncomingInterceptor(func(msg *dbus.Message) { prepare(g, kind.calls, msg) }))
 	}
-	conn, err := dbus.NewConn(&stream{guard: g, Conn: sock, wantFDs: kind.service}, opts...)
+	conn, err := dbus.NewConn(&stream{guard: g, Conn: sock, calls: kind.calls, wantFDs: kind.calls != nil}, opts...)
 	if err != nil {
 		sock.Close()
 		return nil, fmt.Errorf("connect to the bus: %w", err)

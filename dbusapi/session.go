@@ -12,6 +12,7 @@ import (
 type session struct {
 	service *Service
 	gate    gate
+	backlog *backlog
 	ctx     context.Context // of the calls: ends with the session
 }
 
@@ -21,10 +22,10 @@ var errLost = errors.New("the connection to the bus was lost")
 // connection does. It returns when the last call has.
 func runSession(ctx context.Context, s *Service, changed <-chan struct{}) error {
 	callCtx, cancel := context.WithCancel(ctx)
-	se := &session{service: s, ctx: callCtx}
+	se := &session{service: s, backlog: newBacklog(), ctx: callCtx}
 	defer se.gate.shut()
 	defer cancel()
-	l, err := connect(ctx, s.cfg.Address, linkKind{maxRequest, true}, takeName, dbus.WithHandler(newObjects(se)))
+	l, err := connect(ctx, s.cfg.Address, linkKind{maxRequest, se.backlog}, takeName, dbus.WithHandler(newObjects(se)))
 	if err != nil {
 		return err
 	}

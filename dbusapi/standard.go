@@ -71,7 +71,7 @@ const ourPeer = peerInterface + ".ours"
 
 // prepare is the interceptor of the messages that come to the service; godbus calls
 // it between two reads.
-func prepare(g *guard, msg *dbus.Message) {
+func prepare(g *guard, calls *backlog, msg *dbus.Message) {
 	if g.refused != nil && msg.Type == dbus.TypeMethodCall {
 		msg.Body = []any{stripped{g.refused}}
 	}
@@ -79,6 +79,9 @@ func prepare(g *guard, msg *dbus.Message) {
 	closeFiles(g.files)
 	g.files = nil
 	reroutePeer(msg)
+	if msg.Type == dbus.TypeMethodCall {
+		calls.enter()
+	}
 }
 
 // stripped stands for the arguments that a guard took out of a message.
