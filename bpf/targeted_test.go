@@ -277,7 +277,7 @@ func TestTargetedSlowCallIsHandedOver(t *testing.T) {
 			t.Errorf("on %v, arguments %#x, waits %+v; want a sleep on pipe %d", call.FDKind, call.Args, call.Wait, report.FD)
 		}
 	}
-	if found != 1 && !gaps(t, tracer.Tracer) {
+	if found > 1 || found == 0 && !gaps(t, tracer.Tracer) {
 		t.Errorf("%d slow reads; want one", found)
 	}
 }

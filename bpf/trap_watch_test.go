@@ -241,7 +241,7 @@ func TestACallThatBurnsCPUBeginsWithATick(t *testing.T) {
 				t.Fatalf("the call took %d ns only: nothing to test", after-before)
 			}
 			calls := slowCalls(t, tracer)
-			if len(calls) != 1 && gaps(t, tracer) {
+			if len(calls) == 0 && gaps(t, tracer) {
 				return
 			}
 			if len(calls) != 1 {
