@@ -42,6 +42,7 @@ type base struct {
 	Ended    bpf.Counters
 	Reported map[string]uint64
 	SlowThen uint64
+	Unseen   uint64
 	Without  bpf.Speed // calls without us: what is attached stays so, and it cannot be measured again
 }
 
@@ -118,7 +119,7 @@ func (a *Agent) writeBase() (handover.Draft, error) {
 	a.noteTotals()
 	text, err := json.Marshal(base{
 		Seq: a.env.Stamp.Last(), Starts: a.starts, Ended: a.totals.ended, Reported: a.totals.reported, SlowThen: a.totals.slowThen,
-		Without: a.budget.without,
+		Unseen: a.totals.unseen, Without: a.budget.without,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("write the base: %w", err)

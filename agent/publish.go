@@ -29,7 +29,7 @@ func (a *Agent) publish() {
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: a.filter.clone(),
 		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files), Learned: a.learnedNow(),
 		Interval: a.effective.Collect.Interval, Counters: counters,
-		Exited: a.targets.exited(), Auto: a.budget.climb != nil, Sample: a.effective.Collect.Sample, LowestStep: a.ladderNote(), Cost: a.costNow(),
+		Unseen: a.unseenWatching(counters), Exited: a.targets.exited(), Auto: a.budget.climb != nil, Sample: a.effective.Collect.Sample, LowestStep: a.ladderNote(), Cost: a.costNow(),
 	}
 	if a.session != nil {
 		for program, n := range a.misses() {
@@ -87,7 +87,7 @@ func sentence(s *Status) string {
 	if s.Resumed != nil {
 		msg += "; " + s.Resumed.Label()
 	}
-	if lost := lossNames(s.Counters); lost != "" {
+	if lost := lossNames(s); lost != "" {
 		msg += "; lost: " + lost
 	}
 	return msg + "."
@@ -119,17 +119,21 @@ var trueLosses = []string{
 	"slow_unread", "output_dropped_queue", "output_dropped_deadline", "output_dropped_error",
 }
 
-func lossNames(counters map[string]uint64) string {
-	text := ""
+// switchesMissed is a true loss in mode watch, which finds a slow call by its switches only.
+// In the other modes it is none by itself: they see the end of the call.
+const switchesMissed = "switches_missed"
+
+func lossNames(s *Status) string {
+	var parts []string
 	for _, name := range trueLosses {
-		if n := counters[name]; n != 0 {
-			if text != "" {
-				text += ", "
-			}
-			text += fmt.Sprintf("%s %d", name, n)
+		if n := s.Counters[name]; n != 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, n))
 		}
 	}
-	return text
+	if s.Unseen != 0 {
+		parts = append(parts, fmt.Sprintf("%s %d in mode watch", switchesMissed, s.Unseen))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // interval makes the record that closes an interval.
@@ -144,6 +148,7 @@ func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint6
 	}
 	if a.effective.Collect.Mode == "watch" {
 		r.Callbacks = a.callbacks()
+		a.totals.unseen += r.Drops[switchesMissed]
 	} else {
 		r.Totals, r.Balance = totalsOf(lines), a.balance()
 	}
@@ -165,6 +170,9 @@ func (a *Agent) announce(drops map[string]uint64) {
 		if drops[name] > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d, %d since the start", name, drops[name], a.totals.reported[name]))
 		}
+	}
+	if n := drops[switchesMissed]; n > 0 && a.effective.Collect.Mode == "watch" {
+		parts = append(parts, fmt.Sprintf("%s %d, %d in mode watch since the start", switchesMissed, n, a.totals.unseen))
 	}
 	if len(parts) > 0 {
 		a.state(record.ChangeDrops, nil, strings.Join(parts, "; "))

@@ -167,7 +167,7 @@ func (a *Agent) takeOver(b base, kernel Kernel, rows *ledger.Ledger) {
 	for i, n := range a.totals.live() {
 		*n = a.env.Memory.Word(i).Load()
 	}
-	a.totals.ended, a.totals.slowThen = b.Ended, b.SlowThen
+	a.totals.ended, a.totals.slowThen, a.totals.unseen = b.Ended, b.SlowThen, b.Unseen
 	maps.Copy(a.totals.reported, b.Reported)
 	for name := range a.ownLosses() {
 		a.totals.carried[name] = b.Reported[name]

@@ -24,6 +24,7 @@ type Status struct {
 	Interval   time.Duration      // of the summaries
 	Resumed    *record.Resumption // the counting went on over a restart; nil: it began with this process
 	Counters   map[string]uint64
+	Unseen     uint64 // of the counter switches_missed, what mode watch missed
 	Sentence   string // for STATUS= and syscountctl status
 }
 

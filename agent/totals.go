@@ -25,6 +25,7 @@ type totals struct {
 	ended    bpf.Counters      // of the sessions that have ended
 	carried  map[string]uint64 // losses of the processes before this one that it does not count itself
 	reported map[string]uint64 // losses when the last interval ended
+	unseen   uint64            // switches missed in the ended intervals of mode watch
 	slowThen uint64            // slowCalls when the last interval ended
 	usage    Usage             // when the last interval ended
 }
@@ -62,7 +63,7 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"storage_failed": c.StorageFailed, "rows_overflowed": c.RowsOverflowed, "rows_failed": c.RowsFailed,
 		"ring_full": c.RingFull, "recursion_misses": c.RecursionMisses, "negative": c.Negative,
 		"overwritten": c.Overwritten, "refiltered": c.Refiltered, "cgroup_names_failed": c.CgroupNamesFailed,
-		"switches_missed":  c.SwitchesMissed,
+		switchesMissed:     c.SwitchesMissed,
 		"callbacks_failed": c.CallbacksFailed, "callbacks_astray": c.Astray,
 		"suppressed": a.totals.suppressed, "slow_unread": a.totals.unread,
 	}
@@ -94,6 +95,15 @@ func (t *totals) since(now map[string]uint64) map[string]uint64 {
 	}
 	t.reported = now
 	return diff
+}
+
+// unseenWatching are the switches that were missed in mode watch until now: the change to
+// another mode ends the interval.
+func (a *Agent) unseenWatching(now map[string]uint64) uint64 {
+	if a.effective.Collect.Mode != "watch" {
+		return a.totals.unseen
+	}
+	return a.totals.unseen + now[switchesMissed] - a.totals.reported[switchesMissed]
 }
 
 // looks at the open calls are taken before a residual counts: a thread that

@@ -80,6 +80,37 @@ func TestTheStatusSentenceNamesLosses(t *testing.T) {
 	}
 }
 
+// A switch that was missed is a lost call in mode watch, and stays so; in another mode it is none.
+func TestAMissedSwitchIsALossInModeWatch(t *testing.T) {
+	r := runAgent(t, quiet)
+	want := func(said, stated string) {
+		t.Helper()
+		if s := r.Status(); !strings.Contains(s.Sentence+"\n", said+"\n") {
+			t.Errorf("%q; want %q at its end", s.Sentence, said)
+		}
+		details := ""
+		for _, s := range only[*record.State](r.written()) {
+			if s.Change == record.ChangeDrops {
+				details += s.Detail
+			}
+		}
+		if details != stated {
+			t.Errorf("records of losses: %q; want %q", details, stated)
+		}
+	}
+	r.kernel().counters.SwitchesMissed = 3
+	r.do(Flush{})
+	want("0 slow calls recorded.", "")
+	r.do(SetMode{"watch"})
+	r.kernel().counters.SwitchesMissed = 5
+	r.do(Flush{})
+	want("; lost: switches_missed 2 in mode watch.", "switches_missed 2, 2 in mode watch since the start")
+	r.do(SetMode{"account"})
+	r.kernel().counters.SwitchesMissed = 9
+	r.do(Flush{})
+	want("; lost: switches_missed 2 in mode watch.", "")
+}
+
 func TestCountedCallsHaveNoTimes(t *testing.T) {
 	r := runAgent(t, quiet+"mode = \"count\"\ngroup_by = \"none\"\n")
 	if o := r.kernel().options; o.Mode != bpf.ModeCount {

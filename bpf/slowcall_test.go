@@ -157,7 +157,7 @@ func TestAnExemptKindIsNotHandedOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(calls) != test.want && !gaps(t, tracer) || c.Slow != uint64(len(calls)) {
+		if len(calls) > test.want || len(calls) < test.want && !gaps(t, tracer) || c.Slow != uint64(len(calls)) {
 			t.Errorf("exempt %#x: %d calls handed over, %d counted; want %d", test.exempt, len(calls), c.Slow, test.want)
 		}
 	}

@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,7 +45,22 @@ func (r *rig) watchOnlyOf(t *testing.T, only string, f Filter, observed ...Sysca
 		t.Fatal(err)
 	}
 	t.Logf("attached to %s; %s", tracer.Attachment(), tracer.WhyTracepoints())
+	if only != "" {
+		wantFunctions(t, tracer)
+	}
 	return &watched{tracer}
+}
+
+// wantFunctions wants the programs to be on functions where these are known to work: with
+// tracepoints, to which a load falls back without an error, these tests pass too.
+func wantFunctions(t *testing.T, tracer *Tracer) {
+	t.Helper()
+	if _, known := os.LookupEnv("SYSCOUNT_TEST_FUNCTIONS"); !known {
+		return
+	}
+	if at := tracer.Attachment(); !byFunctions(&watched{tracer}) || !strings.HasPrefix(at, "fentry/fexit of ") {
+		t.Errorf("attached to %s, because %s; want functions", at, tracer.WhyTracepoints())
+	}
 }
 
 // byFunctions: the programs are on functions, not on the tracepoints.
@@ -277,7 +293,7 @@ func TestTargetedSlowCallIsHandedOver(t *testing.T) {
 			t.Errorf("on %v, arguments %#x, waits %+v; want a sleep on pipe %d", call.FDKind, call.Args, call.Wait, report.FD)
 		}
 	}
-	if found != 1 && !gaps(t, tracer.Tracer) {
+	if found > 1 || found == 0 && !gaps(t, tracer.Tracer) {
 		t.Errorf("%d slow reads; want one", found)
 	}
 }

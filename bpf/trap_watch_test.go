@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"testing"
 	"time"
@@ -134,8 +135,10 @@ func TestWatchNeedsTaskWork(t *testing.T) {
 	if tracer != nil {
 		defer tracer.Close()
 	}
-	if !errors.Is(err, ErrNotSupported) {
-		t.Errorf("Load in mode watch: %v; want %v", err, ErrNotSupported)
+	want := fmt.Sprintf("%v: mode watch needs BPF task work (bpf_task_work_schedule_resume), which came with Linux 6.18; "+
+		"Linux %s has none: use mode account or count", ErrNotSupported, release())
+	if !errors.Is(err, ErrNotSupported) || err.Error() != want {
+		t.Errorf("Load in mode watch: %v; want %s", err, want)
 	}
 }
 
@@ -210,141 +213,6 @@ func TestWatchAddsUpShortWaits(t *testing.T) {
 	wantCallbacks(t, tracer, Counters{})
 }
 
-// A call that never waits is found by the tick, in every mode that does not
-// know its beginning.
-func TestACallThatBurnsCPUBeginsWithATick(t *testing.T) {
-	const vectors, size, at = 1000, 1 << 21, 0x40000000
-	const tick = 10e6 // at most
-	for name, opts := range findingModes() {
-		if timesAll(opts) {
-			continue
-		}
-		t.Run(name, func(t *testing.T) {
-			p := bpftest.NewProgram()
-			var iovecs []uintptr
-			for range vectors {
-				iovecs = append(iovecs, at, size)
-			}
-			steps := []bpftest.Step{
-				call(unix.SYS_MMAP, at, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED, ^uintptr(0), 0),
-				call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0), call(unix.SYS_GETPPID).Times(40),
-			}
-			steps = append(steps, bracketed(p, call(unix.SYS_PREADV, 3, p.Words(iovecs...), vectors, 0, 0))...)
-			process := p.Start(t, append(steps, exit())...)
-			opts.Sample = map[Mode]int{ModeAccount: 1000}[opts.Mode]
-			tracer := running(t, opts, Filter{PIDFDs: []int{pidfdOf(t, process.PID())}})
-			setThreshold(t, tracer, unix.SYS_PREADV, 30e6)
-			process.Poke()
-			before, after := hearBracket(process)
-			process.Finish()
-			if after-before < 50e6 {
-				t.Fatalf("the call took %d ns only: nothing to test", after-before)
-			}
-			calls := slowCalls(t, tracer)
-			if len(calls) != 1 && gaps(t, tracer) {
-				return
-			}
-			if len(calls) != 1 {
-				t.Fatalf("%d slow calls; want 1 of %d ns", len(calls), after-before)
-			}
-			c, w := calls[0], wantWaits(t, calls[0])
-			wantWithin(t, c, before, after)
-			if lost := after - before - c.DurationNs(); !c.Tick && !c.FirstBlock || lost > 2*tick+w.RunqueueNs {
-				t.Errorf("tick %v, first block %v, %d ns of %d missing; want two ticks at most", c.Tick, c.FirstBlock, lost, after-before)
-			}
-			if c.Ret != vectors*size || w.CPUNs < 10e6 {
-				t.Errorf("ret %d, %+v; want %d bytes, and CPU time", c.Ret, w, vectors*size)
-			}
-		})
-	}
-}
-
-// readFor is a program that reads from its standard input.
-func readFor(t *testing.T, flags uintptr) *bpftest.Process {
-	t.Helper()
-	p := bpftest.NewProgram()
-	b := p.Words(0)
-	say := call(unix.SYS_WRITE, 1, b, 1)
-	steps := append([]bpftest.Step{p.Handler(unix.SIGUSR1, flags, say), say}, bracketed(p, call(unix.SYS_READ, 0, b, 1))...)
-	return p.Start(t, append(steps, exit())...)
-}
-
-const pause = 40 * time.Millisecond // a wait that is slow
-
-// hold lets a process that has said that it will wait do so for a while.
-func hold(process *bpftest.Process) {
-	process.Hear()
-	process.AwaitStates("S")
-	time.Sleep(pause)
-}
-
-// A read that a handler interrupts goes on after it: one call, from its first
-// beginning to its last end.
-func TestWatchFollowsARestart(t *testing.T) {
-	process := readFor(t, saRestart)
-	tracer := watching(t, process, unix.SYS_READ, 30e6)
-	process.Poke()
-	hold(process)
-	process.Signal(unix.SIGUSR1)
-	hold(process)
-	process.Poke()
-	before, after := hearBracket(process)
-	process.Finish()
-	wantWithin(t, wantWatched(t, tracer, 1, uint64(2*pause)), before, after)
-	wantCallbacks(t, tracer, Counters{Suspended: 1, Resumed: 1})
-}
-
-// Without SA_RESTART it ends with EINTR, before the handler.
-func TestWatchSeesAHandlerEndACall(t *testing.T) {
-	process := readFor(t, 0)
-	tracer := watching(t, process, unix.SYS_READ, 30e6)
-	process.Poke()
-	hold(process)
-	process.Signal(unix.SIGUSR1)
-	process.Hear()
-	before, after := hearBracket(process)
-	process.Finish()
-	wantWithin(t, wantWatched(t, tracer, -int64(unix.EINTR), uint64(pause)), before, after)
-	wantCallbacks(t, tracer, Counters{Suspended: 1, Interrupted: 1})
-}
-
-// A sleep that was stopped goes on as restart_syscall, and has been stopped for
-// that time.
-func TestWatchFollowsAStoppedCall(t *testing.T) {
-	p := bpftest.NewProgram()
-	b := p.Words(0)
-	steps := bracketed(p, call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(0, 200e6)))
-	process := p.Start(t, append(append([]bpftest.Step{call(unix.SYS_WRITE, 1, b, 1)}, steps...), exit())...)
-	tracer := watching(t, process, unix.SYS_CLOCK_NANOSLEEP, 30e6)
-	process.Poke()
-	hold(process)
-	process.Signal(unix.SIGSTOP)
-	process.AwaitStates("T")
-	time.Sleep(pause)
-	process.Signal(unix.SIGCONT)
-	before, after := hearBracket(process)
-	process.Finish()
-	c := wantWatched(t, tracer, 0, 199e6)
-	wantWithin(t, c, before, after)
-	if c.Wait.StoppedNs < uint64(pause)*9/10 {
-		t.Errorf("%d ns stopped; want %v or more", c.Wait.StoppedNs, pause)
-	}
-	wantCallbacks(t, tracer, Counters{Suspended: 1, Resumed: 1})
-}
-
-// The call of a thread that is killed in it has no end: that is counted.
-func TestWatchCountsACallThatIsKilled(t *testing.T) {
-	process := readFor(t, 0)
-	tracer := watching(t, process, unix.SYS_READ, 30e6)
-	process.Poke()
-	hold(process)
-	process.Kill()
-	if calls := slowCalls(t, tracer); len(calls) != 0 {
-		t.Errorf("%d slow calls; want none, since it did not end: %+v", len(calls), calls[0])
-	}
-	wantCallbacks(t, tracer, Counters{Suspended: 1, Abandoned: 1})
-}
-
 // The execve of a thread waits until the others are gone. Its end is in another
 // program, under another thread's number.
 func TestWatchSeesAnExecOfAThread(t *testing.T) {
@@ -377,135 +245,5 @@ func TestWatchSeesAParentWaitForItsChild(t *testing.T) {
 	if len(calls) != 1 || calls[0].Ret <= 0 || calls[0].DurationNs() < 50e6 {
 		t.Errorf("%+v; want a clone of 60 ms or so", calls)
 	}
-	wantCallbacks(t, tracer, Counters{})
-}
-
-// When too many callbacks are to come, one that is missing is counted.
-func TestWatchCountsWhatItCannotAskFor(t *testing.T) {
-	process := readFor(t, 0)
-	tracer := watching(t, process, unix.SYS_READ, 30e6)
-	t.Cleanup(func() {
-		if err := empty[uint64, uint64](tracer.objs.Callbacks); err != nil {
-			t.Error(err)
-		}
-	})
-	for key := range uint64(tracer.objs.Callbacks.MaxEntries()) {
-		if err := tracer.objs.Callbacks.Put(key, uint64(0)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	process.Poke()
-	hold(process)
-	process.Poke()
-	hearBracket(process)
-	process.Finish()
-	if calls := slowCalls(t, tracer); len(calls) != 0 {
-		t.Errorf("%+v; want none", calls[0])
-	}
-	if c, err := tracer.Counters(); err != nil || c.CallbacksFailed == 0 || c.Callbacks != 0 {
-		t.Errorf("%d callbacks failed, %d were asked for, %v; want some, none", c.CallbacksFailed, c.Callbacks, err)
-	}
-}
-
-// pipeBytes is the size of a pipe.
-const pipeBytes = 16 * 4096
-
-// writer is a process that writes twice as much as a pipe holds.
-func writer(t *testing.T) *bpftest.Process {
-	t.Helper()
-	p := bpftest.NewProgram()
-	return p.Start(t, call(unix.SYS_WRITE, 1, p.Put(make([]byte, 2*pipeBytes)), 2*pipeBytes), exit())
-}
-
-// blockTwice lets a writer wait a second time, so that its callback is still to
-// come.
-func blockTwice(t *testing.T, process *bpftest.Process, tracer *Tracer) {
-	t.Helper()
-	const page = 4096
-	process.Poke()
-	process.AwaitStates("S")
-	time.Sleep(pause)
-	for range page / 8 {
-		process.HearWord()
-	}
-	for deadline := time.Now().Add(time.Minute); ; {
-		c, err := tracer.Counters()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.Callbacks == 1 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no callback was asked for within a minute: %+v", c)
-		}
-	}
-	process.AwaitStates("S")
-}
-
-// finishWriter reads the rest of what a writer writes.
-func finishWriter(process *bpftest.Process) {
-	for range (2*pipeBytes - 4096) / 8 {
-		process.HearWord()
-	}
-	process.Finish()
-}
-
-// Programs that are gone when a call ends do not see it, and the thread goes on.
-func TestWatchEndsWithCallbacksToCome(t *testing.T) {
-	for name, end := range map[string]func(*Tracer) error{
-		"detached": (*Tracer).Detach,
-		"attached": func(tracer *Tracer) error { return errors.Join(tracer.Detach(), tracer.Attach()) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			process := writer(t)
-			tracer := watching(t, process, unix.SYS_WRITE, 30e6)
-			blockTwice(t, process, tracer)
-			var now unix.Timespec
-			if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-				t.Fatal(err)
-			}
-			if err := end(tracer); err != nil {
-				t.Fatal(err)
-			}
-			finishWriter(process)
-			if name == "detached" {
-				wantWatched(t, tracer, 2*pipeBytes, uint64(pause))
-				return
-			}
-			for _, c := range slowCalls(t, tracer) { // the machine may be busy
-				if c.StartNs < uint64(now.Nano()) {
-					t.Errorf("%+v; it began before the attachment", c)
-				}
-			}
-		})
-	}
-	t.Run("closed", func(t *testing.T) {
-		needWatch(t)
-		tracer, err := Load(watchMode)
-		if err != nil {
-			t.Fatal(err)
-		}
-		process := writer(t)
-		setWatched(t, tracer, unix.SYS_WRITE, 30e6)
-		if err := errors.Join(tracer.SetFilter(Filter{PIDFDs: []int{pidfdOf(t, process.PID())}}), tracer.Attach()); err != nil {
-			t.Fatal(errors.Join(err, tracer.Close()))
-		}
-		blockTwice(t, process, tracer)
-		if err := tracer.Close(); err != nil {
-			t.Fatal(err)
-		}
-		finishWriter(process)
-	})
-}
-
-// A thread that is killed with a callback to come: the write has written something, so
-// that it ends before the thread does.
-func TestWatchOfAThreadKilledWithACallbackToCome(t *testing.T) {
-	process := writer(t)
-	tracer := watching(t, process, unix.SYS_WRITE, 30e6)
-	blockTwice(t, process, tracer)
-	process.Kill()
-	wantWatched(t, tracer, pipeBytes+4096, uint64(pause))
 	wantCallbacks(t, tracer, Counters{})
 }

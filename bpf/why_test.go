@@ -93,7 +93,7 @@ func TestWhatACallWasOn(t *testing.T) {
 		{0, File{Kind: 6}},
 		{77, File{}},
 	}
-	if len(calls) != len(want) && gaps(t, tracer) {
+	if len(calls) < len(want) && gaps(t, tracer) {
 		return
 	}
 	if len(calls) != len(want) {
@@ -139,7 +139,7 @@ func TestArgumentsOfACall(t *testing.T) {
 	process.Poke()
 	process.Finish()
 	calls := slowCalls(t, tracer)
-	if len(calls) != 1 && gaps(t, tracer) {
+	if len(calls) == 0 && gaps(t, tracer) {
 		return
 	}
 	if len(calls) != 1 || calls[0].File == nil || calls[0].To == nil || calls[0].File.Path != "/dev/zero" || calls[0].To.Path != "/dev/null" {
@@ -152,7 +152,7 @@ func TestArgumentsOfACall(t *testing.T) {
 	process.Poke()
 	process.Finish()
 	calls = slowCalls(t, tracer)
-	if len(calls) != 1 && gaps(t, tracer) {
+	if len(calls) == 0 && gaps(t, tracer) {
 		return
 	}
 	if len(calls) != 1 || !slices.Equal(calls[0].Paths, []string{"/no/\x1b[31msuch", strings.Repeat("/long", 200)[:511]}) {
@@ -204,7 +204,7 @@ func TestNobodyWakesASleeper(t *testing.T) {
 	tracer := slowFrom(t, child, unix.SYS_CLOCK_NANOSLEEP, 20e6)
 	child.Run()
 	calls := slowCalls(t, tracer)
-	if len(calls) != 1 && gaps(t, tracer) {
+	if len(calls) == 0 && gaps(t, tracer) {
 		return
 	}
 	if len(calls) != 1 {
@@ -240,7 +240,7 @@ func TestSlowFromTheFirstBlock(t *testing.T) {
 					t.Errorf("%+v on %+v; want 50 ms of sleep on a pipe", w, c.File)
 				}
 			}
-			if found != 1 && !gaps(t, tracer) {
+			if found > 1 || found == 0 && !gaps(t, tracer) {
 				t.Errorf("%d slow reads; want 1", found)
 			}
 		})
@@ -268,7 +268,7 @@ func TestASweepFindsOpenCalls(t *testing.T) {
 				}
 				calls = slowCalls(t, tracer)
 			}
-			if len(calls) != 1 && gaps(t, tracer) {
+			if len(calls) == 0 && gaps(t, tracer) {
 				return
 			}
 			if len(calls) != 1 {

@@ -68,6 +68,7 @@ func writeInitramfs(path string, b binaries, plan []guest.Step) error {
 	c.tree("src/bpf", filepath.Join(repository, "bpf"))
 	c.file("etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
 	c.file("etc/group", "root:x:0:\n")
+	c.file(watchPolicy[1:], "[collect]\nmode = \"watch\"\n")
 	c.file(guest.PlanFile[1:], string(text))
 	if err := c.close(); err != nil {
 		return err
@@ -79,7 +80,11 @@ func writeInitramfs(path string, b binaries, plan []guest.Step) error {
 const (
 	stepTests  = "bpf tests"
 	stepDaemon = "syscountd"
+	stepWatch  = "syscountd in mode watch"
 )
+
+// watchPolicy is where a machine has the policy of that step.
+const watchPolicy = "/etc/watch.toml"
 
 // testEnv is for the test binary. Emulated, a million calls take about ten seconds:
 // fewer of them find as much.
@@ -89,10 +94,7 @@ var testEnv = []string{"SYSCOUNT_TEST_CALLS=60000", "SYSCOUNT_TEST_FUNCTIONS=1"}
 // plan is what a machine with this kernel does. A test binary runs in its
 // package's directory, as with "go test".
 func (k kernel) plan() []guest.Step {
-	daemon := guest.Step{
-		Name: stepDaemon, Args: []string{"/bin/syscountd", "--no-dbus", "--output", "stdout"},
-		StopAt: `"change":"started"`,
-	}
+	daemon, watch := daemonStep(stepDaemon), daemonStep(stepWatch, "--config", watchPolicy)
 	if k.refusal != "" {
 		return []guest.Step{daemon}
 	}
@@ -100,7 +102,13 @@ func (k kernel) plan() []guest.Step {
 		Name: stepTests, Args: []string{"/bin/bpf.test", "-test.v", "-test.timeout=" + testTimeout.String()},
 		Dir: "/src/bpf", Env: testEnv,
 	}
-	return []guest.Step{tests, daemon}
+	return []guest.Step{tests, daemon, watch}
+}
+
+// daemonStep starts syscountd, and ends it when it has said so.
+func daemonStep(name string, more ...string) guest.Step {
+	args := append([]string{"/bin/syscountd", "--no-dbus", "--output", "stdout"}, more...)
+	return guest.Step{Name: name, Args: args, StopAt: `"change":"started"`}
 }
 
 // instructionPlan is for a machine whose clock counts instructions: one test.

@@ -37,9 +37,11 @@ func (k kernel) faults(t transcript) (faults []string) {
 		case step.Name == stepTests:
 			faults = append(faults, k.faultsOfTests(result)...)
 		case k.refusal != "":
-			faults = append(faults, k.faultsOfRefusal(result)...)
+			faults = append(faults, faultsOfRefusal(result, k.refusal)...)
+		case k.noTaskWork && step.Name == stepWatch:
+			faults = append(faults, faultsOfRefusal(result, watchRefusal)...)
 		default:
-			faults = append(faults, faultsOfRun(result)...)
+			faults = append(faults, k.faultsOfRun(result)...)
 		}
 	}
 	return faults
@@ -84,22 +86,29 @@ func (k kernel) faultsOfTests(r stepResult) (faults []string) {
 	return faults
 }
 
+// watchRefusal is all that syscountd says of mode watch where the kernel has no task work.
+const watchRefusal = `^syscountd: not supported by this kernel: mode watch needs BPF task work \(bpf_task_work_schedule_resume\), ` +
+	`which came with Linux 6\.18; Linux \d+\.\d+\.\S+ has none: use mode account or count$`
+
+// lowestStep is what the record of the start says of mode auto there.
+const lowestStep = "the lowest step on this kernel is count, since mode watch needs Linux 6.18"
+
 // faultsOfRefusal: one sentence, the right one, and the status that says why.
-func (k kernel) faultsOfRefusal(r stepResult) (faults []string) {
+func faultsOfRefusal(r stepResult, refusal string) (faults []string) {
 	if r.status != statusUnavailable {
 		faults = append(faults, fmt.Sprintf("syscountd ended with status %d; want %d", r.status, statusUnavailable))
 	}
 	if len(r.out) != 0 {
 		faults = append(faults, "syscountd refused, but printed records:\n"+tail(r.out, shownLines))
 	}
-	if said := strings.Join(r.err, "\n"); !regexp.MustCompile(k.refusal).MatchString(said) {
-		faults = append(faults, fmt.Sprintf("syscountd said %q; want %s", said, k.refusal))
+	if said := strings.Join(r.err, "\n"); !regexp.MustCompile(refusal).MatchString(said) {
+		faults = append(faults, fmt.Sprintf("syscountd said %q; want %s", said, refusal))
 	}
 	return faults
 }
 
 // faultsOfRun: it starts, is told to end, and ends in order; in between, records.
-func faultsOfRun(r stepResult) (faults []string) {
+func (k kernel) faultsOfRun(r stepResult) (faults []string) {
 	if r.status != 0 {
 		faults = append(faults, fmt.Sprintf("syscountd ended with status %d; want 0", r.status))
 	}
@@ -112,13 +121,33 @@ func faultsOfRun(r stepResult) (faults []string) {
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			faults = append(faults, fmt.Sprintf("syscountd printed %q, which is not a record: %v", line, err))
 		}
-		// Linux 7.2 and later may skip our programs; that is said in a record of its own.
-		if record.Change != "" && !strings.HasPrefix(record.Detail, "recursion_misses") {
+		if record.Change != "" && !isLoss(record.Detail) {
 			changes = append(changes, record.Change)
+		}
+		if record.Change == "started" {
+			faults = append(faults, k.faultsOfStart(r.name, record.Detail)...)
 		}
 	}
 	if !slices.Equal(changes, []string{"started", "stopped"}) {
 		faults = append(faults, fmt.Sprintf("syscountd's states were %q; want started, stopped", changes))
+	}
+	return faults
+}
+
+// isLoss: Linux 7.2 and later may skip our programs, and all may leave out a switch, which
+// mode watch misses. That is said in a record of its own.
+func isLoss(detail string) bool {
+	return strings.HasPrefix(detail, "recursion_misses") || strings.HasPrefix(detail, "switches_missed")
+}
+
+// faultsOfStart: mode auto, which is the default, says where its ladder ends; mode watch has none.
+func (k kernel) faultsOfStart(step, detail string) (faults []string) {
+	want := ""
+	if k.noTaskWork && step == stepDaemon {
+		want = lowestStep
+	}
+	if detail != want {
+		faults = append(faults, fmt.Sprintf("%s started with the words %q; want %q", step, detail, want))
 	}
 	return faults
 }

@@ -18,17 +18,44 @@ var (
 	refusedRun = []string{
 		"@begin syscountd", "@err syscountd: too old", "@exit 69",
 	}
+	goodWatch = []string{
+		"@begin syscountd in mode watch", `@out {"event":"state","change":"started"}`,
+		`@out {"event":"state","change":"stopped"}`, "@exit 0",
+	}
+	// Where mode watch is refused.
+	lowRun = []string{
+		"@begin syscountd", `@out {"event":"state","change":"started","detail":"` + lowestStep + `"}`,
+		`@out {"event":"state","change":"stopped"}`, "@exit 0",
+	}
+	refusedWatch = []string{
+		"@begin syscountd in mode watch", "@err " + noTaskWorkHere, "@exit 69",
+	}
 )
+
+const noTaskWorkHere = "syscountd: not supported by this kernel: mode watch needs BPF task work (bpf_task_work_schedule_resume), " +
+	"which came with Linux 6.18; Linux 6.1.0-50-cloud-amd64 has none: use mode account or count"
+
+// wellOn is what a machine with this kernel prints when all is well.
+func wellOn(k kernel) []string {
+	switch {
+	case k.refusal != "":
+		return slices.Concat(refusedRun, []string{"@done 1"})
+	case k.noTaskWork:
+		return slices.Concat(goodTests, lowRun, refusedWatch, []string{"@done 3"})
+	}
+	return slices.Concat(goodTests, goodRun, goodWatch, []string{"@done 3"})
+}
 
 func TestAGoodMachineHasNoFaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		kernel kernel
 		lines  []string
 	}{
-		"supported": {kernel{}, slices.Concat(goodTests, goodRun, []string{"@done 2"})},
-		"refused":   {kernel{refusal: "^syscountd: too old$"}, slices.Concat(refusedRun, []string{"@done 1"})},
+		"supported":         {kernel{}, wellOn(kernel{})},
+		"refused":           {kernel{refusal: "^syscountd: too old$"}, wellOn(kernel{refusal: "x"})},
+		"without task work": {kernel{noTaskWork: true}, wellOn(kernel{noTaskWork: true})},
 		"with a skip that is explained": {kernel{skips: map[string]string{"TestC": "6.4"}},
-			slices.Concat([]string{"@begin bpf tests", "@out --- SKIP: TestC (0.00s)"}, goodTests[1:], goodRun, []string{"@done 2"})},
+			slices.Concat([]string{"@begin bpf tests", "@out --- SKIP: TestC (0.00s)"}, goodTests[1:], goodRun, goodWatch, []string{"@done 3"})},
 	} {
 		if faults := c.kernel.faults(parseConsole(consoleOf(c.lines...))); len(faults) != 0 {
 			t.Errorf("%s: %q", name, faults)
@@ -40,7 +67,7 @@ func TestAGoodMachineHasNoFaults(t *testing.T) {
 // by words in it.
 func TestFaultsAreFound(t *testing.T) {
 	supported, refused := kernel{}, kernel{refusal: "^syscountd: too old$"}
-	explained := kernel{skips: map[string]string{"TestC": "6.4"}}
+	explained, low := kernel{skips: map[string]string{"TestC": "6.4"}}, kernel{noTaskWork: true}
 	for _, c := range []struct {
 		name     string
 		kernel   kernel
@@ -54,8 +81,8 @@ func TestFaultsAreFound(t *testing.T) {
 		{"the tests do not end", supported, "@exit 0", "", `step "bpf tests" did not end`},
 		{"no tests", supported, "@begin bpf tests", "@begin other", `step "bpf tests" was not begun`},
 		{"no run", supported, "@begin syscountd", "", `step "syscountd" was not begun`},
-		{"the end is missing", supported, "@done 2", "[9.9] Kernel panic - not syncing", "Kernel panic - not syncing"},
-		{"a warning", supported, "@done 2", "@taint 512\r\n@kernel WARNING: at kernel/bpf\r\n@done 2", "WARNING: at kernel/bpf"},
+		{"the end is missing", supported, "@done 3", "[9.9] Kernel panic - not syncing", "Kernel panic - not syncing"},
+		{"a warning", supported, "@done 3", "@taint 512\r\n@kernel WARNING: at kernel/bpf\r\n@done 3", "WARNING: at kernel/bpf"},
 		{"a complaint", supported, `@out {"event":"interval","count":3}`, "@err oh", "complained:\noh"},
 		{"no record", supported, `@out {"event":"interval","count":3}`, "@out not JSON", `"not JSON", which is not a record`},
 		{"not started", supported, `@out {"event":"state","change":"started"}`, "", `states were ["stopped"]`},
@@ -65,11 +92,15 @@ func TestFaultsAreFound(t *testing.T) {
 		{"refused without a word", refused, "@err syscountd: too old", "", `said ""`},
 		{"refused at length", refused, "@err syscountd: too old", "@err syscountd: too old\r\n@err goroutine 1", "goroutine 1"},
 		{"refused otherwise", refused, "@err syscountd: too old", "@err syscountd: no", `said "syscountd: no"`},
+		{"mode watch is accepted", low, "@exit 69", "@exit 0", "status 0; want 69"},
+		{"mode watch is refused without a reason", low, "@err " + noTaskWorkHere, "@err syscountd: no", `said "syscountd: no"`},
+		{"mode watch is refused at length", low, "@err " + noTaskWorkHere, "@err " + noTaskWorkHere + "\r\n@err use another", "use another"},
+		{"mode watch is not tried", low, "@begin syscountd in mode watch", "", `step "syscountd in mode watch" was not begun`},
+		{"the ladder's end is not said", low, lowRun[1], goodRun[1], `with the words ""; want "the lowest step`},
+		{"the ladder ends early", supported, goodRun[1], lowRun[1], `want ""`},
+		{"mode watch is refused where it should not", supported, goodWatch[1], "@err " + noTaskWorkHere, "complained"},
 	} {
-		lines := slices.Concat(goodTests, goodRun, []string{"@done 2"})
-		if c.kernel.refusal != "" {
-			lines = slices.Concat(refusedRun, []string{"@done 1"})
-		}
+		lines := wellOn(c.kernel)
 		at := slices.Index(lines, c.from)
 		if at < 0 {
 			t.Fatalf("%s: no line %q", c.name, c.from)
@@ -85,7 +116,7 @@ func TestFaultsAreFound(t *testing.T) {
 }
 
 func TestTestsThatRunNothingAreAFault(t *testing.T) {
-	lines := slices.Concat([]string{"@begin bpf tests", "@out PASS", "@exit 0"}, goodRun, []string{"@done 2"})
+	lines := slices.Concat([]string{"@begin bpf tests", "@out PASS", "@exit 0"}, goodRun, goodWatch, []string{"@done 3"})
 	if faults := (kernel{}).faults(parseConsole(consoleOf(lines...))); !slices.Equal(faults, []string{"no test passed"}) {
 		t.Errorf("faults %q; want that no test passed", faults)
 	}
@@ -112,6 +143,9 @@ func TestTheMatrixHasWhatIsPromised(t *testing.T) {
 		t.Errorf("%d refused, %v supported; want 1, 3 for amd64, 1 for arm64", refused, supported)
 	}
 	for _, k := range matrix {
+		if k.noTaskWork != (k.skips["TestWatchTellsCallsApart"] != "") {
+			t.Errorf("%s: without task work %v, but the tests that need it are skipped: %v", k.name(), k.noTaskWork, !k.noTaskWork)
+		}
 		if !busyboxes[k.arch.debian] {
 			t.Errorf("%s has no busybox: %s is not in the matrix for %s", k.name(), busyboxSuite, k.arch.debian)
 		}

@@ -134,17 +134,32 @@ func (own tracer) counted() calls {
 func (own tracer) want(want calls) {
 	own.t.Helper()
 	got, c := own.counted(), own.counters()
+	for sc, w := range want {
+		if g := got[sc]; !isShortOf(g, w, c.RecursionMisses) {
+			own.t.Errorf("call %d: %+v; want %+v, with %d runs skipped", sc.Nr, g, w, c.RecursionMisses)
+		}
+	}
+	for sc, g := range got {
+		if _, wanted := want[sc]; !wanted {
+			own.t.Errorf("%v %d: %+v; want no row", sc.ABI, sc.Nr, g)
+		}
+	}
+	if n, all := got.sum(), want.sum(); n > all || n+c.RecursionMisses < all {
+		own.t.Errorf("%d calls in all; want %d, less at most the %d runs skipped", n, all, c.RecursionMisses)
+	}
 	if c.RecursionMisses > 0 {
 		own.t.Logf("the kernel skipped %d runs", c.RecursionMisses)
-		if n, all := got.sum(), want.sum(); n > all || n+c.RecursionMisses < all {
-			own.t.Errorf("%d calls; want %d, less at most the %d runs skipped", n, all, c.RecursionMisses)
-		}
 		return
-	}
-	if !maps.Equal(got, want) {
-		own.t.Errorf("counted\n%v; want\n%v", got, want)
 	}
 	if c.Enter != c.Matched+c.Suspended+c.Died || c.Exit != c.Matched+c.Suspended+c.ExitWithoutEnter {
 		own.t.Errorf("beginnings and ends do not add up: %+v", c)
 	}
+}
+
+// isShortOf says whether there are as many calls as wanted, less at most one for each run
+// that was skipped. So it is with errors; but where the end of a call and the beginning of
+// the thread's next one were skipped, the end of that one is taken for the first one's.
+func isShortOf(got, want bpftest.Tally, skipped uint64) bool {
+	return got.Calls <= want.Calls && got.Calls+skipped >= want.Calls &&
+		got.Errors <= want.Errors+skipped/2 && got.Errors+skipped >= want.Errors
 }
