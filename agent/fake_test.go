@@ -24,21 +24,22 @@ import (
 // fakeKernel stands in for the kernel side, which has its own tests on the
 // real kernel: here calls happen when a test says so.
 type fakeKernel struct {
-	symbols  []string // of the first addresses
-	mu       sync.Mutex
-	options  bpf.Options
-	attached bool
-	closed   chan struct{}
-	slow     chan slowOrError
-	interval uint32
-	rows     map[bpf.RowKey]*fakeRow
-	procs    map[bpf.Group]bpf.ProcessName
-	cgroups  map[uint64]string
-	settings map[string]bpf.Setting // of a few syscalls, by number
-	filter   bpf.Filter
-	counters bpf.Counters
-	open     uint64
-	refuse   error // what SetFilter returns
+	symbols    []string // of the first addresses
+	mu         sync.Mutex
+	options    bpf.Options
+	attached   bool
+	closed     chan struct{}
+	slow       chan slowOrError
+	interval   uint32
+	rows       map[bpf.RowKey]*fakeRow
+	procs      map[bpf.Group]bpf.ProcessName
+	cgroups    map[uint64]string
+	settings   map[string]bpf.Setting // of a few syscalls, by number
+	filter     bpf.Filter
+	counters   bpf.Counters
+	open       uint64
+	duringLook uint64 // calls that begin while the open ones are counted
+	refuse     error  // what SetFilter returns
 
 	refuseAttach    error // what Attach returns
 	refuseSwitch    error // what Switch returns
@@ -282,7 +283,13 @@ func (k *fakeKernel) CalibrationCalls() uint64 {
 	return k.calibrated
 }
 
-func (k *fakeKernel) OpenCalls() (uint64, error) { return k.open, nil }
+// OpenCalls counts while calls begin.
+func (k *fakeKernel) OpenCalls() (uint64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.counters.Enter += k.duringLook
+	return k.open, nil
+}
 
 func (k *fakeKernel) NextSlow() (*bpf.SlowCall, error) {
 	select {

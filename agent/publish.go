@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,9 +23,8 @@ func (a *Agent) publish() {
 	counters["callbacks_died"] = c.CallbacksDied
 	counters["slow"], counters["slow_records"], counters["not_slow"] = c.Slow, a.totals.slow, a.totals.notSlow
 	counters["stuck_records"], counters["folded"] = a.totals.stuck, a.totals.folded
-	for name, n := range a.pending() {
-		counters[name] = n
-	}
+	maps.Copy(counters, a.pending())
+	maps.Copy(counters, a.balanceNow())
 	s := &Status{
 		State: "stopped", Mode: a.effective.Collect.Mode, Filter: a.filter.clone(),
 		Thresholds: slices.Clone(a.overrides), Policy: slices.Clone(a.policy.Files), Learned: a.learnedNow(),
@@ -152,6 +152,7 @@ func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint6
 	} else {
 		r.Totals, r.Balance = totalsOf(lines), a.balance()
 	}
+	a.session.balance = r.Balance
 	a.totals.slowThen, a.totals.usage = a.totals.slowCalls, usage
 	return r
 }

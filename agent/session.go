@@ -9,6 +9,7 @@ import (
 
 	"github.com/syscountd/syscountd/agent/ledger"
 	"github.com/syscountd/syscountd/agent/policy"
+	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/bpf"
 )
@@ -19,6 +20,8 @@ type session struct {
 	kernel Kernel
 	ledger *ledger.Ledger
 	names  *naming
+
+	balance *record.Balance // of the last interval; nil: it had none
 
 	calibrationCalls uint64 // of the kernel side, up to the last interval
 

@@ -123,6 +123,16 @@ func (a *Agent) balance() *record.Balance {
 	return &b
 }
 
+// balanceNow is what the last interval's balance came to, for those who ask between two
+// intervals. Where there was none, as in mode watch, a 0 would say that all is well.
+func (a *Agent) balanceNow() map[string]uint64 {
+	if a.session == nil || a.session.balance == nil {
+		return nil
+	}
+	b := a.session.balance
+	return map[string]uint64{"residual": b.Residual, "in_flight": b.InFlight, "between_looks": b.BetweenLooks}
+}
+
 // callbacks are those of the running session, in mode watch.
 func (a *Agent) callbacks() *record.Callbacks {
 	c := a.sessionCounters()
@@ -140,23 +150,28 @@ func (a *Agent) lookAtBalance() record.Balance {
 		a.env.Log.Error("count the open calls", "error", err)
 	}
 	c := a.sessionCounters()
+	between := events(before, c)
 	return record.Balance{
 		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Restarted: c.Suspended, Interrupted: c.Interrupted,
 		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten,
 		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unwanted: c.Unwanted, Unstamped: c.Unstamped, HandedOver: c.HandedOver,
-		Residual: residual(before, c, open),
+		BetweenLooks: between, Residual: residual(c, open, between),
 	}
+}
+
+// events is how many there were between two looks at the counters.
+func events(before, after bpf.Counters) uint64 {
+	return after.Enter - before.Enter + after.Exit - before.Exit + after.Died - before.Died
 }
 
 // residual is what the equations miss, beyond what the events between two looks
 // at the counters can explain: on a quiet host every single event shows.
-func residual(before, after bpf.Counters, open uint64) uint64 {
-	events := after.Enter - before.Enter + after.Exit - before.Exit + after.Died - before.Died
+func residual(after bpf.Counters, open, between uint64) uint64 {
 	ends := distance(after.Exit, after.Matched+after.Suspended+after.ExitWithoutEnter+after.Refiltered)
 	begins := distance(after.Enter+after.Unstamped,
 		after.Matched+after.Suspended+after.Died+after.Overwritten+after.Refiltered+after.HandedOver+open)
 	worst := max(ends, begins)
-	return worst - min(worst, events)
+	return worst - min(worst, between)
 }
 
 func distance(a, b uint64) uint64 { return max(a, b) - min(a, b) }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestResidual(t *testing.T) {
 		"an unseen beginning": {exitsOnly, exitsOnly, 1, 1},
 		"changes of mode":     {changed, changed, 3, 0},
 	} {
-		if got := residual(test.before(quiet), test.after(quiet), test.open); got != test.want {
+		if got := residual(test.after(quiet), test.open, events(test.before(quiet), test.after(quiet))); got != test.want {
 			t.Errorf("%s: residual %d, want %d", name, got, test.want)
 		}
 	}
@@ -43,6 +44,33 @@ func changed(c bpf.Counters) bpf.Counters {
 	c.Enter, c.HandedOver = c.Enter+5, 5
 	c.Exit, c.Matched, c.Unstamped = c.Exit+1000, c.Matched+1000, 1000
 	return c
+}
+
+// Who asks over the bus gets the last interval's balance, with what is needed to judge it.
+// Mode watch has none: a 0 would say that all is well.
+func TestTheBalanceIsPublished(t *testing.T) {
+	r := runAgent(t, quiet)
+	if _, ok := r.Status().Counters["residual"]; ok {
+		t.Errorf("a balance before the first interval has ended: %v", r.Status().Counters)
+	}
+	// 5 calls have begun, and 7 more in each of the looks; 2 are in flight, and the others nowhere.
+	r.kernel().counters, r.kernel().open, r.kernel().duringLook = bpf.Counters{Enter: 5}, 2, 7
+	r.do(Flush{})
+	want := map[string]uint64{"residual": 5 + 7*looks - 2 - 7, "in_flight": 2, "between_looks": 7}
+	b := only[*record.Interval](r.out.take())[0].Balance
+	if got := map[string]uint64{"residual": b.Residual, "in_flight": b.InFlight, "between_looks": b.BetweenLooks}; !maps.Equal(got, want) {
+		t.Errorf("the record has %v; want %v", got, want)
+	}
+	for name, n := range want {
+		if got, ok := r.Status().Counters[name]; !ok || got != n {
+			t.Errorf("the status has %s %d (%v); want %d", name, got, ok, n)
+		}
+	}
+	r.do(SetMode{Mode: "watch"})
+	r.do(Flush{})
+	if _, ok := r.Status().Counters["residual"]; ok {
+		t.Errorf("mode watch has a balance: %v", r.Status().Counters)
+	}
 }
 
 // Each counter of a loss reaches the interval record and the status.

@@ -77,7 +77,10 @@ type Balance struct {
 	Unstamped        uint64 `json:"unstamped,omitzero"` // of exit: nobody looked at the beginning, in mode count or before a change of mode
 
 	HandedOver uint64 `json:"handed_over,omitzero"` // of enter: in flight when mode watch came, which sees the ends of slow calls only
-	Residual   uint64 `json:"residual"`             // what the two equations miss; 0 when all is well
+	// BetweenLooks are the events while the calls in flight were counted: the equations may
+	// be off by so much, and are not held to it.
+	BetweenLooks uint64 `json:"between_looks"`
+	Residual     uint64 `json:"residual"` // what the two equations miss beyond these; 0 when all is well
 }
 
 // Cost is what the service costs the host.

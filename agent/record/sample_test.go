@@ -160,7 +160,7 @@ func interval() *record.Interval {
 			{Rule: "sync", Unit: "postgresql@15-main.service", Count: 12, WorstNs: 3904118204, TotalNs: 12e9},
 			{Other: true, Count: 2, WorstNs: 2e9, TotalNs: 3e9},
 		},
-		Balance:         &record.Balance{Enter: 1203950, Exit: 1203930, Matched: 1203911, Died: 7, InFlight: 32, ExitWithoutEnter: 19},
+		Balance:         &record.Balance{Enter: 1203950, Exit: 1203930, Matched: 1203911, Died: 7, InFlight: 32, ExitWithoutEnter: 19, BetweenLooks: 8},
 		RecursionMisses: map[string]uint64{"sched_switch": 0, "sys_enter": 0, "sys_exit": 0},
 		Cost:            record.Cost{CPUNs: 12000000, RSSBytes: 21 << 20, KernelNs: 171000000, Percent: 15, Calls: 1250000, Switches: 412000, CalibrationCalls: 15616, CallNs: 111, LeftOutNs: 61, SwitchNs: 78},
 	}

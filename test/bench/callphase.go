@@ -11,7 +11,7 @@ func (l *lab) calls(ctx context.Context) error {
 	if err := pinSelf(l.rest); err != nil {
 		return err
 	}
-	for round := range l.result.Settings.Rounds {
+	for round := range l.callRounds() {
 		if err := l.callRound(ctx, round); err != nil {
 			return err
 		}
@@ -19,7 +19,16 @@ func (l *lab) calls(ctx context.Context) error {
 	return nil
 }
 
-// callRound measures each subject once, with a fresh load: where its memory
+// callRounds is how many rounds the subject has that is measured most often.
+func (l *lab) callRounds() int {
+	most := 0
+	for _, s := range l.subjects {
+		most = max(most, l.result.Settings.roundsOf(s.key))
+	}
+	return most
+}
+
+// callRound measures each subject once that has so many rounds, with a fresh load: where its memory
 // happens to lie is then another matter in each round.
 func (l *lab) callRound(ctx context.Context, round int) error {
 	m, before, err := l.freshMeter(ctx)
@@ -29,10 +38,11 @@ func (l *lab) callRound(ctx context.Context, round int) error {
 	defer func() { m.discard() }()
 	for k, at := range order(len(l.subjects), round) {
 		r := l.result.Subjects[at]
-		if r.retired() {
+		rounds := l.result.Settings.roundsOf(r.Key)
+		if r.retired() || round >= rounds {
 			continue
 		}
-		l.say("calls: round %d of %d, %d of %d: %s", round+1, l.result.Settings.Rounds, k+1, len(l.subjects), r.Name)
+		l.say("calls: round %d of %d, %d of %d: %s", round+1, rounds, k+1, len(l.subjects), r.Name)
 		under, err := l.callsUnder(ctx, l.subjects[at], m)
 		if ctx.Err() != nil {
 			return ctx.Err()

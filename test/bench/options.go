@@ -12,6 +12,7 @@ import (
 // options are the command line.
 type options struct {
 	rounds, programRounds int
+	watchRounds           int // of the single calls under mode watch
 	short, json           bool
 	only, programs        []string // nil: all of them
 	write                 string
@@ -25,6 +26,8 @@ const (
 	usualRounds, usualProgramRounds, usualBatches = 9, 4, 151
 	shortRounds, shortProgramRounds, shortBatches = 2, 1, 41
 	maxRounds                                     = 1000
+	// A limit of a hundredth is near the noise: mode watch has more rounds than the others.
+	usualWatchRounds = 15
 
 	usualRows, usualRowIntervals, shortRowIntervals = 50_000, 6, 3
 	rowInterval                                     = 10 * time.Second
@@ -35,7 +38,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	var only, programs string
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(out)
-	set.IntVar(&o.rounds, "rounds", -1, fmt.Sprintf("`rounds` of the single calls (default %d; -short: %d)", usualRounds, shortRounds))
+	set.IntVar(&o.rounds, "rounds", -1, fmt.Sprintf("`rounds` of the single calls (default %d, of mode watch %d; -short: %d)", usualRounds, usualWatchRounds, shortRounds))
 	set.IntVar(&o.programRounds, "program-rounds", -1, fmt.Sprintf("`rounds` of the real programs, 0 for none (default %d; -short: %d)", usualProgramRounds, shortProgramRounds))
 	set.BoolVar(&o.short, "short", false, "a quick run that shows whether everything works; its numbers are rough")
 	set.BoolVar(&o.json, "json", false, "print JSON, with the value of each round")
@@ -62,12 +65,12 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 
 // complete puts the defaults in place and checks what goes together.
 func (o options) complete() (options, error) {
-	rounds, programRounds := usualRounds, usualProgramRounds
+	rounds, watchRounds, programRounds := usualRounds, usualWatchRounds, usualProgramRounds
 	if o.short {
-		rounds, programRounds = shortRounds, shortProgramRounds
+		rounds, watchRounds, programRounds = shortRounds, shortRounds, shortProgramRounds
 	}
-	if o.rounds == -1 {
-		o.rounds = rounds
+	if o.watchRounds = o.rounds; o.rounds == -1 {
+		o.rounds, o.watchRounds = rounds, watchRounds
 	}
 	if o.programRounds == -1 {
 		o.programRounds = programRounds
@@ -96,6 +99,6 @@ func (o options) settings(loadCPU int) settings {
 		intervals = 0
 	}
 	return settings{
-		Rounds: o.rounds, ProgramRounds: o.programRounds, Batches: batches, LoadCPU: loadCPU, Rows: o.rows, RowIntervals: intervals,
+		Rounds: o.rounds, WatchRounds: o.watchRounds, ProgramRounds: o.programRounds, Batches: batches, LoadCPU: loadCPU, Rows: o.rows, RowIntervals: intervals,
 	}
 }

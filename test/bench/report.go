@@ -108,7 +108,7 @@ func (r *result) markdown() string {
 		out.WriteString("## Real programs\n\nHow much longer they take.\n\n")
 		fmt.Fprintf(&out, "%s\n%s\n", r.programList(), r.programTable().markdown())
 	}
-	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides; of programs, the fastest runs of all rounds, since what disturbs a program only makes it slower.\n\n%s\n", r.goalTable().markdown())
+	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides. Of programs the fastest runs of all rounds have to hold as well, since what disturbs a program only makes it slower; where the two disagree the goal is not shown.\n\n%s\n", r.goalTable().markdown())
 	for i, note := range r.Notes {
 		if i == 0 {
 			out.WriteString("## Notes\n\n")
@@ -133,7 +133,7 @@ func (r *result) writeSetting(out *strings.Builder) {
 	for _, v := range r.Versions {
 		t.add(v.Name, v.Version)
 	}
-	t.add("rounds", fmt.Sprintf("%d of the calls, %d batches each; %d of the programs; %.0f min in all",
-		r.Settings.Rounds, r.Settings.Batches, r.Settings.ProgramRounds, math.Ceil(r.Took/60)))
+	t.add("rounds", fmt.Sprintf("%d of the calls (%d in mode watch), %d batches each; %d of the programs; %.0f min in all",
+		r.Settings.Rounds, r.Settings.WatchRounds, r.Settings.Batches, r.Settings.ProgramRounds, math.Ceil(r.Took/60)))
 	fmt.Fprintf(out, "%s\n", t.markdown())
 }

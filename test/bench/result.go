@@ -22,11 +22,20 @@ type result struct {
 // settings are the sizes of the run.
 type settings struct {
 	Rounds        int `json:"rounds"`         // of the single calls
+	WatchRounds   int `json:"watch_rounds"`   // of these under mode watch
 	ProgramRounds int `json:"program_rounds"` // of the real programs
 	Batches       int `json:"batches"`        // per measurement of a call; their median counts
 	LoadCPU       int `json:"load_cpu"`
 	Rows          int `json:"rows"`          // to be read at the end of an interval; 0: that is not measured
 	RowIntervals  int `json:"row_intervals"` // how often
+}
+
+// roundsOf is how often the single calls are measured under that subject.
+func (s settings) roundsOf(subject string) int {
+	if subject == keyWatch {
+		return s.WatchRounds
+	}
+	return s.Rounds
 }
 
 // programName names a real program: its column's key, and what it does.

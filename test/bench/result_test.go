@@ -28,7 +28,8 @@ func TestAddedIsOverTheMeanOfBeforeAndAfter(t *testing.T) {
 func TestWatchIsHeldAgainstNothing(t *testing.T) {
 	s := newSubjectResult(subject{key: keyWatch})
 	s.putCalls(1, map[string]float64{"getppid": 102, "read": 100}, map[string]float64{"getppid": 100, "read": 100}, map[string]float64{"getppid": 100, "read": 100})
-	s.putPrograms(1, map[string]float64{pipeKey: 2.1}, map[string]float64{pipeKey: 2}, map[string]float64{pipeKey: 2})
+	bare := map[string]float64{pipeKey: 2, databaseKey: 2, serverKey: 2}
+	s.putPrograms(1, map[string]float64{pipeKey: 2.1, databaseKey: 2.01, serverKey: 2.1}, bare, bare)
 	verdicts := map[string]string{}
 	for _, g := range (&result{Subjects: []*subjectResult{s}}).watchGoals() {
 		verdicts[g.Text] = g.verdict()
@@ -37,9 +38,23 @@ func TestWatchIsHeldAgainstNothing(t *testing.T) {
 		"getppid, whole time: watch, of nothing attached": verdictNotReached,
 		"read, whole time: watch, of nothing attached":    verdictReached,
 		"pipe, whole time: watch, of nothing attached":    verdictReached,
+
+		"database, whole time: watch, of nothing attached (this or the server)": verdictReached,
+		"server, whole time: watch, of nothing attached (this or the database)": verdictNotReached,
 	}
 	if !maps.Equal(verdicts, want) {
 		t.Errorf("%v; want %v", verdicts, want)
+	}
+}
+
+func TestModeWatchHasRoundsOfItsOwn(t *testing.T) {
+	s := settings{Rounds: 9, WatchRounds: 15}
+	l := &lab{subjects: []subject{{key: keyNothing}, {key: keyWatch}}, result: &result{Settings: s}}
+	if s.roundsOf(keyWatch) != 15 || s.roundsOf(keyCount) != 9 || l.callRounds() != 15 {
+		t.Errorf("watch %d, count %d, all %d", s.roundsOf(keyWatch), s.roundsOf(keyCount), l.callRounds())
+	}
+	if l.subjects = l.subjects[:1]; l.callRounds() != 9 {
+		t.Errorf("without watch %d rounds, want 9", l.callRounds())
 	}
 }
 

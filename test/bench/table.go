@@ -101,11 +101,7 @@ func (r *result) programTable() *table {
 func (r *result) goalTable() *table {
 	t := &table{head: []string{"goal", "at most", "measured", "verdict"}}
 	for _, g := range r.Goals {
-		verdict := g.verdict()
-		if g.straddles() {
-			verdict += " (rounds on both sides)"
-		}
-		t.add(g.Text, g.limit(), g.got(), verdict)
+		t.add(g.Text, g.limit(), g.got(), g.judgement())
 	}
 	return t
 }

@@ -67,9 +67,10 @@ func selectWorkloads(all []workload, keys []string) ([]workload, error) {
 // pipeRounds is how often two threads on one CPU hand a byte to each other: four
 // calls and two context switches each time, and hardly anything else.
 const (
-	pipeKey    = "pipe"
-	serverKey  = "server"
-	pipeRounds = 100_000
+	pipeKey     = "pipe"
+	serverKey   = "server"
+	databaseKey = "database"
+	pipeRounds  = 100_000
 )
 
 func pipeWorkload(dir string) workload {
@@ -141,7 +142,7 @@ func databaseWorkload(dir string) (workload, error) {
 		return workload{}, fmt.Errorf("write database script: %w", err)
 	}
 	return workload{
-		key: "database", name: fmt.Sprintf("database: sqlite3, %d transactions", databaseRows),
+		key: databaseKey, name: fmt.Sprintf("database: sqlite3, %d transactions", databaseRows),
 		argv: []string{"sqlite3", "-batch", "-init", script, database, ".quit"}, dir: dir,
 		reset: func() error {
 			if err := os.Remove(database); !errors.Is(err, os.ErrNotExist) {
