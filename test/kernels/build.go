@@ -48,13 +48,17 @@ func writeInitramfs(path string, b binaries, plan []guest.Step) error {
 	if err != nil {
 		return fmt.Errorf("encode plan: %w", err)
 	}
+	document, err := os.ReadFile(filepath.Join(repository, "docs/architecture.md"))
+	if err != nil {
+		return fmt.Errorf("read the document whose figures are measured: %w", err)
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("create initramfs: %w", err)
 	}
 	defer f.Close()
 	c := &cpioWriter{w: f}
-	for _, dir := range []string{"bin", "dev", "etc", "tmp", "src"} {
+	for _, dir := range []string{"bin", "dev", "etc", "tmp", "src", "src/docs"} {
 		c.dir(dir)
 	}
 	c.char("dev/console", 5, 1) // the kernel opens it before init mounts devtmpfs
@@ -66,6 +70,7 @@ func writeInitramfs(path string, b binaries, plan []guest.Step) error {
 	c.program("bin/syscountd", b.daemon)
 	c.program("bin/bpf.test", b.tests)
 	c.tree("src/bpf", filepath.Join(repository, "bpf"))
+	c.file("src/docs/architecture.md", string(document)) // its figures are held against the kernel
 	c.file("etc/passwd", "root:x:0:0:root:/:/bin/sh\n")
 	c.file("etc/group", "root:x:0:\n")
 	c.file(watchPolicy[1:], "[collect]\nmode = \"watch\"\n")

@@ -32,8 +32,9 @@ func TestKernels(t *testing.T) {
 		}
 	}
 	var wrong faultList
+	start := time.Now()
 	// At the end once more, and in short: there one looks first, and some show no more of a log.
-	t.Cleanup(func() { t.Log(wrong.String()) })
+	t.Cleanup(func() { t.Logf("%s\n%s", tookAll(time.Since(start)), wrong.String()) })
 	q := newQueue(runtime.NumCPU())
 	for _, k := range matrix {
 		t.Run(k.name(), func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // shownLines are as much of a log as a fault shows.
@@ -150,6 +151,19 @@ func (k kernel) faultsOfStart(step, detail string) (faults []string) {
 		faults = append(faults, fmt.Sprintf("%s started with the words %q; want %q", step, detail, want))
 	}
 	return faults
+}
+
+// promised is how long all machines may take together.
+const promised = 10 * time.Minute
+
+// tookAll says how long they took, and whether that is what was promised. It is no fault:
+// how fast a machine is emulated depends on the one that emulates it.
+func tookAll(took time.Duration) string {
+	text := fmt.Sprintf("all machines together took %v", took.Round(time.Second))
+	if took > promised {
+		text += fmt.Sprintf(", which is longer than the %v that they are to take", promised)
+	}
+	return text
 }
 
 // faultList is what is wrong with each machine.

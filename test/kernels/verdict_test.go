@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What a machine prints when all is well.
@@ -148,6 +149,18 @@ func TestTheMatrixHasWhatIsPromised(t *testing.T) {
 		}
 		if !busyboxes[k.arch.debian] {
 			t.Errorf("%s has no busybox: %s is not in the matrix for %s", k.name(), busyboxSuite, k.arch.debian)
+		}
+	}
+}
+
+func TestALongMatrixIsNoted(t *testing.T) {
+	for took, want := range map[time.Duration]string{
+		9*time.Minute + 12*time.Second: "all machines together took 9m12s",
+		promised:                       "all machines together took 10m0s",
+		11 * time.Minute:               "all machines together took 11m0s, which is longer than the 10m0s that they are to take",
+	} {
+		if got := tookAll(took); got != want {
+			t.Errorf("%v: %q; want %q", took, got, want)
 		}
 	}
 }
