@@ -10,6 +10,9 @@ import (
 func (p *Policy) Describe() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Policy: %s.\n", p.source())
+	if lost := p.Replaced(); lost != "" {
+		fmt.Fprintf(&b, "Note: %s.\n", lost)
+	}
 	fmt.Fprintf(&b, "Counting: %s\n", p.counting())
 	fmt.Fprintf(&b, "Observed: %s.\n", p.observed())
 	fmt.Fprintf(&b, "Slow calls; the first rule that matches decides:\n")

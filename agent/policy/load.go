@@ -41,7 +41,7 @@ func LoadFile(path string) (*Policy, error) {
 // empty or a link to /dev/null only masks the others. Without any file it is Default.
 func LoadDirs(dirs []string) (*Policy, error) {
 	var sources []source
-	for _, dir := range slices.Backward(dirs) {
+	for i, dir := range slices.Backward(dirs) {
 		s, err := readSource(filepath.Join(dir, mainFile))
 		if errors.Is(err, fs.ErrNotExist) && !isLink(filepath.Join(dir, mainFile)) {
 			continue
@@ -49,6 +49,7 @@ func LoadDirs(dirs []string) (*Policy, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.replaces = lastMain(dirs[:i])
 		sources = append(sources, s)
 		break
 	}
@@ -66,6 +67,16 @@ func LoadDirs(dirs []string) (*Policy, error) {
 		}
 	}
 	return merge(sources)
+}
+
+// lastMain is the main file of the last directory that has one; "" if none has.
+func lastMain(dirs []string) string {
+	for _, dir := range slices.Backward(dirs) {
+		if path := filepath.Join(dir, mainFile); isLink(path) {
+			return path
+		}
+	}
+	return ""
 }
 
 // isLink: a link that leads nowhere is a mistake, not the absence of a file.

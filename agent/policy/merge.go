@@ -7,6 +7,8 @@ type source struct {
 	file   string
 	text   []byte
 	dropIn bool
+
+	replaces string // the main file that is not read because this one is; "": none
 }
 
 // merge reads files one over the other: what a later one sets replaces what an earlier one
@@ -22,6 +24,7 @@ func merge(sources []source) (*Policy, error) {
 		if s.file != "" {
 			p.Files = append(p.Files, s.file)
 		}
+		p.noteReplaced(s)
 	}
 	if e := p.check(); e != nil {
 		return nil, e.from(sources)

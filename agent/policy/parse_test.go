@@ -147,6 +147,8 @@ severity = "warn"
 	}
 }
 
+const ruleKeys = "name, syscalls, abis, units, cgroups, containers, comms, executables, uids, fd, paths, result, errnos, io_wait, runqueue, cpu, threshold, overshoot, action, rate, severity, stack"
+
 func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		// durations
@@ -202,6 +204,9 @@ func TestParseErrorsAreSentencesWithTheirPlace(t *testing.T) {
 		{"[[rule]]\nname = \"sync\"\nthreshold = \"1s\"\nsyscalls = [\"@sink\"]", `p.toml:4: rule[1] "sync": syscalls: unknown group "@sink"; did you mean "@sync"?`},
 		{"[[rule]]\nname = \"sync\"\nthreshold = \"1s\"\nsyscalls = \"read\"", `p.toml:4: rule[1] "sync": syscalls = "read": must be an array of syscall names and @groups such as ["@sync"]`},
 		{"\n[[rule]]\nthreshold = \"1s\"", `p.toml:2: rule[1]: name: is missing; a rule needs one of its own, of lower case letters, digits and -`},
+		{"[[rule]]\nname = \"a\"\nthreshhold = \"1s\"\n", `p.toml:3: rule[1] "a": threshhold: unknown key; did you mean threshold? allowed are ` + ruleKeys},
+		{"[[rule]]\nnmae = \"a\"\nthreshold = \"1s\"\n", `p.toml:2: rule[1]: nmae: unknown key; did you mean name? allowed are ` + ruleKeys},
+		{"[[rule]]\nname = \"a\"\novershoot = \"1s\"\nsyscals = [\"poll\"]\n", `p.toml:4: rule[1] "a": syscals: unknown key; did you mean syscalls? allowed are ` + ruleKeys},
 		{"[[rule]]\nname = \"a\"\n", `p.toml:1: rule[1] "a": threshold: is missing; a rule needs one, such as "20ms", or an overshoot, or action = "ignore"`},
 		{"[[rule]]\nname = 3\nthreshold = \"1s\"", `p.toml:2: rule[1]: name = 3: must be a string`},
 		{"[[rule]]\nname = \"A b\"\nthreshold = \"1s\"", `p.toml:2: rule[1] "A b": name = "A b": must be 1 to 64 lower case letters, digits and -`},

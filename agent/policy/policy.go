@@ -61,8 +61,9 @@ type Policy struct {
 	Output  Output
 	Files   []string // what it was read from, in that order; empty for the built-in default
 
-	origins origins
-	judge   *judge
+	origins  origins
+	replaced replaced
+	judge    *judge
 }
 
 // ModeAuto takes the first of the other modes that the budget allows.

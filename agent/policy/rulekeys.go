@@ -88,7 +88,7 @@ func (s *section) decision(r *Rule) {
 	case action == actionIgnore:
 		r.Threshold = Never
 	case !hasThreshold && !hasOvershoot && !wrongAction:
-		s.fail(s.at, "threshold", "", `is missing; a rule needs one, such as "20ms", or an overshoot, or action = "ignore"`)
+		s.miss(s.at, "threshold", "", `is missing; a rule needs one, such as "20ms", or an overshoot, or action = "ignore"`)
 	}
 	if o, set := s.origins[s.path+"threshold"]; set && r.Threshold == Never {
 		s.origins[s.path+"action"] = o // which is how it is printed
@@ -104,7 +104,7 @@ func (s *section) checkAuto(r *Rule) {
 		return
 	}
 	if len(r.Syscalls) == 0 {
-		s.fail(s.at.key("threshold"), "threshold", shown(autoWord), `needs syscalls of which it can be learned, such as syscalls = ["@sync"]`)
+		s.miss(s.at.key("threshold"), "threshold", shown(autoWord), `needs syscalls of which it can be learned, such as syscalls = ["@sync"]`)
 		return
 	}
 	for i, name := range r.Syscalls {
@@ -121,7 +121,7 @@ func (s *section) checkOvershoot(r *Rule) {
 		return
 	}
 	if len(r.Syscalls) == 0 {
-		s.fail(s.at.key("overshoot"), "overshoot", "", `needs syscalls that take a time-out, such as syscalls = ["nanosleep", "epoll_wait"]`)
+		s.miss(s.at.key("overshoot"), "overshoot", "", `needs syscalls that take a time-out, such as syscalls = ["nanosleep", "epoll_wait"]`)
 		return
 	}
 	checked := map[string]bool{} // a long list may name @known again and again
@@ -152,7 +152,7 @@ var ruleName = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 func (s *section) ruleName(to *string, lines map[string]int) {
 	name, at, ok := takeAs[string](s, "name", "a string")
 	if _, given := s.values["name"]; !given {
-		s.fail(s.at, "name", "", "is missing; a rule needs one of its own, of lower case letters, digits and -")
+		s.miss(s.at, "name", "", "is missing; a rule needs one of its own, of lower case letters, digits and -")
 	}
 	if !ok {
 		return

@@ -18,6 +18,7 @@ type section struct {
 	values map[string]any
 	at     *mark
 	known  []string // the keys that readers asked for
+	absent []lack   // what is wrong because a key is not there
 
 	path    string // before a key in origins: "collect." or "rule.sync."
 	origins origins
@@ -29,6 +30,18 @@ func (s *section) fail(at *mark, key, value, reason string) {
 	if old := *s.first; old == nil || cmp.Or(cmp.Compare(e.Line, old.Line), cmp.Compare(e.Column, old.Column)) < 0 {
 		*s.first = e
 	}
+}
+
+// lack is an error about a key that is not there.
+type lack struct {
+	at                 *mark
+	key, value, reason string
+}
+
+// miss notes that a key is not there. An unknown key is told instead of it, if there is one:
+// most likely that is the same key, misspelt.
+func (s *section) miss(at *mark, key, value, reason string) {
+	s.absent = append(s.absent, lack{at, key, value, reason})
 }
 
 // take gives the value of a key, and notes that the key is one that we know.
@@ -184,12 +197,20 @@ func (s *section) table(key string) *section {
 	return &section{first: s.first, file: s.file, prefix: key + ".", values: values, at: at, path: key + ".", origins: s.origins}
 }
 
-// finish refuses the keys that no reader asked for.
+// finish refuses the keys that no reader asked for, or else what lacks a key.
 func (s *section) finish() {
+	unknown := false
 	for key, value := range s.values {
 		if !contains(s.known, key) {
+			unknown = true
 			s.fail(s.at.key(key), shownKey(key), "", unknownKey(key, s.known, value))
 		}
+	}
+	if unknown {
+		return
+	}
+	for _, l := range s.absent {
+		s.fail(l.at, l.key, l.value, l.reason)
 	}
 }
 

@@ -18,6 +18,7 @@ type checked struct {
 	Files       []string     `json:"files,omitempty"` // it was read from
 	Rules       int          `json:"rules"`
 	Unreachable []string     `json:"unreachable,omitempty"` // rules that can never decide
+	Note        string       `json:"note,omitempty"`        // what is right, and probably not meant
 	Error       *policyError `json:"error,omitempty"`
 	snippet     string
 }
@@ -63,7 +64,7 @@ func (a *app) policyCheckCommand() *cobra.Command {
 func checkPolicy(file string) checked {
 	p, err := readPolicy(file)
 	if err == nil {
-		return checked{File: file, Right: true, Files: p.Files, Rules: len(p.Rules), Unreachable: p.Unreachable()}
+		return checked{File: file, Right: true, Files: p.Files, Rules: len(p.Rules), Unreachable: p.Unreachable(), Note: p.Replaced()}
 	}
 	result := checked{File: file, Error: &policyError{Sentence: record.Clean(err.Error())}}
 	var bad *policy.Error
@@ -87,6 +88,9 @@ func printChecked(w io.Writer, results []checked) {
 			fmt.Fprintf(w, "%s: right; there is no file, so the built-in one with %d rules\n", name, r.Rules)
 		default:
 			fmt.Fprintf(w, "%s: right; %d rules\n", record.Clean(name), r.Rules)
+		}
+		if r.Note != "" {
+			fmt.Fprintf(w, "  %s\n", r.Note)
 		}
 		for _, rule := range r.Unreachable {
 			fmt.Fprintf(w, "  rule %s can never decide: rules before it take all of its calls\n", rule)
