@@ -253,11 +253,17 @@ struct task_struct___until_5_15 {
 	unsigned int cpu;
 };
 
+struct vtime {
+	int state; /* an enum */
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	unsigned int flags;
 	int on_cpu; /* it runs, or is being switched out */
+	__u64 utime;
+	struct vtime vtime; /* where CPUs may be without ticks (CONFIG_VIRT_CPU_ACCOUNTING_GEN) */
 	unsigned long nvcsw;
 	unsigned long nivcsw;
 	unsigned long maj_flt;
