@@ -62,7 +62,7 @@ func (a *Agent) losses(c bpf.Counters) map[string]uint64 {
 		"storage_failed": c.StorageFailed, "rows_overflowed": c.RowsOverflowed, "rows_failed": c.RowsFailed,
 		"ring_full": c.RingFull, "recursion_misses": c.RecursionMisses, "negative": c.Negative,
 		"overwritten": c.Overwritten, "refiltered": c.Refiltered, "cgroup_names_failed": c.CgroupNamesFailed,
-		"switches_missed":  c.SwitchesMissed,
+		"switches_missed": c.SwitchesMissed, "undrained": c.Undrained,
 		"callbacks_failed": c.CallbacksFailed, "callbacks_astray": c.Astray,
 		"suppressed": a.totals.suppressed, "slow_unread": a.totals.unread,
 	}
@@ -132,7 +132,7 @@ func (a *Agent) lookAtBalance() record.Balance {
 	c := a.sessionCounters()
 	return record.Balance{
 		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Restarted: c.Suspended, Interrupted: c.Interrupted,
-		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten,
+		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten + c.Undrained,
 		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unwanted: c.Unwanted, Unstamped: c.Unstamped, HandedOver: c.HandedOver,
 		Residual: residual(before, c, open),
 	}
@@ -144,7 +144,7 @@ func residual(before, after bpf.Counters, open uint64) uint64 {
 	events := after.Enter - before.Enter + after.Exit - before.Exit + after.Died - before.Died
 	ends := distance(after.Exit, after.Matched+after.Suspended+after.ExitWithoutEnter+after.Refiltered)
 	begins := distance(after.Enter+after.Unstamped,
-		after.Matched+after.Suspended+after.Died+after.Overwritten+after.Refiltered+after.HandedOver+open)
+		after.Matched+after.Suspended+after.Died+after.Overwritten+after.Undrained+after.Refiltered+after.HandedOver+open)
 	worst := max(ends, begins)
 	return worst - min(worst, events)
 }
