@@ -36,7 +36,7 @@ struct thread {
 	__u8 by_watch; /* mode watch has made the record, or taken it over: see switchover.h */
 	__u8 _pad;
 	__u32 switches; /* of the thread off the CPU, with the last one that was noted */
-	__u32 delivered_sp; /* the low bits of where its stack was when a signal was delivered: see succession.h */
+	__u32 delivered_mark; /* where a signal was delivered, and which program saw it: see succession.h */
 	__u64 ip; /* where its call was made, and on which stack */
 	__u64 sp;
 	__u64 known_ns; /* when we last knew which call it was in */

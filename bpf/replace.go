@@ -14,7 +14,6 @@ const (
 	doubledTracepoints = uint8(syscountDoublesDOUBLED_TRACEPOINTS)
 	doubledFunctions   = uint8(syscountDoublesDOUBLED_FUNCTIONS)
 	doubledSwitches    = uint8(syscountDoublesDOUBLED_SWITCHES)
-	doubledSignals     = uint8(syscountDoublesDOUBLED_SIGNALS)
 )
 
 // Replace puts programs for other options in the place of those that are attached. What
@@ -70,6 +69,13 @@ func (t *Tracer) successorBy(next Options, p plan) (_ *Tracer, err error) {
 		return nil, err
 	}
 	defer closeOnError(s, &err)
+	var edition uint32
+	if err := t.objs.Edition.Get(&edition); err != nil {
+		return nil, fmt.Errorf("read which programs these are: %w", err)
+	}
+	if err := spec.Variables["edition"].Set(1 - edition); err != nil {
+		return nil, fmt.Errorf("set the constants: %w", err)
+	}
 	if err := s.assemble(spec, stored{maps: t.mapsFor(s.opts)}); err != nil {
 		return nil, err
 	}
@@ -106,7 +112,7 @@ func (t *Tracer) joinedBy(s *Tracer) (at uint64, err error) {
 
 // leaveTo leaves the successor alone.
 func (t *Tracer) leaveTo(s *Tracer) error {
-	return errors.Join(t.detachSignals(s), t.Detach(), t.setDoubled(s.draining()))
+	return errors.Join(t.Detach(), t.setDoubled(s.draining()))
 }
 
 // doubles: the tracepoint of beginnings comes before the function.
@@ -167,23 +173,6 @@ func (s *Tracer) sinceNow(word *ebpf.Variable) error {
 		return fmt.Errorf("say since when others are attached: %w", err)
 	}
 	return nil
-}
-
-// detachSignals: a delivery has no record that would tell whether it was seen. Its
-// programs mark it as long as there are two.
-func (t *Tracer) detachSignals(s *Tracer) error {
-	if err := t.setDoubled(s.doubles(t) | doubledSignals); err != nil {
-		return err
-	}
-	var err error
-	t.links = slices.DeleteFunc(t.links, func(a attached) bool {
-		if a.Program != t.objs.SignalDeliver {
-			return false
-		}
-		err = a.Link.Close()
-		return true
-	})
-	return errors.Join(err, t.setDoubled(s.doubles(t)))
 }
 
 // become makes the successor the tracer, and closes what was. The ring of slow calls is

@@ -11,14 +11,13 @@ import (
 	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
-// replaceable is a tracer of a test's own, attached, which finds the slow calls of a
-// process. Its rows are added up over all replacements.
+// replaceable is a tracer of a test's own, attached.
 type replaceable struct {
 	*watched
 	counted calls // in rows that are gone
 }
 
-func newReplaceable(t *testing.T, process *bpftest.Process, opts Options, thresholds map[int32]uint64) *replaceable {
+func newReplaceable(t *testing.T, opts Options) *replaceable {
 	t.Helper()
 	tracer, err := Load(opts)
 	if err != nil {
@@ -29,17 +28,38 @@ func newReplaceable(t *testing.T, process *bpftest.Process, opts Options, thresh
 			t.Error(err)
 		}
 	})
-	setting := func(sc Syscall) Setting {
-		s := settingOfTraps(sc)
-		if ns, named := thresholds[sc.Nr]; named && sc == own(sc.Nr) {
-			s.ThresholdNs = ns
-		}
-		return s
-	}
-	if err := errors.Join(tracer.SetSyscalls(setting), tracer.SetFilter(Filter{PIDFDs: []int{pidfdOf(t, process.PID())}}), tracer.Attach()); err != nil {
+	nobody := Filter{Comms: []string{"syscount-nobody"}}
+	if err := errors.Join(tracer.SetSyscalls(settingOfTraps), tracer.SetFilter(nobody), tracer.Attach()); err != nil {
 		t.Fatal(err)
 	}
 	return &replaceable{&watched{tracer}, calls{}}
+}
+
+// findReads observes a process, and finds its slow reads.
+func (r *replaceable) findReads(t *testing.T, process *bpftest.Process) {
+	t.Helper()
+	if err := errors.Join(r.nameCalls(), r.SetFilter(Filter{PIDFDs: []int{pidfdOf(t, process.PID())}})); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// nameCalls lets only these be observed; all, if none is named. Reads of 30 ms are slow.
+func (r *replaceable) nameCalls(named ...int32) error {
+	return r.SetSyscalls(func(sc Syscall) Setting {
+		s := settingOfTraps(sc)
+		if sc == own(unix.SYS_READ) {
+			s.ThresholdNs = 30e6
+		}
+		if len(named) > 0 {
+			s.Traits &^= TraitObserved
+		}
+		for _, nr := range named {
+			if sc == own(nr) {
+				s.Traits |= TraitObserved
+			}
+		}
+		return s
+	})
 }
 
 func (r *replaceable) replace(t *testing.T, next Options) {
@@ -94,29 +114,39 @@ func nameOfReplacement(o Options) string {
 	return fmt.Sprintf("%s by %d, waits %v", nameOf(o), o.GroupBy, !o.NoWaits)
 }
 
+// wantOneRead wants one slow read, and gives it; nil where the kernel has skipped runs.
+func wantOneRead(t *testing.T, tracer *replaceable, process *bpftest.Process, atLeast time.Duration) *SlowCall {
+	t.Helper()
+	f := oneOf(t, tracer.watched, process)
+	if len(f.calls) != 1 && gaps(t, tracer.Tracer) {
+		return nil
+	}
+	if len(f.calls) != 1 {
+		t.Fatalf("%d slow calls; want 1: %+v", len(f.calls), wantSums(t, tracer.watched))
+	}
+	c := f.calls[0]
+	wantWithin(t, c, f.before, f.after)
+	if c.DurationNs() < uint64(atLeast) || c.Ret != 1 {
+		t.Errorf("%d ns, ret %d; want %v or more, and 1", c.DurationNs(), c.Ret, atLeast)
+	}
+	return c
+}
+
 // A call that is open while other programs come is told once, with all of its time.
 func TestACallThatWaitsOverAReplacement(t *testing.T) {
-	from := base
+	tracer, from := newReplaceable(t, base), base
 	for _, to := range replacements() {
 		t.Run(nameOfReplacement(from)+" to "+nameOfReplacement(to), func(t *testing.T) {
 			process := readFor(t, 0)
-			tracer := newReplaceable(t, process, from, map[int32]uint64{unix.SYS_READ: 30e6})
+			tracer.findReads(t, process)
 			process.Poke()
 			hold(process)
 			tracer.replace(t, to)
 			time.Sleep(pause)
 			process.Poke()
-			f := oneOf(t, tracer.watched, process)
-			if len(f.calls) != 1 && gaps(t, tracer.Tracer) {
+			c := wantOneRead(t, tracer, process, 2*pause)
+			if c == nil {
 				return
-			}
-			if len(f.calls) != 1 {
-				t.Fatalf("%d slow calls; want 1: %+v", len(f.calls), wantSums(t, tracer.watched))
-			}
-			c := f.calls[0]
-			wantWithin(t, c, f.before, f.after)
-			if c.DurationNs() < uint64(2*pause) || c.Ret != 1 {
-				t.Errorf("%d ns, ret %d; want %v or more, and 1", c.DurationNs(), c.Ret, 2*pause)
 			}
 			if known := !from.NoWaits && !to.NoWaits; known != (c.Wait != nil) {
 				t.Errorf("waits %+v; want them: %v", c.Wait, known)
@@ -129,15 +159,52 @@ func TestACallThatWaitsOverAReplacement(t *testing.T) {
 	}
 }
 
+// A read that a handler interrupts again and again goes on, whichever programs see it.
+func TestACallThatIsInterruptedDuringReplacements(t *testing.T) {
+	process := readFor(t, saRestart)
+	tracer := newReplaceable(t, base)
+	tracer.findReads(t, process)
+	process.Poke()
+	hold(process)
+	ended, interrupted := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-ended:
+				interrupted <- n
+				return
+			default:
+				process.Signal(unix.SIGUSR1)
+				process.Hear() // its handler
+				n++
+			}
+		}
+	}()
+	for _, to := range []Options{{GroupBy: GroupByComm, Rows: 4096}, base, {GroupBy: GroupByNone}, base} {
+		tracer.replace(t, to)
+	}
+	close(ended)
+	n := <-interrupted
+	process.Poke()
+	wantOneRead(t, tracer, process, pause)
+	c := wantSums(t, tracer.watched)
+	if c.Suspended != c.Resumed && !gaps(t, tracer.Tracer) {
+		t.Errorf("%d restarts, %d resumed, of %d interruptions", c.Suspended, c.Resumed, n)
+	}
+	t.Logf("%d interruptions, %d restarts", n, c.Suspended)
+}
+
 // It is the same call to those who look for calls that do not return.
 func TestACallIsStuckOverAReplacement(t *testing.T) {
 	process := readFor(t, 0)
-	tracer := newReplaceable(t, process, base, map[int32]uint64{unix.SYS_READ: 30e6})
+	tracer := newReplaceable(t, base)
+	tracer.findReads(t, process)
 	process.Poke()
 	hold(process)
 	var since uint64
-	for _, to := range append([]Options{base}, replacements()...) {
-		if !tracer.Options().Same(to) {
+	for i, to := range append([]Options{base}, replacements()...) {
+		if i > 0 {
 			tracer.replace(t, to)
 		}
 		if err := tracer.Sweep(30 * time.Millisecond); err != nil {
@@ -150,49 +217,22 @@ func TestACallIsStuckOverAReplacement(t *testing.T) {
 		since = stuck[0].StartNs
 	}
 	process.Poke()
-	if f := oneOf(t, tracer.watched, process); len(f.calls) != 1 || f.calls[0].StartNs != since {
-		t.Errorf("%+v; want one call since %d", f.calls, since)
+	if c := wantOneRead(t, tracer, process, pause); c != nil && c.StartNs != since {
+		t.Errorf("%+v; want one since %d", c, since)
 	}
 	wantSums(t, tracer.watched)
 }
 
-// Each call of many threads is counted once while other programs come again and again,
-// and no loss is told.
-func TestLoadIsCountedExactlyOverReplacements(t *testing.T) {
-	p := bpftest.NewProgram()
-	steps, want := migrating(t, p, 4, loadCalls(t)/4)
-	process := p.Start(t, steps...)
-	tracer := newReplaceable(t, process, base, nil)
-	process.Poke()
-	timed := []Options{
-		{GroupBy: GroupByComm, Rows: 4096}, {GroupBy: GroupByComm, Rows: 4096, NoWaits: true}, {GroupBy: GroupByNone},
-		{GroupBy: GroupByCgroup, Rows: 4096, Sample: 16}, base,
-	}
-	for range 2 {
-		for _, next := range timed {
-			tracer.replace(t, next)
-		}
-	}
-	process.Finish()
-	tracer.take(t)
-	c := wantSums(t, tracer.watched)
-	t.Logf("%+v", c)
-	for sc, n := range want {
-		if got := tracer.counted[sc]; got != n && tracer.skipped(t) == 0 {
-			t.Errorf("%+v: %+v; want %+v", sc, got, n)
-		}
-	}
-}
-
-// What cannot be loaded or attached leaves what was.
+// What cannot be loaded leaves what was.
 func TestAReplacementThatFailsChangesNothing(t *testing.T) {
 	process := readFor(t, 0)
-	tracer := newReplaceable(t, process, base, map[int32]uint64{unix.SYS_READ: 30e6})
+	tracer := newReplaceable(t, base)
+	tracer.findReads(t, process)
 	held := len(bpfFDs(t))
 	process.Poke()
 	hold(process)
 	next := base
-	next.Rows = 1 << 30 // more than the kernel gives
+	next.Rows = 1 << 31 // of 656 bytes: more than a map may have
 	if err := tracer.Replace(next, func(uint64) { t.Error("it ended") }); err == nil {
 		t.Fatal("no error")
 	}
@@ -200,6 +240,6 @@ func TestAReplacementThatFailsChangesNothing(t *testing.T) {
 		t.Errorf("%d descriptors, were %d; options %+v", now, held, tracer.Options())
 	}
 	process.Poke()
-	wantOne(t, tracer.watched, 1, process)
+	wantOneRead(t, tracer, process, pause)
 	wantSums(t, tracer.watched)
 }

@@ -44,21 +44,22 @@ static __always_inline bool is_switched(struct cpu *cpu, struct task_struct *nex
 }
 
 /*
- * The other program has seen this delivery: the stack is where it was. Each handler
- * gets its frame on it, and the mark of a delivery that both have seen is gone.
+ * The other program has seen this delivery: it has left its mark, and the stack is where
+ * it was. Each handler gets its frame on it. The next delivery may be at the same place:
+ * so the mark goes when both have seen it, and no program takes its own for the other's.
  */
 static __noinline bool is_delivered(struct pt_regs *regs)
 {
 	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
-	__u32 sp = regs->sp;
+	__u32 place = regs->sp & ~1ULL;
 
 	if (!t)
 		return false;
-	if (t->delivered_sp == sp) {
-		t->delivered_sp = 0;
+	if (t->delivered_mark == (place | !edition)) {
+		t->delivered_mark = 0;
 		return true;
 	}
-	t->delivered_sp = sp;
+	t->delivered_mark = place | edition;
 	return false;
 }
 

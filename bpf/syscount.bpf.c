@@ -30,6 +30,7 @@ const volatile bool has_prev_state = false; /* sched_switch has the state of the
 const volatile __u32 has_task_work = TASK_WORK_NONE;
 const volatile bool preemptible = false; /* preemption has to be switched off: see UNPREEMPTED */
 const volatile bool by_function = false; /* the programs of calls are attached to functions */
+const volatile __u32 edition = 0; /* 0 or 1, and not what it was for the programs in whose place we came */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
 volatile __u32 pidns_level = 0;
@@ -244,7 +245,7 @@ static __always_inline void delivered(struct cpu *cpu, struct k_sigaction *actio
 
 	if (!is_observed(cpu, regs) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
 		return; /* no handler: an interrupted call goes on, or the thread dies */
-	if (doubled & DOUBLED_SIGNALS && is_delivered(regs))
+	if (doubled & DOUBLED_SWITCHES && is_delivered(regs))
 		return;
 	note_handler();
 	if (cpu->running.suspended && interrupt(cpu, action, &ended))

@@ -326,8 +326,7 @@ enum doubles {
 	DOUBLED_ENDS = 1, /* of calls */
 	DOUBLED_TRACEPOINTS = 2, /* the beginning of calls, both on the tracepoint */
 	DOUBLED_FUNCTIONS = 4, /* the beginning of calls; the second look is a function's */
-	DOUBLED_SWITCHES = 8, /* of context */
-	DOUBLED_SIGNALS = 16, /* that have a handler */
+	DOUBLED_SWITCHES = 8, /* of context, and signals */
 };
 
 /* How the beginning of a call is known. */

@@ -119,7 +119,6 @@ const (
 	syscountDoublesDOUBLED_TRACEPOINTS syscountDoubles = 2
 	syscountDoublesDOUBLED_FUNCTIONS   syscountDoubles = 4
 	syscountDoublesDOUBLED_SWITCHES    syscountDoubles = 8
-	syscountDoublesDOUBLED_SIGNALS     syscountDoubles = 16
 )
 
 type syscountErrors uint32
@@ -348,7 +347,7 @@ type syscountThread struct {
 	ByWatch          uint8
 	Pad              uint8
 	Switches         uint32
-	DeliveredSp      uint32
+	DeliveredMark    uint32
 	Ip               uint64
 	Sp               uint64
 	KnownNs          uint64
@@ -470,6 +469,7 @@ const (
 	syscountVarCalibrator          = "calibrator"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarDoubled             = "doubled"
+	syscountVarEdition             = "edition"
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterChildren      = "filter_children"
@@ -619,6 +619,7 @@ type syscountVariableSpecs struct {
 	Calibrator          *ebpf.VariableSpec `ebpf:"calibrator"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Doubled             *ebpf.VariableSpec `ebpf:"doubled"`
+	Edition             *ebpf.VariableSpec `ebpf:"edition"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterChildren      *ebpf.VariableSpec `ebpf:"filter_children"`
@@ -749,6 +750,7 @@ type syscountVariables struct {
 	Calibrator          *ebpf.Variable `ebpf:"calibrator"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Doubled             *ebpf.Variable `ebpf:"doubled"`
+	Edition             *ebpf.Variable `ebpf:"edition"`
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterChildren      *ebpf.Variable `ebpf:"filter_children"`
