@@ -43,8 +43,8 @@ func TestLoadIsCountedExactlyOverReplacements(t *testing.T) {
 	process.Finish()
 	tracer.take(t)
 	wantTaken(t, tracer, want)
-	if times < 2 {
-		t.Errorf("%d replacements; want 2 or more", times)
+	if times == 0 {
+		t.Error("the load had ended before: nothing was tested")
 	}
 	t.Logf("%d calls over %d replacements", want.sum(), times)
 }

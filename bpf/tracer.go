@@ -47,19 +47,6 @@ func Load(opts Options) (*Tracer, error) {
 	return planned(opts, func(p plan) (*Tracer, error) { return loadBy(opts, p) })
 }
 
-// planned loads by functions, or else by the tracepoints.
-func planned(opts Options, load func(plan) (*Tracer, error)) (*Tracer, error) {
-	p := choose(opts, kernelFunctions())
-	t, err := load(p)
-	if err != nil && len(p.functions) > 0 {
-		if t, err := load(plan{why: err.Error()}); err == nil {
-			t.planned = p
-			return t, nil
-		}
-	}
-	return t, err
-}
-
 func loadBy(opts Options, p plan) (_ *Tracer, err error) {
 	t, spec, err := newTracer(opts, p)
 	if err != nil {
