@@ -89,6 +89,7 @@ type Agent struct {
 	incidents     incidents
 	learning      learning
 	budget        budget
+	drain         drain // of the running session
 	recent        recent
 	nextSweep     time.Duration // on CLOCK_MONOTONIC
 	nextOffspring time.Duration // on CLOCK_MONOTONIC

@@ -276,32 +276,49 @@ func TestWhatIsMissingIsAnnounced(t *testing.T) {
 	}
 }
 
-// A reload whose new programs cannot be attached goes back to the old policy.
+// A reload whose new programs cannot be attached leaves the old policy.
 func TestAReloadThatCannotAttachGoesBack(t *testing.T) {
 	r := runAgent(t, byProcess)
-	r.prepare = func(k *fakeKernel) {
-		if k.options.GroupBy == bpf.GroupByNone {
-			k.refuseAttach = fmt.Errorf("no tracepoint")
-		}
-	}
+	k := r.kernel()
+	k.refuseReplace = fmt.Errorf("no tracepoint")
 	r.policy = quiet + "group_by = \"none\"\n"
 	r.refused(Reload{}, ErrKernel, "no tracepoint")
-	if k := r.kernel(); k.options.GroupBy != bpf.GroupByProcess || !k.attached {
+	if k.options.GroupBy != bpf.GroupByProcess || !k.attached || len(r.kernels) != 1 {
 		t.Errorf("the session is %+v, attached %v; want the old policy's", k.options, k.attached)
 	}
-	attached := 0
-	for _, k := range r.kernels {
-		if k.attached {
-			attached++
-		}
+	r.out.take()
+	k.call(bpf.Group{ID: 1, PID: 2}, getppid, 10)
+	r.do(Flush{})
+	if summaries := only[*record.Summary](r.written()); len(summaries) != 1 || summaries[0].Process.PID != 2 {
+		t.Errorf("summaries %+v; want one of the process", summaries)
 	}
-	if attached != 1 {
-		t.Errorf("%d sessions are attached", attached)
-	}
-	r.prepare = nil
+	k.refuseReplace = nil
 	r.do(Reload{})
-	if s := r.Status(); s.State != "running" || r.kernel().options.GroupBy != bpf.GroupByNone {
+	if s := r.Status(); s.State != "running" || k.options.GroupBy != bpf.GroupByNone {
 		t.Errorf("status %+v", s)
+	}
+}
+
+// The rows of the old groups are told to their end, those of the new ones from their
+// beginning.
+func TestOtherGroupsHaveOtherRows(t *testing.T) {
+	r := runAgent(t, byProcess)
+	k := r.kernel()
+	k.call(bpf.Group{ID: 1, PID: 2}, getppid, 10)
+	r.do(Flush{})
+	k.call(bpf.Group{ID: 1, PID: 2}, getppid, 10)
+	r.out.take()
+	for _, groupBy := range []string{"none", "process"} {
+		r.policy = quiet + "group_by = \"" + groupBy + "\"\n"
+		r.do(Reload{})
+		if summaries := only[*record.Summary](r.written()); len(summaries) != 1 || summaries[0].Count != 1 {
+			t.Errorf("%s: summaries %+v; want one of the call before", groupBy, summaries)
+		}
+		k.call(bpf.Group{ID: 1, PID: 2}, getppid, 10)
+	}
+	r.do(Flush{})
+	if summaries := only[*record.Summary](r.written()); len(summaries) != 1 || summaries[0].Count != 1 || k.replaced != 2 {
+		t.Errorf("summaries %+v after %d replacements", summaries, k.replaced)
 	}
 }
 
@@ -364,8 +381,8 @@ func TestReload(t *testing.T) {
 	r.kernel().call(bpf.Group{ID: 1, PID: 2}, getppid, 10)
 	r.policy = quiet + "group_by = \"none\"\n[filter]\nunits = [\"b.service\"]\n"
 	r.do(Reload{})
-	if len(r.kernels) != 2 || r.kernel().options.GroupBy != bpf.GroupByNone || !r.kernel().attached || r.kernels[0].attached {
-		t.Errorf("%d sessions", len(r.kernels))
+	if len(r.kernels) != 1 || r.kernel().replaced != 1 || r.kernel().options.GroupBy != bpf.GroupByNone || !r.kernel().attached {
+		t.Errorf("%d sessions, replaced %d times", len(r.kernels), r.kernel().replaced)
 	}
 	if got := r.Status().Filter.Units; len(got) != 1 || got[0] != "b.service" {
 		t.Errorf("filter %q", got)

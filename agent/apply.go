@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -79,7 +80,8 @@ func (a *Agent) filterSyscalls(who *Caller, names []string) error {
 
 // observe puts a filter in force, whose targets are t; or refuses it, and closes them.
 func (a *Agent) observe(who *Caller, t *targets, f Filter) error {
-	if err := a.retarget(t, f); err != nil {
+	at, err := a.retarget(t, f)
+	if err != nil {
 		if t != a.targets {
 			t.close()
 		}
@@ -89,7 +91,7 @@ func (a *Agent) observe(who *Caller, t *targets, f Filter) error {
 		return refuse(ErrKernel, "%v", err)
 	}
 	a.adoptTargets(t, f)
-	a.state(record.ChangeRetargeted, who, "")
+	a.stateAt(at, record.ChangeRetargeted, who, "")
 	return nil
 }
 
@@ -100,16 +102,12 @@ func (a *Agent) adoptTargets(t *targets, f Filter) {
 	a.targets, a.filter = t, f
 }
 
-func (a *Agent) retarget(next *targets, f Filter) error {
+// retarget says when the interval of the filter before has ended.
+func (a *Agent) retarget(next *targets, f Filter) (time.Time, error) {
 	if a.session == nil {
-		return nil
+		return a.env.Now(), nil
 	}
-	before := a.session
-	err := a.reconfigure(a.effective, next, f)
-	if err == nil && a.session != before {
-		a.beginInterval(a.env.Now())
-	}
-	return err
+	return a.reconfigure(a.effective, next, f)
 }
 
 func (a *Agent) setThreshold(who *Caller, c SetThreshold) error {
@@ -149,8 +147,8 @@ func overridden(p *policy.Policy, overrides []Threshold) *policy.Policy {
 }
 
 // reload reads the policy again. What the maps and programs were made for (the groups and
-// their number, waits, a few calls by name) needs another load, which loses the calls in flight
-// and nothing else; all other changes are made in place. The policy's filter
+// their number, waits, a few calls by name) needs other programs, which go on with the calls
+// in flight; all other changes are made in place. The policy's filter
 // comes into force only if it has changed: one set over the bus stays.
 func (a *Agent) reload(who *Caller) error {
 	next, err := a.env.Policy()
@@ -166,23 +164,25 @@ func (a *Agent) reload(who *Caller) error {
 			return refuse(ErrPolicy, "filter: %v", err)
 		}
 	}
-	if err := a.adopt(next, targets, filter); err != nil {
+	at, err := a.adopt(next, targets, filter)
+	if err != nil {
 		if targets != a.targets {
 			targets.close()
 		}
 		a.state(record.ChangeReloadFailed, who, err.Error())
 		return refuse(ErrKernel, "%v", err)
 	}
-	a.state(record.ChangeReloaded, who, "")
+	a.stateAt(at, record.ChangeReloaded, who, "")
 	return nil
 }
 
-func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
+func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) (time.Time, error) {
 	climb := a.climbOf(next, "")
-	effective := a.resolved(next, "", climb)
+	effective, at := a.resolved(next, "", climb), a.env.Now()
 	if a.session != nil {
-		if err := a.reconfigure(effective, t, f); err != nil {
-			return err
+		var err error
+		if at, err = a.reconfigure(effective, t, f); err != nil {
+			return at, err
 		}
 	}
 	a.adoptTargets(t, f)
@@ -190,24 +190,21 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 	a.policy, a.effective, a.overrides, a.mode = next, effective, nil, ""
 	a.limit = newLimiter(next.Limits)
 	a.procs = procinfo.NewProcfs(a.env.Proc, next.Output.CommandLine)
-	a.beginInterval(a.env.Now())
+	a.beginInterval(at)
 	a.beginStep()
-	return nil
+	return at, nil
 }
 
-func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) error {
-	if next.Collect.GroupBy != a.effective.Collect.GroupBy || !a.session.kernel.Fits(OptionsOf(next, f.Syscalls)) {
-		return a.replaceSession(next, t, f)
-	}
-	if _, err := a.switchTo(next, f.Syscalls); err != nil {
-		return err
-	}
-	err := a.configureSession(next, t, f)
+// reconfigure puts all of a policy and a filter in force, and says when the interval ended.
+func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) (time.Time, error) {
+	at, err := a.change(next, f.Syscalls)
 	if err != nil {
-		_, again := a.switchKernel(OptionsOf(a.effective, a.filter.Syscalls))
-		return errors.Join(err, again)
+		return at, err
 	}
-	return nil
+	if err := a.configureSession(next, t, f); err != nil {
+		return at, errors.Join(err, a.changeBack())
+	}
+	return at, nil
 }
 
 // configureSession leaves a filter that stays alone: which children have come since, only
@@ -217,25 +214,6 @@ func (a *Agent) configureSession(p *policy.Policy, t *targets, f Filter) error {
 		return setSyscalls(a.session.kernel, p, f.Syscalls)
 	}
 	return configure(a.session.kernel, p, t.kernelFilter(), f.Syscalls)
-}
-
-// replaceSession loads what the kernel side cannot change while it runs.
-func (a *Agent) replaceSession(next *policy.Policy, t *targets, f Filter) error {
-	s, err := openSession(a.env, next, t.kernelFilter(), f.Syscalls)
-	if err != nil {
-		return err
-	}
-	if err := a.retire(false); err != nil {
-		a.env.Log.Error("end the old session", "error", err)
-	}
-	if err := s.kernel.Attach(); err != nil {
-		// Back to the old policy, which a is still under.
-		return errors.Join(err, s.close(), a.start(nil))
-	}
-	a.session = s
-	a.beginInterval(a.env.Now())
-	a.keep()
-	return nil
 }
 
 // policyFilter is what a policy wants to be observed.

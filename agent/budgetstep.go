@@ -40,7 +40,7 @@ func (a *Agent) changeStep(next int) (time.Time, error) {
 	c, old := a.budget.climb, a.budget.climb.at
 	c.at = next
 	effective := a.resolved(overridden(a.policy, a.overrides), a.mode, c)
-	at, err := a.changeMode(effective)
+	at, err := a.change(effective, a.filter.Syscalls)
 	if err != nil {
 		c.at = old
 		return at, err

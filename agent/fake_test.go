@@ -49,6 +49,12 @@ type fakeKernel struct {
 	away            time.Duration
 	reading         func() // what EachRow does besides; may be nil
 
+	replaced      int    // times
+	refuseReplace error  // what Replace returns, before it has changed anything
+	failReplace   error  // what it returns once, when others are attached
+	inFlight      uint64 // calls for which it is Draining
+	draining      bool
+
 	functions bool   // a few calls go by functions, so that a list of others needs another load
 	why       string // what WhyTracepoints returns
 
@@ -122,6 +128,49 @@ func (k *fakeKernel) Switch(next bpf.Options) (uint64, error) {
 		}
 	}
 	return k.clock(), nil
+}
+
+// Replace forgets the rows if others would be counted in, and drains what a test has put
+// in flight.
+func (k *fakeKernel) Replace(next bpf.Options, ended func(uint64)) error {
+	k.mu.Lock()
+	if k.refuseReplace != nil {
+		defer k.mu.Unlock()
+		return k.refuseReplace
+	}
+	same := k.options.SameRows(next)
+	k.options, k.replaced = next, k.replaced+1
+	k.mu.Unlock()
+	ended(k.clock())
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.draining = k.functions && next.Only != ""
+	if !same {
+		k.rows = map[bpf.RowKey]*fakeRow{}
+	}
+	err := k.failReplace
+	k.failReplace = nil
+	return err
+}
+
+func (k *fakeKernel) Draining() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.draining
+}
+
+func (k *fakeKernel) Undrained() (uint64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.inFlight, nil
+}
+
+func (k *fakeKernel) EndDrain() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.counters.Undrained += k.inFlight
+	k.inFlight, k.draining = 0, false
+	return nil
 }
 
 // hang makes these the calls that have not returned.

@@ -17,6 +17,10 @@ type Kernel interface {
 	Detach() error
 	DetachCalls() error
 	Switch(bpf.Options) (atNs uint64, err error)
+	Replace(next bpf.Options, ended func(atNs uint64)) error
+	Draining() bool
+	Undrained() (uint64, error)
+	EndDrain() error
 	Close() error
 
 	SetSyscalls(func(bpf.Syscall) bpf.Setting) error

@@ -69,6 +69,9 @@ func (a *Agent) untilDue() time.Duration {
 	if look, ok := a.untilLook(); ok {
 		until = min(until, look)
 	}
+	if drain, ok := a.untilDrain(); ok {
+		until = min(until, drain)
+	}
 	return until
 }
 
@@ -86,6 +89,9 @@ func (a *Agent) doDue() error {
 	a.tell(a.incidents.book.Tick(a.mono()))
 	if look, ok := a.untilLook(); ok && look <= 0 {
 		a.lookAtCost()
+	}
+	if drain, ok := a.untilDrain(); ok && drain <= 0 {
+		a.lookAtDrain()
 	}
 	if !a.env.Now().Before(a.nextEnd) {
 		a.endInterval(false)
@@ -176,6 +182,7 @@ func (a *Agent) halt(who *Caller) error {
 func (a *Agent) retire(final bool) error {
 	s := a.session
 	a.release()
+	a.endDrain()
 	err := errors.Join(s.kernel.DetachCalls(), a.drainSlow())
 	a.tell(a.incidents.book.Flush(a.mono()))
 	a.endInterval(final)

@@ -29,7 +29,7 @@ func (a *Agent) setMode(who *Caller, mode string) error {
 	next := a.resolved(overridden(a.policy, a.overrides), mode, climb)
 	if a.session != nil {
 		var err error
-		if at, err = a.changeMode(next); err != nil {
+		if at, err = a.change(next, a.filter.Syscalls); err != nil {
 			return refuse(ErrKernel, "set mode %s: %v", mode, err)
 		}
 	}
@@ -44,15 +44,6 @@ func (a *Agent) setMode(who *Caller, mode string) error {
 	}
 	a.stateAt(at, record.ChangeMode, who, detail)
 	return nil
-}
-
-// changeMode puts a mode in force, and says when that was.
-func (a *Agent) changeMode(next *policy.Policy) (time.Time, error) {
-	if a.session.kernel.Fits(OptionsOf(next, a.filter.Syscalls)) {
-		return a.switchTo(next, a.filter.Syscalls)
-	}
-	err := a.replaceSession(next, a.targets, a.filter)
-	return a.env.Now(), err
 }
 
 // switchTo ends the interval at the moment when the kernel side changes its mode, so

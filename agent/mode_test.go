@@ -75,26 +75,22 @@ func TestAModeThatIsNoneOrCannotBeLoadedChangesNothing(t *testing.T) {
 	}
 }
 
-// What the maps were made for needs another load: the waits, which a policy may leave
+// What the programs were made for needs others: the waits, which a policy may leave
 // out, but not mode watch.
-func TestAModeThatNeedsOtherMapsIsLoadedAnew(t *testing.T) {
+func TestAModeThatNeedsOtherProgramsGetsThem(t *testing.T) {
 	r := runAgent(t, quiet+"waits = false\n")
 	r.do(SetMode{"count"})
 	if len(r.kernels) != 1 {
 		t.Errorf("%d kernels; want 1", len(r.kernels))
 	}
-	r.prepare = func(k *fakeKernel) {
-		if k.options.Mode == bpf.ModeWatch {
-			k.refuseAttach = fmt.Errorf("no tracepoint")
-		}
-	}
+	r.kernel().refuseReplace = fmt.Errorf("no tracepoint")
 	r.refused(SetMode{"watch"}, ErrKernel, "set mode watch: no tracepoint")
 	if s := r.Status(); s.Mode != "count" || s.State != "running" || !r.kernel().attached {
 		t.Errorf("status %+v", s)
 	}
-	r.prepare = nil
+	r.kernel().refuseReplace = nil
 	r.do(SetMode{"watch"})
-	if r.Status().Mode != "watch" || r.kernel().options.Mode != bpf.ModeWatch || !r.kernel().attached {
+	if len(r.kernels) != 1 || r.Status().Mode != "watch" || r.kernel().options.Mode != bpf.ModeWatch || !r.kernel().attached {
 		t.Errorf("status %+v", r.Status())
 	}
 }

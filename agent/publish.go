@@ -115,7 +115,7 @@ func counted(n uint64, one, many string) string {
 // trueLosses are the counters that mean that something is missing from the
 // records, not only told elsewhere.
 var trueLosses = []string{
-	"storage_failed", "rows_failed", "ring_full", "recursion_misses", "overwritten", "callbacks_failed", "callbacks_astray",
+	"storage_failed", "rows_failed", "ring_full", "recursion_misses", "overwritten", "undrained", "callbacks_failed", "callbacks_astray",
 	"slow_unread", "output_dropped_queue", "output_dropped_deadline", "output_dropped_error",
 }
 

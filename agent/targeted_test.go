@@ -8,17 +8,17 @@ import (
 	"github.com/syscountd/syscountd/bpf"
 )
 
-// A short list of calls, and its end, load the programs anew, for the functions of
-// these calls; what was counted until then is written first.
+// A short list of calls, and its end, put other programs in the place of those that are
+// attached; what was counted until then is written first.
 func TestAFewCallsAreLoadedFor(t *testing.T) {
 	r := runAgent(t, quiet)
-	r.prepare = func(k *fakeKernel) { k.functions = true }
-	r.kernel().functions = true
-	r.kernel().call(bpf.Group{ID: 1}, getppid, 10)
+	k := r.kernel()
+	k.functions = true
+	k.call(bpf.Group{ID: 1}, getppid, 10)
 	r.out.take()
 	r.do(FilterSyscalls{[]string{"fsync", "fdatasync", "fsync"}})
-	if k := r.kernel(); len(r.kernels) != 2 || k.options.Only != "fdatasync fsync" || !k.attached || r.kernels[0].attached {
-		t.Errorf("%d kernels, options %+v", len(r.kernels), k.options)
+	if k.replaced != 1 || k.options.Only != "fdatasync fsync" || !k.attached {
+		t.Errorf("replaced %d times, options %+v", k.replaced, k.options)
 	}
 	records := r.written()
 	if summaries := only[*record.Summary](records); len(summaries) != 1 || summaries[0].Count != 1 {
@@ -28,12 +28,12 @@ func TestAFewCallsAreLoadedFor(t *testing.T) {
 		t.Errorf("states %+v", states)
 	}
 	r.do(SetFilter{Filter{Units: []string{"a.service"}, Syscalls: []string{"fdatasync", "fsync"}}})
-	if len(r.kernels) != 2 || len(r.kernel().filter.CgroupNames) == 0 {
-		t.Errorf("%d kernels for the same calls of another unit, filter %+v", len(r.kernels), r.kernel().filter)
+	if k.replaced != 1 || len(k.filter.CgroupNames) == 0 {
+		t.Errorf("replaced %d times for the same calls of another unit, filter %+v", k.replaced, k.filter)
 	}
 	r.do(SetFilter{})
-	if k := r.kernel(); len(r.kernels) != 3 || k.options.Only != "" || !k.attached || k.settings["getppid"].Traits&bpf.TraitObserved == 0 {
-		t.Errorf("%d kernels, options %+v, settings %+v", len(r.kernels), k.options, k.settings)
+	if k.replaced != 2 || k.options.Only != "" || !k.attached || k.settings["getppid"].Traits&bpf.TraitObserved == 0 || len(r.kernels) != 1 {
+		t.Errorf("replaced %d times, options %+v, settings %+v", k.replaced, k.options, k.settings)
 	}
 }
 
@@ -55,16 +55,31 @@ func TestAKernelWithoutFunctionsIsNotLoadedAnew(t *testing.T) {
 // What cannot be attached leaves the filter that was.
 func TestAListThatCannotBeLoadedChangesNothing(t *testing.T) {
 	r := runAgent(t, quiet)
-	r.kernel().functions = true
-	r.prepare = func(k *fakeKernel) {
-		k.functions = true
-		if k.options.Only != "" {
-			k.refuseAttach = fmt.Errorf("no tracepoint")
-		}
-	}
+	k := r.kernel()
+	k.functions, k.refuseReplace = true, fmt.Errorf("no tracepoint")
 	r.refused(FilterSyscalls{[]string{"fsync"}}, ErrKernel, "no tracepoint")
-	if k := r.kernel(); k.options.Only != "" || !k.attached || r.Status().State != "running" {
+	if k.options.Only != "" || !k.attached || r.Status().State != "running" {
 		t.Errorf("options %+v, attached %v, status %+v", k.options, k.attached, r.Status())
+	}
+}
+
+// What fails when others are attached already, or a filter that is refused then, leads
+// back to the programs of before.
+func TestAListThatFailsLateLeadsBack(t *testing.T) {
+	for name, fail := range map[string]func(*fakeKernel){
+		"replace": func(k *fakeKernel) { k.failReplace = fmt.Errorf("broken") },
+		"filter":  func(k *fakeKernel) { k.refuse = fmt.Errorf("broken") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := runAgent(t, quiet)
+			k := r.kernel()
+			k.functions = true
+			fail(k)
+			r.refused(SetFilter{Filter{Units: []string{"a.service"}, Syscalls: []string{"fsync"}}}, ErrKernel, "broken")
+			if k.replaced != 2 || k.options.Only != "" || !k.attached {
+				t.Errorf("replaced %d times, options %+v", k.replaced, k.options)
+			}
+		})
 	}
 }
 

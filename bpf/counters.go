@@ -16,6 +16,7 @@ type Counters struct {
 	Slow, RingFull, CgroupNamesFailed, SwitchesMissed                uint64
 	Unstamped                                                        uint64 // ended calls whose beginning nobody looked at
 	HandedOver                                                       uint64 // calls that had begun when ModeWatch came
+	Undrained                                                        uint64 // calls that had begun when functions came to be followed, and that EndDrain gave up
 	Callbacks, Returned, Astray, Voided, CallbacksFailed             uint64 // ModeWatch
 	CallbacksDied                                                    uint64 // ModeWatch
 
@@ -38,7 +39,7 @@ func (c *Counters) each() []*uint64 {
 		&c.Enter, &c.Exit, &c.Matched, &c.Suspended, &c.Resumed, &c.Interrupted, &c.Abandoned, &c.Died, &c.Overwritten,
 		&c.ExitWithoutEnter, &c.Refiltered, &c.Unwanted, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
 		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.Callbacks, &c.Returned, &c.Astray, &c.Voided, &c.CallbacksFailed,
-		&c.CallbacksDied, &c.Unstamped, &c.HandedOver, &c.RecursionMisses, &c.LeftOut, &c.Switches, &c.TimedSwitches, &c.SwitchNs,
+		&c.CallbacksDied, &c.Unstamped, &c.HandedOver, &c.Undrained, &c.RecursionMisses, &c.LeftOut, &c.Switches, &c.TimedSwitches, &c.SwitchNs,
 	}
 }
 
@@ -67,6 +68,9 @@ func (t *Tracer) Counters() (Counters, error) {
 		return Counters{}, fmt.Errorf("read the sweep's counter: %w", err)
 	}
 	sum.RingFull += unswept
+	if err := t.undrained(&sum); err != nil {
+		return Counters{}, err
+	}
 	sum.RecursionMisses, err = t.recursionMisses()
 	return sum, err
 }

@@ -17,7 +17,7 @@ struct thread {
 	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict */
 	__u16 syscall; /* slot of the open call */
-	__u8 observed; /* the verdict */
+	__u8 observed; /* the verdict: 0, or OBSERVED */
 	__u8 executed; /* mode count: execve has replaced the program, its end is to come */
 	__u8 delivered; /* for mode count: handlers that run, saturating */
 
@@ -36,7 +36,7 @@ struct thread {
 	__u8 by_watch; /* mode watch has made the record, or taken it over: see switchover.h */
 	__u8 _pad;
 	__u32 switches; /* of the thread off the CPU, with the last one that was noted */
-	__u32 _more_pad;
+	__u32 delivered_mark; /* where a signal was delivered, and which program saw it: see succession.h */
 	__u64 ip; /* where its call was made, and on which stack */
 	__u64 sp;
 	__u64 known_ns; /* when we last knew which call it was in */

@@ -96,6 +96,7 @@ static __always_inline void forget_earlier(struct cpu *cpu, struct thread *t)
 }
 
 #include "switchover.h"
+#include "succession.h"
 
 /* Takes the thread's record to the CPU, with a verdict of the filter in force. */
 static __noinline bool take(struct cpu *cpu, __u64 regs)
@@ -115,7 +116,7 @@ static __noinline bool take(struct cpu *cpu, __u64 regs)
 	if (t->by_watch)
 		leave_watch(cpu, t, task, false);
 	t->regs = regs;
-	if (!is_decided(task, t->generation, t->subject) || is_calibrating(task))
+	if (!is_decided(task, t->generation, t->subject) || !is_ours(t->observed) || is_calibrating(task))
 		decide(task, t);
 	hold(r, task, t);
 	return t->observed;
@@ -125,9 +126,9 @@ static __always_inline bool is_observed(struct cpu *cpu, struct pt_regs *regs)
 {
 	struct running *r = &cpu->running;
 
-	if (r->regs == (__u64)regs && is_decided(running_task(cpu), r->generation, r->subject))
-		return r->observed;
-	return take(cpu, (__u64)regs);
+	if (r->regs != (__u64)regs || !is_decided(running_task(cpu), r->generation, r->subject))
+		return take(cpu, (__u64)regs);
+	return is_ours(r->observed) ? r->observed : regroup(cpu);
 }
 
 #endif

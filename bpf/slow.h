@@ -31,7 +31,7 @@ static __always_inline void describe_waits(struct slow_call *call, struct task_s
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 	struct wait *w;
 
-	if (!t)
+	if (!waits || !t || call->start_ns < waits_since_ns)
 		return;
 	if (t->wait.call != call->start_ns && t->wait.first_ns != call->start_ns) {
 		call->wait.longest_class = WAIT_CLASSES;

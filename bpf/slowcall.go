@@ -129,6 +129,8 @@ func (t *Tracer) NextSlow() (*SlowCall, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read a slow call: %w", err)
 	}
+	t.replaced.RLock()
+	defer t.replaced.RUnlock()
 	return t.slowCallOf(rec.RawSample)
 }
 

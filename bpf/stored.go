@@ -84,7 +84,9 @@ func layoutOf(spec *ebpf.CollectionSpec, opts Options) string {
 		m := spec.Maps[name]
 		fmt.Fprintln(sum, name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
 	}
-	for _, name := range slices.Sorted(maps.Keys(spec.Variables)) {
+	constants := maps.Clone(spec.Variables)
+	delete(constants, "edition") // which is stored with the programs
+	for _, name := range slices.Sorted(maps.Keys(constants)) {
 		writeConstant(sum, name, spec.Variables[name])
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])

@@ -31,6 +31,10 @@ func (o Options) SwitchesTo(next Options) bool {
 	return o.GroupBy == next.GroupBy && o.Rows == next.Rows && o.NoWaits == next.NoWaits
 }
 
+// SameRows says whether rows under these options are rows under others too: Replace then
+// goes on with them.
+func (o Options) SameRows(next Options) bool { return o.GroupBy == next.GroupBy && o.Rows == next.Rows }
+
 // overlap is how long the end of calls stays attached when ModeWatch has come: two
 // ticks and a bit, of 10 ms each where they are slowest. By then each thread that is
 // in a call has left the CPU or come to it, or met a tick there, and what is known of

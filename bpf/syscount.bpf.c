@@ -30,6 +30,7 @@ const volatile bool has_prev_state = false; /* sched_switch has the state of the
 const volatile __u32 has_task_work = TASK_WORK_NONE;
 const volatile bool preemptible = false; /* preemption has to be switched off: see UNPREEMPTED */
 const volatile bool by_function = false; /* the programs of calls are attached to functions */
+const volatile __u32 edition = 0; /* 0 or 1, and not what it was for the programs in whose place we came */
 
 /* Where the agent lives: set by the program locate, which it runs in its own context before it attaches. */
 volatile __u32 pidns_level = 0;
@@ -47,6 +48,7 @@ volatile __u32 sample = 1; /* mode account: the clock is read in one of so many 
 volatile __u8 mode = MODE_ACCOUNT;
 volatile bool switching = false; /* mode watch: the end of calls is still attached */
 volatile bool switched = false; /* the mode was another one in this attachment */
+volatile __u8 doubled = 0; /* enum doubles: two programs are attached to the same events */
 volatile bool filter_pids = false;
 volatile bool filter_children = false; /* a process of that mark hands it on */
 volatile bool filter_cgroups = false;
@@ -61,6 +63,9 @@ volatile struct look looks[TABLE_SLOTS] = {}; /* what more to look at in a slow 
 /* When the agent ended, CLOCK_MONOTONIC, and left us attached for the next one; which makes it 0. */
 volatile __u64 agent_ended_ns = 0;
 
+/* Since when waits are measured, where they were not before in this attachment; CLOCK_MONOTONIC. */
+volatile __u64 waits_since_ns = 0;
+
 /* Only pointers to these types keep them in BTF, from which bpf2go reads them. */
 const enum fd_kind *unused_fd_kind __attribute__((unused));
 const enum trait *unused_trait __attribute__((unused));
@@ -74,6 +79,7 @@ const enum call_start *unused_call_start __attribute__((unused));
 const enum choice *unused_choice __attribute__((unused));
 const enum errors *unused_errors __attribute__((unused));
 const enum task_work *unused_task_work __attribute__((unused));
+const enum doubles *unused_doubles __attribute__((unused));
 
 /* --- maps --- */
 
@@ -171,7 +177,8 @@ static __always_inline void begin(struct pt_regs *regs)
 		return;
 	r = &cpu->running;
 	slot = syscall_slot(running_task(cpu), number_in(regs));
-	cpu->counters.overwritten += is_open(r->start_ns);
+	if (r->start_ns && is_begun(cpu))
+		return;
 	if (r->first_ns &&
 	    !r->suspended) { /* a tick between the beginning and us, which it may have told the storage */
 		r->first_ns = 0;
@@ -241,6 +248,8 @@ static __always_inline void delivered(struct cpu *cpu, struct k_sigaction *actio
 
 	if (!is_observed(cpu, regs) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
 		return; /* no handler: an interrupted call goes on, or the thread dies */
+	if (doubled & DOUBLED_SWITCHES && is_delivered(regs))
+		return;
 	note_handler();
 	if (cpu->running.suspended && interrupt(cpu, action, &ended))
 		finish(cpu, regs, &ended);
@@ -355,6 +364,10 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 		end_switch(cpu, began);
 		return 0;
 	}
+	if (is_switched(cpu, next)) {
+		end_switch(cpu, began);
+		return 0;
+	}
 	switch_out(cpu, prev, class_of_state(preempt, state), &now);
 	if (waits)
 		switch_in(cpu, next, &now);
@@ -439,6 +452,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 }
 
 #include "sweep.h"
+#include "drain.h"
 
 /* Run by the agent (BPF_PROG_RUN): no file of /proc tells how deep a PID namespace lies. */
 SEC("syscall")

@@ -232,7 +232,7 @@ struct running {
 	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict; 0: nobody's record */
 	__u16 syscall; /* slot of the open call */
-	__u8 observed; /* the verdict */
+	__u8 observed; /* the verdict: 0, or OBSERVED */
 	__u8 suspended; /* the thread has a suspended call: see restart.h */
 	__u32 skip; /* sampling: calls of the CPU until the next that is timed */
 	__u32 random; /* sampling: state of the generator */
@@ -332,6 +332,14 @@ enum task_work {
 	TASK_WORK_NONE = 0,
 	TASK_WORK_IMPL = 1, /* with _impl, and an argument more: 6.18 */
 	TASK_WORK = 2,
+};
+
+/* Which events two programs of ours see while others take the place of those that are attached: bits. */
+enum doubles {
+	DOUBLED_ENDS = 1, /* of calls */
+	DOUBLED_TRACEPOINTS = 2, /* the beginning of calls, both on the tracepoint */
+	DOUBLED_FUNCTIONS = 4, /* the beginning of calls; the second look is a function's */
+	DOUBLED_SWITCHES = 8, /* of context, and signals */
 };
 
 /* How the beginning of a call is known. */

@@ -121,6 +121,15 @@ type syscountCpu struct {
 	}
 }
 
+type syscountDoubles uint32
+
+const (
+	syscountDoublesDOUBLED_ENDS        syscountDoubles = 1
+	syscountDoublesDOUBLED_TRACEPOINTS syscountDoubles = 2
+	syscountDoublesDOUBLED_FUNCTIONS   syscountDoubles = 4
+	syscountDoublesDOUBLED_SWITCHES    syscountDoubles = 8
+)
+
 type syscountErrors uint32
 
 const (
@@ -347,7 +356,7 @@ type syscountThread struct {
 	ByWatch          uint8
 	Pad              uint8
 	Switches         uint32
-	MorePad          uint32
+	DeliveredMark    uint32
 	Ip               uint64
 	Sp               uint64
 	KnownNs          uint64
@@ -450,6 +459,7 @@ const (
 	syscountMapWakingStacks        = "waking_stacks"
 	syscountProgCalibrate          = "calibrate"
 	syscountProgCountOpen          = "count_open"
+	syscountProgDrain              = "drain"
 	syscountProgLocate             = "locate"
 	syscountProgProcessExec        = "process_exec"
 	syscountProgProcessExit        = "process_exit"
@@ -469,6 +479,8 @@ const (
 	syscountVarCalibrator          = "calibrator"
 	syscountVarCallbacksToCome     = "callbacks_to_come"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
+	syscountVarDoubled             = "doubled"
+	syscountVarEdition             = "edition"
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
 	syscountVarFilterChildren      = "filter_children"
@@ -476,6 +488,7 @@ const (
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarFilterResults       = "filter_results"
 	syscountVarFilterTargets       = "filter_targets"
+	syscountVarFollowedNs          = "followed_ns"
 	syscountVarGeneration          = "generation"
 	syscountVarHasPrevState        = "has_prev_state"
 	syscountVarHasRdonlyCast       = "has_rdonly_cast"
@@ -499,9 +512,11 @@ const (
 	syscountVarSymbolName          = "symbol_name"
 	syscountVarThresholdNs         = "threshold_ns"
 	syscountVarTraits              = "traits"
+	syscountVarUndrainedCalls      = "undrained_calls"
 	syscountVarUnusedCallStart     = "unused_call_start"
 	syscountVarUnusedCgroupPathEnd = "unused_cgroup_path_end"
 	syscountVarUnusedChoice        = "unused_choice"
+	syscountVarUnusedDoubles       = "unused_doubles"
 	syscountVarUnusedErrors        = "unused_errors"
 	syscountVarUnusedFdKind        = "unused_fd_kind"
 	syscountVarUnusedGroupBy       = "unused_group_by"
@@ -511,7 +526,12 @@ const (
 	syscountVarUnusedTaskWork      = "unused_task_work"
 	syscountVarUnusedTrait         = "unused_trait"
 	syscountVarUnusedWaitClass     = "unused_wait_class"
+	syscountVarVoidedNamed         = "voided_named"
+	syscountVarVoidedOthers        = "voided_others"
+	syscountVarVoidedUnstamped     = "voided_unstamped"
+	syscountVarVoiding             = "voiding"
 	syscountVarWaits               = "waits"
+	syscountVarWaitsSinceNs        = "waits_since_ns"
 	syscountVarWantedErrors        = "wanted_errors"
 )
 
@@ -559,6 +579,7 @@ type syscountSpecs struct {
 type syscountProgramSpecs struct {
 	Calibrate     *ebpf.ProgramSpec `ebpf:"calibrate"`
 	CountOpen     *ebpf.ProgramSpec `ebpf:"count_open"`
+	Drain         *ebpf.ProgramSpec `ebpf:"drain"`
 	Locate        *ebpf.ProgramSpec `ebpf:"locate"`
 	ProcessExec   *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit   *ebpf.ProgramSpec `ebpf:"process_exit"`
@@ -609,6 +630,8 @@ type syscountVariableSpecs struct {
 	Calibrator          *ebpf.VariableSpec `ebpf:"calibrator"`
 	CallbacksToCome     *ebpf.VariableSpec `ebpf:"callbacks_to_come"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
+	Doubled             *ebpf.VariableSpec `ebpf:"doubled"`
+	Edition             *ebpf.VariableSpec `ebpf:"edition"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
 	FilterChildren      *ebpf.VariableSpec `ebpf:"filter_children"`
@@ -616,6 +639,7 @@ type syscountVariableSpecs struct {
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	FilterResults       *ebpf.VariableSpec `ebpf:"filter_results"`
 	FilterTargets       *ebpf.VariableSpec `ebpf:"filter_targets"`
+	FollowedNs          *ebpf.VariableSpec `ebpf:"followed_ns"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
 	HasPrevState        *ebpf.VariableSpec `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.VariableSpec `ebpf:"has_rdonly_cast"`
@@ -639,9 +663,11 @@ type syscountVariableSpecs struct {
 	SymbolName          *ebpf.VariableSpec `ebpf:"symbol_name"`
 	ThresholdNs         *ebpf.VariableSpec `ebpf:"threshold_ns"`
 	Traits              *ebpf.VariableSpec `ebpf:"traits"`
+	UndrainedCalls      *ebpf.VariableSpec `ebpf:"undrained_calls"`
 	UnusedCallStart     *ebpf.VariableSpec `ebpf:"unused_call_start"`
 	UnusedCgroupPathEnd *ebpf.VariableSpec `ebpf:"unused_cgroup_path_end"`
 	UnusedChoice        *ebpf.VariableSpec `ebpf:"unused_choice"`
+	UnusedDoubles       *ebpf.VariableSpec `ebpf:"unused_doubles"`
 	UnusedErrors        *ebpf.VariableSpec `ebpf:"unused_errors"`
 	UnusedFdKind        *ebpf.VariableSpec `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.VariableSpec `ebpf:"unused_group_by"`
@@ -651,7 +677,12 @@ type syscountVariableSpecs struct {
 	UnusedTaskWork      *ebpf.VariableSpec `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.VariableSpec `ebpf:"unused_wait_class"`
+	VoidedNamed         *ebpf.VariableSpec `ebpf:"voided_named"`
+	VoidedOthers        *ebpf.VariableSpec `ebpf:"voided_others"`
+	VoidedUnstamped     *ebpf.VariableSpec `ebpf:"voided_unstamped"`
+	Voiding             *ebpf.VariableSpec `ebpf:"voiding"`
 	Waits               *ebpf.VariableSpec `ebpf:"waits"`
+	WaitsSinceNs        *ebpf.VariableSpec `ebpf:"waits_since_ns"`
 	WantedErrors        *ebpf.VariableSpec `ebpf:"wanted_errors"`
 }
 
@@ -731,6 +762,8 @@ type syscountVariables struct {
 	Calibrator          *ebpf.Variable `ebpf:"calibrator"`
 	CallbacksToCome     *ebpf.Variable `ebpf:"callbacks_to_come"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
+	Doubled             *ebpf.Variable `ebpf:"doubled"`
+	Edition             *ebpf.Variable `ebpf:"edition"`
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
 	FilterChildren      *ebpf.Variable `ebpf:"filter_children"`
@@ -738,6 +771,7 @@ type syscountVariables struct {
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	FilterResults       *ebpf.Variable `ebpf:"filter_results"`
 	FilterTargets       *ebpf.Variable `ebpf:"filter_targets"`
+	FollowedNs          *ebpf.Variable `ebpf:"followed_ns"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
 	HasPrevState        *ebpf.Variable `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.Variable `ebpf:"has_rdonly_cast"`
@@ -761,9 +795,11 @@ type syscountVariables struct {
 	SymbolName          *ebpf.Variable `ebpf:"symbol_name"`
 	ThresholdNs         *ebpf.Variable `ebpf:"threshold_ns"`
 	Traits              *ebpf.Variable `ebpf:"traits"`
+	UndrainedCalls      *ebpf.Variable `ebpf:"undrained_calls"`
 	UnusedCallStart     *ebpf.Variable `ebpf:"unused_call_start"`
 	UnusedCgroupPathEnd *ebpf.Variable `ebpf:"unused_cgroup_path_end"`
 	UnusedChoice        *ebpf.Variable `ebpf:"unused_choice"`
+	UnusedDoubles       *ebpf.Variable `ebpf:"unused_doubles"`
 	UnusedErrors        *ebpf.Variable `ebpf:"unused_errors"`
 	UnusedFdKind        *ebpf.Variable `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.Variable `ebpf:"unused_group_by"`
@@ -773,7 +809,12 @@ type syscountVariables struct {
 	UnusedTaskWork      *ebpf.Variable `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.Variable `ebpf:"unused_wait_class"`
+	VoidedNamed         *ebpf.Variable `ebpf:"voided_named"`
+	VoidedOthers        *ebpf.Variable `ebpf:"voided_others"`
+	VoidedUnstamped     *ebpf.Variable `ebpf:"voided_unstamped"`
+	Voiding             *ebpf.Variable `ebpf:"voiding"`
 	Waits               *ebpf.Variable `ebpf:"waits"`
+	WaitsSinceNs        *ebpf.Variable `ebpf:"waits_since_ns"`
 	WantedErrors        *ebpf.Variable `ebpf:"wanted_errors"`
 }
 
@@ -783,6 +824,7 @@ type syscountVariables struct {
 type syscountPrograms struct {
 	Calibrate     *ebpf.Program `ebpf:"calibrate"`
 	CountOpen     *ebpf.Program `ebpf:"count_open"`
+	Drain         *ebpf.Program `ebpf:"drain"`
 	Locate        *ebpf.Program `ebpf:"locate"`
 	ProcessExec   *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit   *ebpf.Program `ebpf:"process_exit"`
@@ -801,6 +843,7 @@ func (p *syscountPrograms) Close() error {
 	return _SyscountClose(
 		p.Calibrate,
 		p.CountOpen,
+		p.Drain,
 		p.Locate,
 		p.ProcessExec,
 		p.ProcessExit,

@@ -95,6 +95,19 @@ func (t *targeted) close() error {
 	return errors.Join(errs...)
 }
 
+// planned loads by functions, or else by the tracepoints.
+func planned(opts Options, load func(plan) (*Tracer, error)) (*Tracer, error) {
+	p := choose(opts, kernelFunctions())
+	t, err := load(p)
+	if err != nil && len(p.functions) > 0 {
+		if t, err := load(plan{why: err.Error()}); err == nil {
+			t.planned = p
+			return t, nil
+		}
+	}
+	return t, err
+}
+
 // byFunction says whether calls are followed by their functions.
 func (t *Tracer) byFunction() bool { return len(t.targeted.plan.functions) > 0 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -21,6 +22,7 @@ type Tracer struct {
 	parts    *ebpf.Collection // all of objs, by name, and the maps of the variables
 	layout   string
 	links    []attached
+	drain    *attached // see Draining; nil: it does not hold
 	opts     Options
 	planned  plan // by the options; what is in force is in targeted
 	targeted targeted
@@ -35,20 +37,14 @@ type Tracer struct {
 	attached uint32 // number of attachments
 
 	calibrationCalls uint64 // in the rows, at the last look
+
+	replaced sync.RWMutex // what Replace changes, and NextSlow reads in its goroutine
 }
 
 // Load creates the maps and loads the programs; nothing is attached yet. It
 // needs CAP_BPF and CAP_PERFMON.
 func Load(opts Options) (*Tracer, error) {
-	p := choose(opts, kernelFunctions())
-	t, err := loadBy(opts, p)
-	if err != nil && len(p.functions) > 0 {
-		if t, err := loadBy(opts, plan{why: err.Error()}); err == nil {
-			t.planned = p
-			return t, nil
-		}
-	}
-	return t, err
+	return planned(opts, func(p plan) (*Tracer, error) { return loadBy(opts, p) })
 }
 
 func loadBy(opts Options, p plan) (_ *Tracer, err error) {
@@ -313,7 +309,8 @@ func (t *Tracer) forgetRunning() error {
 		cpus[i].Running = syscountRunning{Skip: cpus[i].Running.Skip, Random: cpus[i].Running.Random}
 	}
 	t.attached++
-	if err := errors.Join(t.objs.Cpus.Put(uint32(0), cpus), t.objs.Attachment.Set(t.attached), t.objs.Switched.Set(bit(false))); err != nil {
+	if err := errors.Join(t.objs.Cpus.Put(uint32(0), cpus), t.objs.Attachment.Set(t.attached), t.objs.Switched.Set(bit(false)),
+		t.objs.WaitsSinceNs.Set(uint64(0)), t.setDoubled(0)); err != nil {
 		return fmt.Errorf("void an earlier attachment: %w", err)
 	}
 	return nil
@@ -329,7 +326,7 @@ func (t *Tracer) Detach() error { return t.detachTo(0) }
 func (t *Tracer) DetachCalls() error { return t.detachTo(min(len(t.links), len(t.threadPrograms()))) }
 
 func (t *Tracer) detachTo(kept int) error {
-	var errs []error
+	errs := []error{t.detachDrain()}
 	for i := len(t.links) - 1; i >= kept; i-- {
 		errs = append(errs, t.links[i].Link.Close())
 	}
@@ -346,7 +343,9 @@ func (t *Tracer) Attachment() string {
 		return "tp_btf/sys_exit"
 	case t.mode == ModeWatch:
 		return "tp_btf/sched_switch"
-	case len(t.targeted.plan.functions) > 0:
+	case t.Draining():
+		return t.targeted.plan.String() + ", and for calls in flight tp_btf/sys_exit"
+	case t.byFunction():
 		return t.targeted.plan.String()
 	}
 	return "tp_btf/sys_enter tp_btf/sys_exit"

@@ -57,6 +57,18 @@ static __always_inline bool is_calibrating(struct task_struct *task)
 	return calibrator == (__u64)task;
 }
 
+/*
+ * A verdict comes with the group of the thread's rows, and says by what they are
+ * grouped: the programs before us may have had others. It is compared with this
+ * instead of 0, with a constant that lies beside those that each call reads.
+ */
+#define OBSERVED (1 + row_group)
+
+static __always_inline bool is_ours(__u8 verdict)
+{
+	return verdict == OBSERVED || !verdict;
+}
+
 /* Made on a thread's first call under a filter, and after it has become another one to the filter. */
 static __noinline void decide(struct task_struct *task, struct thread *t)
 {
@@ -64,18 +76,18 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	__u32 current_generation = generation;
 	__u64 cgroup = cgroup_of(task);
 
-	t->observed = false;
+	t->observed = 0;
 	t->subject = filter_owners ? subject_of(ADDRESS(task)) : cgroup;
 	t->pid = 0;
 	t->group = 0;
 	if (is_calibrating(task)) {
 		t->generation = current_generation;
-		t->observed = true;
+		t->observed = OBSERVED;
 		t->group = GROUP_CALIBRATION;
 		return;
 	}
 	if (is_nameable(task) && !is_self(leader))
-		t->observed = is_target(task, leader);
+		t->observed = is_target(task, leader) ? OBSERVED : 0;
 	t->generation = current_generation;
 	if (!t->observed)
 		return;

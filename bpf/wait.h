@@ -319,6 +319,12 @@ static __always_inline __u32 switches_of(struct task_struct *task)
 	return LOAD(task, nvcsw) + LOAD(task, nivcsw);
 }
 
+/* Another program of ours has noted this leaving: see succession.h. */
+static __always_inline bool is_noted(const struct thread *t, struct task_struct *task)
+{
+	return doubled & DOUBLED_SWITCHES && t->wait.off_ns && t->switches == switches_of(task);
+}
+
 /* The thread leaves the CPU. */
 static __always_inline void leave(struct thread *t, struct task_struct *task, __u32 class, __u64 *clock)
 {
@@ -336,6 +342,8 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 	if (w->call != call) {
 		begin_waits(w, task, call, now);
 	} else {
+		if (is_noted(t, task))
+			return;
 		if (w->off_ns)
 			end_unseen_wait(w, task, now);
 		settle(w, task);

@@ -72,8 +72,16 @@ func TestNoSlowCallIsLostOrDoubledWhenTheModeChanges(t *testing.T) {
 		s.Slow(call.TID, call.syscall, call.Before, call.After) // waits for it
 	}
 	got := stop(t, s)
-	found := map[string]int{}
-	lost := uint64(0)
+	found, lost := wantEachOnce(t, made, got)
+	wantModes(t, got)
+	t.Logf("%d calls in %d changes of mode; known by %v; the kernel left out %d events, and %d calls have no record", len(made), modeChanges, found, got.SwitchesMissed(), lost)
+}
+
+// wantEachOnce wants one record of each call, and tells by what their beginnings were known;
+// of as many as the kernel left out events there may be none.
+func wantEachOnce(t *testing.T, made []made, got foreground.Records) (found map[string]int, lost uint64) {
+	t.Helper()
+	found = map[string]int{}
 	for _, call := range made {
 		n, told := 0, ""
 		for _, r := range got.Slow {
@@ -94,8 +102,7 @@ func TestNoSlowCallIsLostOrDoubledWhenTheModeChanges(t *testing.T) {
 	if len(got.Incidents) > 0 {
 		t.Errorf("%d incidents; each caller makes too few calls for one", len(got.Incidents))
 	}
-	wantModes(t, got)
-	t.Logf("%d calls in %d changes of mode; known by %v; the kernel left out %d events, and %d calls have no record", len(made), modeChanges, found, got.SwitchesMissed(), lost)
+	return found, lost
 }
 
 // made is a call that has to have a record.
