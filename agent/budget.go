@@ -16,7 +16,8 @@ type CallMeter interface {
 	Close() error
 }
 
-// calibrateEach is how often it is measured anew what a call costs; it takes 10 ms.
+// calibrateEach is how often it is measured anew what a call costs: seldom, since that
+// takes some milliseconds (BenchmarkCalibration in package bpf).
 const calibrateEach = time.Minute
 
 // budget measures what we cost the host, in every mode; and in mode auto it has the ladder.

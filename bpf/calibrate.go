@@ -22,8 +22,8 @@ type Speed struct {
 	Calls     uint64  // how many were made to be observed; they are in no row
 }
 
-// A calibration takes some 8 ms of one CPU. A batch is far shorter than the turn
-// that the scheduler gives a thread.
+// A calibration takes some milliseconds of one CPU, BenchmarkCalibration tells how many. A
+// batch is far shorter than the turn that the scheduler gives a thread.
 const (
 	calibrationBatches = 61
 	callsOfBatch       = 256

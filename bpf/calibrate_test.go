@@ -132,3 +132,20 @@ func TestTheMeterSeesCallsWithNothingElseAttached(t *testing.T) {
 		t.Errorf("%.0f calls per second; one thread makes nothing else", rate)
 	}
 }
+
+// What a calibration takes of a CPU: go test -run '^$' -bench Calibration ./bpf
+func BenchmarkCalibration(b *testing.B) {
+	tracer, err := Load(modes["account"])
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer tracer.Close()
+	if err := tracer.Attach(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := tracer.Calibrate(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

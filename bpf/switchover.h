@@ -14,8 +14,8 @@
  *   calls is still attached (`switching`) it takes all over that is known.
  *
  * The price is one comparison with a word in a cache line of .data that each call
- * reads anyway, and only of calls without a stamp: 0.3 ns of 30, which mode count
- * saves with one counter less.
+ * reads anyway, and only of calls without a stamp; mode count gets that back
+ * with one counter less.
  */
 #ifndef SYSCOUNT_SWITCHOVER_H
 #define SYSCOUNT_SWITCHOVER_H

@@ -22,15 +22,18 @@ func pinThread(tid int, cpus []int) error {
 }
 
 // pinSelf does so for all threads of this process, and thereby for what is
-// started from now on. It goes round until it meets no new thread: one that was
-// made meanwhile may have its maker's old mask.
-func pinSelf(cpus []int) error {
+// started from now on.
+func pinSelf(cpus []int) error { return pinProcess(os.Getpid(), cpus) }
+
+// pinProcess does so for all threads of a process. It goes round until it meets no new
+// thread: one that was made meanwhile may have its maker's old mask.
+func pinProcess(pid int, cpus []int) error {
 	done := make(map[int]bool)
 	for fresh := true; fresh; {
 		fresh = false
-		threads, err := os.ReadDir("/proc/self/task")
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 		if err != nil {
-			return fmt.Errorf("list own threads: %w", err)
+			return fmt.Errorf("list threads: %w", err)
 		}
 		for _, thread := range threads {
 			tid, err := strconv.Atoi(thread.Name())

@@ -39,6 +39,9 @@ const (
 	slowPause = 10 * time.Millisecond
 )
 
+// worstCall is getppid too, but the answer is the longest time of one in each batch.
+const worstCall = "worst-getppid"
+
 // serveLoad answers until in ends. It stays on the given CPU.
 func serveLoad(in io.Reader, out io.Writer, cpu int) error {
 	runtime.LockOSThread()
@@ -55,11 +58,35 @@ func serveLoad(in io.Reader, out io.Writer, cpu int) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(out, formatBatches(runBatches(calls[name], batches, pauseAfter(name)))); err != nil {
+		results := answer(calls, name, batches)
+		if _, err := fmt.Fprintln(out, formatBatches(results)); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
 	}
 	return lines.Err()
+}
+
+func answer(calls map[string]func(), name string, batches int) []float64 {
+	if name == worstCall {
+		return worstOfBatches(calls["getppid"], batches)
+	}
+	return runBatches(calls[name], batches, pauseAfter(name))
+}
+
+// worstOfBatches is the longest time from one call's end to the next one's in each batch,
+// in nanoseconds: whatever keeps the loop from going on is in it.
+func worstOfBatches(call func(), batches int) []float64 {
+	results := make([]float64, batches)
+	last := time.Now()
+	for i := range results {
+		for end := last.Add(batchTime); last.Before(end); {
+			call()
+			now := time.Now()
+			results[i] = max(results[i], float64(now.Sub(last)))
+			last = now
+		}
+	}
+	return results
 }
 
 // openCalls gives the calls by name. The calls are raw: package os would ask
@@ -118,12 +145,12 @@ func callsPerBatch(perCall, batch time.Duration) int {
 // parseRequest reads "CALL BATCHES".
 func parseRequest(line string) (name string, batches int, err error) {
 	name, number, _ := strings.Cut(line, " ")
-	known := name == slowCall
+	known := name == slowCall || name == worstCall
 	for _, call := range callNames {
 		known = known || call == name
 	}
 	if !known {
-		return "", 0, fmt.Errorf("no call %q: must be one of %s, %s", name, strings.Join(callNames[:], ", "), slowCall)
+		return "", 0, fmt.Errorf("no call %q: must be one of %s, %s, %s", name, strings.Join(callNames[:], ", "), slowCall, worstCall)
 	}
 	batches, err = strconv.Atoi(number)
 	if err != nil || batches < 1 || batches > maxBatches {

@@ -162,3 +162,16 @@ func testCPU(t *testing.T) int {
 	}
 	return cpus[len(cpus)-1]
 }
+
+func TestTheLongestCallOfEachBatchIsTold(t *testing.T) {
+	n := 0
+	call := func() {
+		if n++; n == 100 {
+			time.Sleep(2 * time.Millisecond) // this is the call that takes long
+		}
+	}
+	results := worstOfBatches(call, 3)
+	if len(results) != 3 || slices.Max(results) < 2e6 || slices.Min(results) <= 0 {
+		t.Errorf("%v; want one of 2 ms among three", results)
+	}
+}

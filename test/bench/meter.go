@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // meter asks a load process for the cost of a call.
@@ -66,18 +68,32 @@ func (m *meter) pid() int { return m.cmd.Process.Pid }
 
 // cost is the median of some batches, in nanoseconds per call.
 func (m *meter) cost(call string, batches int) (float64, error) {
-	if _, err := fmt.Fprintf(m.ask, "%s %d\n", call, batches); err != nil {
-		return 0, fmt.Errorf("ask load: %w", err)
-	}
-	line, err := m.answers.ReadString('\n')
-	if err != nil {
-		return 0, fmt.Errorf("read the load's answer: %w", err)
-	}
-	results, err := parseBatches(line, batches)
+	results, err := m.run(call, batches)
 	if err != nil {
 		return 0, err
 	}
 	return median(results), nil
+}
+
+// run asks for some batches, and gives what the load says of each.
+func (m *meter) run(call string, batches int) ([]float64, error) {
+	if _, err := fmt.Fprintf(m.ask, "%s %d\n", call, batches); err != nil {
+		return nil, fmt.Errorf("ask load: %w", err)
+	}
+	line, err := m.answers.ReadString('\n')
+	if err != nil {
+		return nil, fmt.Errorf("read the load's answer: %w", err)
+	}
+	return parseBatches(line, batches)
+}
+
+// worst is the longest time of a getppid in so long a loop of them, in microseconds.
+func (m *meter) worst(d time.Duration) (float64, error) {
+	longest, err := m.run(worstCall, int(d/batchTime))
+	if err != nil {
+		return 0, err
+	}
+	return slices.Max(longest) / 1000, nil
 }
 
 // costs is the cost of each call, in nanoseconds.

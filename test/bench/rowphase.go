@@ -56,9 +56,12 @@ func (l *lab) measureRows(ctx context.Context) (r *rowResult, err error) {
 	}
 	r = &rowResult{
 		Processes: processes, Calls: calls, IntervalS: l.rowService.interval.Seconds(),
-		Rows: make(series), CPUMs: make(series), RSSMiB: make(series), Lost: make(map[string]uint64),
+		Rows: make(series), CPUMs: make(series), RSSMiB: make(series), Worst: make(map[string]series), Lost: make(map[string]uint64),
 	}
-	return r, l.rowIntervals(ctx, p, c, r)
+	if err := l.rowIntervals(ctx, p, c, r); err != nil {
+		return r, err
+	}
+	return r, l.rowLatency(ctx, p, c, r)
 }
 
 // rowIntervals measures from the middle of an interval to that of the next one: all

@@ -18,6 +18,9 @@ type rowResult struct {
 	RSSMiB    series  `json:"rss_mib"` // when the interval was read
 	// PeakMiB is the largest resident memory since the process began.
 	PeakMiB float64 `json:"peak_rss_mib"`
+	// Worst is the longest time of a getppid on another CPU, in us: while nothing is read,
+	// and around a reading.
+	Worst map[string]series `json:"worst_us"`
 	// The kernel memory of all BPF maps: with the rows, and before their first call.
 	MapBytes        uint64            `json:"map_bytes"`
 	MapBytesAtStart uint64            `json:"map_bytes_at_start"`
@@ -85,6 +88,8 @@ func (r *result) rowTable() *table {
 	t.add("kernel memory of its BPF maps (memlock in /proc/PID/fdinfo), MiB", fmt.Sprintf("%.1f", float64(m.MapBytes)/mebibyte))
 	t.add("of that before the first call, MiB", fmt.Sprintf("%.1f", float64(m.MapBytesAtStart)/mebibyte))
 	t.add("kernel memory of all maps for each row, bytes", fmt.Sprintf("%.0f", float64(m.MapBytes)/rows.Median))
+	t.add(fmt.Sprintf("longest getppid of a loop on another CPU in the %.0f s around a reading, us", m.IntervalS/2), m.Worst[worstReading].spread().format("%.0f"))
+	t.add(fmt.Sprintf("the same in %.0f s without a reading, us", m.IntervalS/2), m.Worst[worstQuiet].spread().format("%.0f"))
 	t.add("lost, or counted together with others", losses(m.Lost))
 	return t
 }

@@ -11,6 +11,7 @@ func sampleRows(rows uint64, lost uint64) *rowResult {
 	r := &rowResult{
 		Processes: 72, Calls: 701, IntervalS: 10, MapBytesAtStart: 8 << 20,
 		Rows: make(series), CPUMs: make(series), RSSMiB: make(series), Lost: make(map[string]uint64),
+		Worst: map[string]series{worstQuiet: {0: 410, 1: 431}, worstReading: {0: 520, 1: 530}},
 	}
 	for i, ms := range []int{150, 61, 62} {
 		drops := map[string]uint64{"ring_full": lost, "negative": 0}
@@ -52,7 +53,7 @@ func TestReportSaysWhatTheRowsCost(t *testing.T) {
 	for name, text := range map[string]string{"text": r.text(), "Markdown": r.markdown()} {
 		for _, want := range []string{
 			"72 processes, each on one CPU, make each of 701 different system calls 8 times in each of 3 intervals of 10 s",
-			"50472 (50472..50472)", "62.0 (61.0..150.0)", "31.0 (30.0..32.0)", "42.0", "40.0", "8.0", "831", "ring_full 6",
+			"50472 (50472..50472)", "62.0 (61.0..150.0)", "31.0 (30.0..32.0)", "42.0", "40.0", "8.0", "831", "ring_full 6", "420 (410..431)", "525 (520..530)",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the %s has no %q:\n%s", name, want, text)

@@ -22,6 +22,7 @@ type intervalRecord struct {
 	Event string            `json:"event"`
 	Rows  uint64            `json:"rows"`
 	Drops map[string]uint64 `json:"drops"`
+	heard time.Time
 }
 
 // Syscountd has room for so many rows for each group of [limits] (rowsPerGroup in
@@ -88,6 +89,7 @@ func (s *rowService) hear(line []byte) {
 	if json.Unmarshal(line, &r) != nil || r.Event != "interval" {
 		return
 	}
+	r.heard = time.Now()
 	select {
 	case s.records <- r:
 	default:
