@@ -161,9 +161,9 @@ func (a *Agent) reload(who *Caller) error {
 	targets, filter := a.targets, a.filter
 	if !policyFilter(next).equal(policyFilter(a.policy)) {
 		filter = policyFilter(next)
-		if targets, err = a.resolve(filter); err != nil {
+		if targets, err = a.resolvePolicy(next, filter); err != nil {
 			a.state(record.ChangeReloadFailed, who, err.Error())
-			return refuse(ErrPolicy, "filter: %v", err)
+			return refuse(ErrPolicy, "%v", err)
 		}
 	}
 	if err := a.adopt(next, targets, filter); err != nil {

@@ -261,7 +261,8 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 			}
 			h.write(file, text)
 		}
-		if _, err := h.load(); err == nil || !strings.HasPrefix(err.Error(), "read policy: ") || !strings.Contains(err.Error(), h.root) {
+		var e *Error
+		if _, err := h.load(); !errors.As(err, &e) || !strings.HasPrefix(e.File, h.root) || !strings.HasPrefix(e.Error(), e.File+": cannot be read: ") || strings.Count(e.Error(), h.root) != 1 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
