@@ -188,7 +188,7 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) error {
 	a.adoptTargets(t, f)
 	a.changeClimb(climb, next)
 	a.policy, a.effective, a.overrides, a.mode = next, effective, nil, ""
-	a.limit = newLimiter(next.Limits)
+	a.limit.Change(next.Limits.RecordsPerSecond, next.Limits.Burst, func(rule string) bool { return next.RuleIndex(rule) >= 0 })
 	a.procs = procinfo.NewProcfs(a.env.Proc, next.Output.CommandLine)
 	a.beginInterval(a.env.Now())
 	a.beginStep()
