@@ -159,9 +159,9 @@ func (a *Agent) reload(who *Caller) error {
 	targets, filter := a.targets, a.filter
 	if !policyFilter(next).equal(policyFilter(a.policy)) {
 		filter = policyFilter(next)
-		if targets, err = a.resolve(filter); err != nil {
+		if targets, err = a.resolvePolicy(next, filter); err != nil {
 			a.state(record.ChangeReloadFailed, who, err.Error())
-			return refuse(ErrPolicy, "filter: %v", err)
+			return refuse(ErrPolicy, "%v", err)
 		}
 	}
 	at, err := a.adopt(next, targets, filter)
@@ -188,7 +188,7 @@ func (a *Agent) adopt(next *policy.Policy, t *targets, f Filter) (time.Time, err
 	a.adoptTargets(t, f)
 	a.changeClimb(climb, next)
 	a.policy, a.effective, a.overrides, a.mode = next, effective, nil, ""
-	a.limit = newLimiter(next.Limits)
+	a.limit.Change(next.Limits.RecordsPerSecond, next.Limits.Burst, func(rule string) bool { return next.RuleIndex(rule) >= 0 })
 	a.procs = procinfo.NewProcfs(a.env.Proc, next.Output.CommandLine)
 	a.beginInterval(at)
 	a.beginStep()

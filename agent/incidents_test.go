@@ -150,6 +150,7 @@ func TestAStuckThreadThatDiedLeavesItsIncident(t *testing.T) {
 func TestIncidentsThatGiveWayAreCounted(t *testing.T) {
 	r := runHanging(t, hanging)
 	r.inside(func() {
+		r.Agent.incidents.book.Burst = maxOpen + 2
 		for unit := range uint64(maxOpen + 2) {
 			r.kernel().cgroups[100+unit] = fmt.Sprintf("/system.slice/%d.service", unit)
 		}

@@ -115,7 +115,7 @@ func newTicker(period time.Duration) *time.Ticker {
 // begin puts the policy's filter in force and starts, or goes on where the process
 // before has ended.
 func (a *Agent) begin() error {
-	targets, err := a.resolve(a.filter)
+	targets, err := a.resolvePolicy(a.policy, a.filter)
 	if err != nil {
 		return err
 	}

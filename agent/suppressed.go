@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"fmt"
+
 	"github.com/syscountd/syscountd/agent/limit"
+	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/record"
 )
 
@@ -9,10 +12,16 @@ import (
 // not fit it. The rest is folded into one.
 const maxSuppressions = 10
 
-// tellSuppressed warns of what the limits held back, a record for each rule.
+// tellSuppressed warns of what the limits held back: a record for each rule, of those with most
+// records first, and one for all further rules. A bound on records must not itself have none.
 func (a *Agent) tellSuppressed(held []limit.Held) {
-	for _, s := range suppressions(limit.ByRule(held)) {
-		a.write(&record.State{Change: record.ChangeSuppressed, Suppressed: &s}, a.env.Now())
+	rules := limit.ByRule(held)
+	for _, s := range suppressions(limit.Top(rules, policy.MaxSuppressed)) {
+		r := &record.State{Change: record.ChangeSuppressed, Suppressed: &s}
+		if more := len(rules) - policy.MaxSuppressed; s.Other && more > 0 {
+			r.Detail = fmt.Sprintf("%d more rules", more)
+		}
+		a.write(r, a.env.Now())
 	}
 }
 

@@ -53,3 +53,29 @@ func TestARateHoldsBackItsRuleOnly(t *testing.T) {
 		t.Errorf("told again: %+v", again)
 	}
 }
+
+// A policy may have a thousand rules: their warnings are bounded too.
+func TestManyRulesThatAreHeldBackAreToldInFewRecords(t *testing.T) {
+	r := runAgent(t, quiet)
+	r.stopClock()
+	r.inside(func() {
+		for i := range 20 {
+			for range 3 + i {
+				r.allowed(policy.Verdict{Rule: fmt.Sprintf("r%d", i), Rate: 1}, place{}, time.Second)
+			}
+		}
+	})
+	r.do(Flush{})
+	var told []*record.State
+	sum := uint64(0)
+	for _, s := range only[*record.State](r.written()) {
+		if s.Change == record.ChangeSuppressed {
+			told = append(told, s)
+			sum += s.Suppressed.Count
+		}
+	}
+	if len(told) != policy.MaxSuppressed+1 || sum != 20*2+190 || told[0].Suppressed.Rule != "r19" ||
+		!told[policy.MaxSuppressed].Suppressed.Other || told[policy.MaxSuppressed].Detail != "10 more rules" {
+		t.Errorf("%d records of %d calls: %+v", len(told), sum, told)
+	}
+}

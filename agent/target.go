@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -127,7 +128,7 @@ func (a *Agent) resolve(f Filter) (_ *targets, err error) {
 	}
 	processes, err := holdAll(f.PIDs)
 	if err != nil {
-		return nil, err
+		return nil, ofKey("pids", err)
 	}
 	t := newTargets(processes...)
 	t.others, t.children = others, f.Children
@@ -164,7 +165,7 @@ func (a *Agent) resolveOthers(f Filter) (others bpf.Filter, err error) {
 	for _, path := range f.Cgroups {
 		id, err := a.cgroupID(path)
 		if err != nil {
-			return bpf.Filter{}, err
+			return bpf.Filter{}, ofKey("cgroups", err)
 		}
 		others.CgroupIDs = append(others.CgroupIDs, id)
 	}
@@ -252,8 +253,11 @@ func (a *Agent) cgroupID(path string) (uint64, error) {
 		return 0, refuse(ErrNoSuchUnit, "there is no cgroup %.200q: no cgroup v2 hierarchy is mounted", path)
 	}
 	id, err := a.env.Groups.ID(path)
-	if err != nil {
-		return 0, refuse(ErrNoSuchUnit, "there is no cgroup %.200q: %v", path, err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, refuse(ErrNoSuchUnit, "there is no cgroup %.200q", path)
+	case err != nil:
+		return 0, refuse(ErrNoSuchUnit, "%v", err)
 	}
 	return id, nil
 }

@@ -130,7 +130,7 @@ func handshakeError(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	if isFinal(err) {
+	if IsNameError(err) {
 		return err // its sentence needs no introduction
 	}
 	return fmt.Errorf("%s: %w", doing, err)

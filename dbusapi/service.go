@@ -22,6 +22,8 @@ type Config struct {
 	// "console".
 	LogLevel  *LogLevel
 	LogTarget string
+	// NamePatience is how long a name that is taken or refused is tried again at the start.
+	NamePatience time.Duration
 	// Report is told when the bus is lost or cannot be had, once per reason, and
 	// gets nil when the name is owned, the first time and again. It may be nil.
 	Report func(error)
@@ -58,22 +60,22 @@ func (s *Service) String() string { return "D-Bus" }
 func (s *Service) Ready() <-chan struct{} { return s.ready }
 
 // Run serves until ctx ends, and then returns nil. A bus that is not there or
-// goes away is tried again and again. Only before the first success there are
-// errors: *NameTakenError, or the bus' refusal to give us the name.
+// goes away is tried again and again. Only before the first success, and after
+// NamePatience, there are errors, for which IsNameError holds.
 func (s *Service) Run(ctx context.Context) error {
 	changed := s.cfg.Agent.Changed()
-	failures := 0
+	failures, began := 0, time.Now()
 	for {
 		s.connected = false
 		err := runSession(ctx, s, changed)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if isFinal(err) && !s.wasReady() {
+		failures = inARow(failures, s.connected)
+		if IsNameError(err) && !s.wasReady() && time.Since(began)+backoff(failures) > s.cfg.NamePatience {
 			return err
 		}
 		s.report(err)
-		failures = inARow(failures, s.connected)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -90,8 +92,9 @@ func inARow(failures int, connected bool) int {
 	return failures + 1
 }
 
-// isFinal says whether trying again is no use while nobody intervenes.
-func isFinal(err error) bool {
+// IsNameError says whether the bus is there and does not give us the name: *NameTakenError, or
+// its policy refuses it. Trying again is little use while nobody intervenes.
+func IsNameError(err error) bool {
 	var (
 		taken   *NameTakenError
 		refused *nameRefusedError

@@ -49,6 +49,7 @@ const (
 type Book struct {
 	Examples int           // calls with records of their own before an incident; 0: five
 	Window   time.Duration // in which they must come, and after which all is quiet; 0: ten seconds
+	Burst    int           // incidents that may begin at once; 0: 64
 
 	last       time.Duration // the latest now
 	lastID     uint64
@@ -57,6 +58,8 @@ type Book struct {
 	stuck      map[uint32]*incident // by TID: whose thread it is
 	threads    int                  // that are kept in mind, of all incidents
 	evicted    uint64
+	openings   allowance
+	updates    allowance
 }
 
 // Observe decides about a call that is slow or stuck, and says what there is to
@@ -77,7 +80,7 @@ func (b *Book) Observe(now time.Duration, c Call) (Decision, []Event) {
 		return Fold, events
 	}
 	cand := b.candidate(key)
-	if !cand.add(now, b.window(), b.examples(), c) {
+	if !cand.add(now, b.window(), b.examples(), c) || !b.openings.take(now, b.burst()) {
 		return Write, events
 	}
 	delete(b.candidates, key)
@@ -111,7 +114,10 @@ func (b *Book) Tick(now time.Duration) []Event {
 		switch {
 		case b.overdue(in, now):
 			events = append(events, b.close(in, Quiet))
-		case in.updateDue(now):
+		case !in.updateDue(now):
+		case !b.updates.take(now, b.burst()):
+			in.since = now // to be told after its gap
+		default:
 			events = append(events, in.event(Updated, now))
 		}
 	}
@@ -173,6 +179,13 @@ func (b *Book) examples() int {
 		return defaultExamples
 	}
 	return b.Examples
+}
+
+func (b *Book) burst() int {
+	if b.Burst < 1 {
+		return defaultBurst
+	}
+	return b.Burst
 }
 
 func (b *Book) window() time.Duration {

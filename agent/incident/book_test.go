@@ -371,6 +371,7 @@ func TestDeadStuckThreadIsNoExample(t *testing.T) {
 
 func TestEviction(t *testing.T) {
 	p := &play{t: t}
+	p.book.Burst = maxOpen + 1
 	for u := range maxOpen + 1 {
 		for i := range 6 {
 			p.observe(time.Duration(u)*ms, call(fmt.Sprint(u), uint32(100*u+i), sec))

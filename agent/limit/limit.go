@@ -2,7 +2,10 @@
 // what it holds back. It has no clock: the caller says what time it is.
 package limit
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Limiter lets through Burst records at once and Rate records per second on the
 // average; and of each rule with a rate of its own no more than that, with one second's
@@ -42,6 +45,13 @@ func (l *Limiter) Allow(now time.Duration, r Record) bool {
 	return false
 }
 
+// Change puts other limits in force. What was written until now still counts: a change is no
+// leave to write a burst more. has says which rules there still are.
+func (l *Limiter) Change(rate, burst int, has func(rule string) bool) {
+	l.Rate, l.Burst = rate, burst
+	maps.DeleteFunc(l.rules, func(rule string, _ *bucket) bool { return !has(rule) })
+}
+
 // bucketOf is that of the record's rule; a full one for a rule without a rate.
 func (l *Limiter) bucketOf(r Record) *bucket {
 	if r.Rate == 0 {
@@ -52,9 +62,10 @@ func (l *Limiter) bucketOf(r Record) *bucket {
 		if l.rules == nil {
 			l.rules = map[string]*bucket{}
 		}
-		b = &bucket{rate: r.Rate, burst: r.Rate}
+		b = &bucket{}
 		l.rules[r.Rule] = b
 	}
+	b.rate, b.burst = r.Rate, r.Rate
 	return b
 }
 

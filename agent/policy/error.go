@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +20,20 @@ type Error struct {
 	Reason string // what is wrong, and what is allowed
 
 	source string // the text of the file, for Snippet
+	cause  error  // of one of reading; or nil
+}
+
+// Unwrap gives what the reading of a file failed with.
+func (e *Error) Unwrap() error { return e.cause }
+
+// readError says that a file or a directory of the policy cannot be read.
+func readError(path string, err error) *Error {
+	reason := err
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		reason = at.Err // without the path once more
+	}
+	return &Error{File: path, Reason: printable("cannot be read: " + reason.Error()), cause: err}
 }
 
 // Error gives file:line: key = value: reason.

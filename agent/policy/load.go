@@ -25,8 +25,7 @@ const (
 // boot, and the administrator's, each before the one to its left.
 func HostDirs() []string { return []string{"/usr/lib", "/run", "/etc"} }
 
-// LoadFile reads the policy from one file and nothing else. An error of the policy itself is
-// an *Error; one of reading names the file.
+// LoadFile reads the policy from one file and nothing else. An error is an *Error.
 func LoadFile(path string) (*Policy, error) {
 	s, err := readSource(path)
 	if err != nil {
@@ -92,7 +91,7 @@ func dropIns(dirs []string) ([]string, error) {
 		dir = filepath.Join(dir, dropInDir)
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("read policy: %w", err)
+			return nil, readError(dir, err)
 		}
 		for _, e := range entries {
 			if name := e.Name(); strings.HasSuffix(name, ".toml") && !strings.HasPrefix(name, ".") {
@@ -113,7 +112,7 @@ func dropIns(dirs []string) ([]string, error) {
 func readSource(path string) (source, error) {
 	text, err := readBounded(path)
 	if err != nil {
-		return source{}, fmt.Errorf("read policy: %w", err)
+		return source{}, readError(path, err)
 	}
 	return source{file: path, text: text}, nil
 }

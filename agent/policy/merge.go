@@ -80,6 +80,9 @@ func overlay(below, rules []Rule) []Rule {
 	return append(front, merged...)
 }
 
+// RuleIndex is where the rule of that name stands, from 0; -1: there is none.
+func (p *Policy) RuleIndex(name string) int { return indexOf(p.Rules, name) }
+
 func indexOf(rules []Rule, name string) int {
 	for i := range rules {
 		if rules[i].Name == name {
@@ -119,31 +122,4 @@ func (r *Rule) asksForTimes() string {
 		return "cpu"
 	}
 	return ""
-}
-
-// What journald takes of a service before it drops (journald.conf(5), RateLimitBurst=; the unit
-// file sets both).
-const (
-	journalSeconds = 30
-	journalRecords = 10000
-)
-
-// checkVolume wants that what we write at most stays below what journald takes: slow records, and
-// for each interval the summaries, the interval's own record and a few on changes.
-func (p *Policy) checkVolume() *Error {
-	seconds := int(p.Collect.Interval.Seconds())
-	intervals := (journalSeconds + seconds - 1) / seconds
-	slow := journalSeconds*p.Limits.RecordsPerSecond + p.Limits.Burst
-	if slow+intervals*(p.Collect.Top+2) <= journalRecords {
-		return nil
-	}
-	reason := fmt.Sprintf("with records_per_second = %d, burst = %d, interval = %q and top = %d there may be %d records in %d s; journald drops what is beyond %d",
-		p.Limits.RecordsPerSecond, p.Limits.Burst, FormatDuration(p.Collect.Interval), p.Collect.Top,
-		slow+intervals*(p.Collect.Top+2), journalSeconds, journalRecords)
-	for _, key := range []string{"limits.records_per_second", "limits.burst", "collect.top", "collect.interval"} {
-		if _, set := p.origins[key]; set {
-			return p.errorAt(key, key, reason)
-		}
-	}
-	return nil // the defaults are below
 }

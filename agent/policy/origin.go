@@ -65,6 +65,10 @@ func (p *Policy) Sources() string {
 	return "Set in files; all other keys have their defaults:\n" + b.String()
 }
 
+// ErrorAt is an error about a key that is right by itself, and that the host does not allow:
+// reason says why. Its value stands in reason.
+func (p *Policy) ErrorAt(key, reason string) *Error { return p.errorAt(key, key, reason) }
+
 // errorAt is an error about what a key and others of the merged policy mean together.
 func (p *Policy) errorAt(key, shownKey, reason string) *Error {
 	o := p.origins[key]

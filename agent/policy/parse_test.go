@@ -72,7 +72,7 @@ after = "never"
 sweep = "2s"
 [limits]
 records_per_second = 300
-burst = 900
+burst = 200
 groups = 64
 cpu_budget = "0.5%"
 [output]
@@ -106,7 +106,7 @@ cmdline = false
 	if want := (Stuck{Never, 2 * time.Second}); p.Stuck != want {
 		t.Errorf("stuck is %+v", p.Stuck)
 	}
-	if want := (Limits{300, 900, 64, 0.5}); p.Limits != want {
+	if want := (Limits{300, 200, 64, 0.5}); p.Limits != want {
 		t.Errorf("limits are %+v", p.Limits)
 	}
 	if want := (Output{"off", false}); p.Output != want {

@@ -181,7 +181,7 @@ func TestPolicyCommandLinesThatAreWrong(t *testing.T) {
 		}
 	}
 	wrong := policyFile(t, "?")
-	if got := offline(t, "policy", "explain", "--syscall", "read", "--config", wrong); got.code != 1 || !strings.Contains(got.stderr, wrong+":1:") {
+	if got := offline(t, "policy", "explain", "--syscall", "read", "--config", wrong); got.code != 1 || !strings.Contains(got.stderr, wrong+":1:") || !strings.HasSuffix(got.stderr, "\n    ?\n    ^\n") {
 		t.Errorf("under a wrong policy: %+v", got)
 	}
 }

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/syscountd/syscountd/agent/policy"
 )
 
 // timeout bounds a whole command. The service answers within 20 s, with a
@@ -43,6 +46,10 @@ func run(ctx context.Context, e env, args []string) int {
 		err = &usageError{err}
 	}
 	fmt.Fprintf(e.stderr, "syscountctl: %v\n", err)
+	var bad *policy.Error
+	if errors.As(err, &bad) {
+		fmt.Fprint(e.stderr, bad.Snippet())
+	}
 	if hint := hintFor(err, cmd.CommandPath()); hint != "" {
 		fmt.Fprintln(e.stderr, hint)
 	}

@@ -28,9 +28,11 @@ type env struct {
 	files          []*os.File         // those that it had kept, with their names
 	watchdog       time.Duration      // how often systemd wants a sign of life; 0: never
 	journalSocket  string
+	journalStream  string                 // the file that is the journal's, if a standard stream is: "device:inode" (systemd.exec(5))
 	stateFile      string                 // "": none
 	busAddress     string                 // "": the system bus
 	busPatience    time.Duration          // after which a start does without it
+	namePatience   time.Duration          // how long a start tries to get a bus name that is not to be had
 	features       func() map[string]bool // of the kernel
 	canWatch       func() bool            // whether it has mode watch
 	meter          func() (agent.CallMeter, error)
@@ -52,6 +54,8 @@ func hostEnv() env {
 		watchdog:      watchdog / 2, // systemd.service(5) asks for half of WatchdogSec=
 		journalSocket: journal.DefaultPath,
 		busPatience:   15 * time.Second,
+		namePatience:  10 * time.Second, // shorter: the start is to fail
+		journalStream: os.Getenv("JOURNAL_STREAM"),
 		features:      bpf.Features,
 		canWatch:      bpf.HasTaskWork,
 		meter:         func() (agent.CallMeter, error) { return bpf.NewCallMeter() },

@@ -2,10 +2,10 @@ package main
 
 import (
 	"errors"
-	"io/fs"
 
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/bpf"
+	"github.com/syscountd/syscountd/dbusapi"
 )
 
 // Exit statuses, those of sysexits.h where it has one: systemd shows their names.
@@ -14,6 +14,7 @@ const (
 	exitFailure     = 1
 	exitUsage       = 64 // EX_USAGE: the command line
 	exitUnavailable = 69 // EX_UNAVAILABLE: this kernel lacks something
+	exitTempFail    = 75 // EX_TEMPFAIL: the bus does not give us the name
 	exitNoPerm      = 77 // EX_NOPERM: CAP_BPF or CAP_PERFMON is missing
 	exitConfig      = 78 // EX_CONFIG: the policy
 )
@@ -24,7 +25,7 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &bad), errors.Is(err, fs.ErrNotExist):
+	case errors.As(err, &bad):
 		return exitConfig
 	case errors.Is(err, errUsage):
 		return exitUsage
@@ -32,6 +33,8 @@ func exitStatus(err error) int {
 		return exitNoPerm
 	case errors.Is(err, bpf.ErrNotSupported):
 		return exitUnavailable
+	case dbusapi.IsNameError(err):
+		return exitTempFail
 	}
 	return exitFailure
 }

@@ -53,6 +53,9 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	if set.NArg() > 0 {
 		return f, fmt.Errorf("%w: %q is no option; syscountd takes no arguments", errUsage, set.Arg(0))
 	}
+	if f.check && f.printConfig {
+		return f, fmt.Errorf("%w: --check and --print-config together: give one of them", errUsage)
+	}
 	switch f.output {
 	case "auto", "journal", "stdout":
 		return f, nil

@@ -4,9 +4,7 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 )
 
 // version is set by the Makefile (-ldflags -X main.version=...).
@@ -18,7 +16,5 @@ const memoryGoal = 48 << 20
 
 func main() {
 	debug.SetMemoryLimit(memoryGoal)
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	os.Exit(run(ctx, hostEnv(), os.Args[1:]))
+	os.Exit(run(context.Background(), hostEnv(), os.Args[1:]))
 }

@@ -33,7 +33,7 @@ func run(ctx context.Context, env env, args []string) int {
 		err = act(ctx, env, f)
 	}
 	if err != nil {
-		fmt.Fprintf(env.stderr, "syscountd: %v\n", err)
+		complain(env, f, err)
 	}
 	return exitStatus(err)
 }
@@ -60,6 +60,10 @@ func act(ctx context.Context, env env, f flags) error {
 
 // serve runs the service until ctx ends.
 func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
+	// Only from here on a signal is waited for: a command that prints, or a policy that is a
+	// FIFO without a writer, ends by it at once.
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
+	defer stop()
 	if err := env.probe(); err != nil {
 		return err
 	}
@@ -161,10 +165,10 @@ func busOf(env env, f flags, a *agent.Agent, log *slog.Logger, level *dbusapi.Lo
 		return nil
 	}
 	return dbusapi.New(dbusapi.Config{
-		Agent: reloading{a, env.notify}, Version: version, Address: env.busAddress, LogLevel: level, LogTarget: target, Features: env.features,
+		Agent: reloading{a, env.notify}, Version: version, Address: env.busAddress, LogLevel: level, LogTarget: target, Features: env.features, NamePatience: env.namePatience,
 		Report: func(err error) {
 			if err != nil {
-				log.Warn("the bus is lost, and tried again; tracing goes on", "error", err)
+				log.Warn("no place on the bus; it is tried again, and tracing goes on", "error", err)
 			}
 		},
 	})

@@ -71,18 +71,32 @@ func TestABadPolicyIsStatus78AndOneSentence(t *testing.T) {
 				if status != 78 || stdout != "" {
 					t.Errorf("%v: status %d, stdout %q; want 78, nothing", args, status, stdout)
 				}
-				if !strings.Contains(stderr, file+test.want) || strings.Count(stderr, "\n") != 1 {
-					t.Errorf("%v: %q; want one line with %s%s", args, stderr, file, test.want)
+				sentence, snippet, _ := strings.Cut(stderr, "\n")
+				if !strings.Contains(sentence, file+test.want) || strings.HasSuffix(snippet, "^\n") != (len(args) == 1) {
+					t.Errorf("%v: %q; want one line with %s%s, and the place unless it serves", args, stderr, file, test.want)
 				}
 			}
 		})
 	}
 }
 
-func TestAMissingPolicyFileIsStatus78(t *testing.T) {
-	status, _, stderr := command(t, "--check", "--config", "/nonexistent/policy.toml")
-	if status != 78 || !strings.Contains(stderr, "/nonexistent/policy.toml") {
-		t.Errorf("status %d, %q", status, stderr)
+func TestAPolicyFileThatCannotBeReadIsStatus78(t *testing.T) {
+	dir := t.TempDir()
+	loop := filepath.Join(dir, "loop\x1b.toml")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		"/nonexistent/policy.toml": "/nonexistent/policy.toml: cannot be read: no such file or directory",
+		dir:                        dir + ": cannot be read: is a directory",
+		loop:                       dir + "/loop\ufffd.toml: cannot be read: too many levels of symbolic links",
+	} {
+		for _, args := range [][]string{{"--check"}, {"--no-dbus"}} {
+			status, _, stderr := command(t, append(args, "--config", file)...)
+			if status != 78 || stderr != "syscountd: "+want+"\n" {
+				t.Errorf("%v %s: status %d, %q", args, file, status, stderr)
+			}
+		}
 	}
 }
 
@@ -108,6 +122,7 @@ func TestTheCommandLine(t *testing.T) {
 		{[]string{"--version"}, 0, "syscountd unreleased"},
 		{[]string{"--help"}, 0, "--print-config"},
 		{[]string{"--nosuch"}, 64, "unknown flag: --nosuch"},
+		{[]string{"--check", "--print-config"}, 64, "--check and --print-config together"},
 		{[]string{"argument"}, 64, `"argument" is no option`},
 		{[]string{"--output", "syslog"}, 64, `--output "syslog": must be journal, stdout or auto`},
 	} {
