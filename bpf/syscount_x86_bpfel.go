@@ -110,6 +110,15 @@ type syscountCpu struct {
 	Counters      syscountCounters
 	Cost          syscountCost
 	HistogramSlot uint64
+	Burner        struct {
+		_        structs.HostLayout
+		Task     uint64
+		SinceNs  uint64
+		Calls    uint64
+		Utime    uint64
+		Switches uint32
+		Syscall  uint32
+	}
 }
 
 type syscountErrors uint32

@@ -14,9 +14,15 @@ import (
 // kernel does for a moment while other tracers attach, for as long as the test lasts.
 func blind(t *testing.T, tracer *Tracer) {
 	t.Helper()
-	i := slices.IndexFunc(tracer.programs(), func(p program) bool { return p.name == "sched_switch" })
+	blindTo(t, tracer, "sched_switch")
+}
+
+// blindTo takes away one of the programs.
+func blindTo(t *testing.T, tracer *Tracer, name string) {
+	t.Helper()
+	i := slices.IndexFunc(tracer.programs(), func(p program) bool { return p.name == name })
 	if i < 0 {
-		t.Fatal("no program of sched_switch is attached")
+		t.Fatalf("no program %s is attached", name)
 	}
 	if err := tracer.links[i].Close(); err != nil {
 		t.Fatal(err)
