@@ -13,12 +13,9 @@
 #ifndef SYSCOUNT_BURNER_H
 #define SYSCOUNT_BURNER_H
 
-/* include/linux/sched.h: where user mode has no ticks, its beginning and its end are noted. */
-#define VTIME_USER 3
-
 static __always_inline bool is_in_user_mode(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->vtime) && BPF_CORE_READ(task, vtime.state) >= VTIME_USER;
+	return bpf_core_field_exists(task->vtime.state) && BPF_CORE_READ(task, vtime.state) >= VTIME_USER;
 }
 
 /* Beginnings and ends of calls that our programs have seen on the CPU. */

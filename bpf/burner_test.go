@@ -18,26 +18,32 @@ func burner(t *testing.T) (*bpftest.Process, int64) {
 	t.Helper()
 	const vectors, size, at = 250, 1 << 23, 0x40000000
 	p := bpftest.NewProgram()
-	b, before, after := p.Words(0), p.Put(make([]byte, statBytes)), p.Put(make([]byte, statBytes))
+	b := p.Words(0)
 	var iovecs []uintptr
 	for range vectors {
 		iovecs = append(iovecs, at, size)
 	}
-	stat := func(into uintptr) bpftest.Step { return call(unix.SYS_PREAD64, 4, into, statBytes, 0) }
 	steps := []bpftest.Step{
 		call(unix.SYS_MMAP, at, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED, ^uintptr(0), 0),
-		call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0), call(unix.SYS_OPENAT, 0, p.Text("/proc/self/schedstat"), 0),
-		call(unix.SYS_GETPPID).Times(40), call(unix.SYS_WRITE, 1, b, 1), stat(before),
+		call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0), call(unix.SYS_GETPPID).Times(40), call(unix.SYS_WRITE, 1, b, 1),
 	}
-	steps = append(steps, bracketed(p, call(unix.SYS_PREADV, 3, p.Words(iovecs...), vectors, 0, 0))...)
-	steps = append(steps, stat(after), call(unix.SYS_WRITE, 1, before, statBytes), call(unix.SYS_WRITE, 1, after, statBytes))
+	steps = append(steps, queued(p, 4, bracketed(p, call(unix.SYS_PREADV, 3, p.Words(iovecs...), vectors, 0, 0))...)...)
 	return p.Start(t, append(steps, exit())...), vectors * size
+}
+
+// queued are steps with a look at the thread's time on the run queue before and after them;
+// the process says both at their end. The file with it gets this descriptor, the next one.
+func queued(p *bpftest.Program, fd uintptr, steps ...bpftest.Step) []bpftest.Step {
+	before, after := p.Put(make([]byte, statBytes)), p.Put(make([]byte, statBytes))
+	stat := func(into uintptr) bpftest.Step { return call(unix.SYS_PREAD64, fd, into, statBytes, 0) }
+	all := append([]bpftest.Step{call(unix.SYS_OPENAT, 0, p.Text("/proc/self/schedstat"), 0), stat(before)}, steps...)
+	return append(all, stat(after), call(unix.SYS_WRITE, 1, before, statBytes), call(unix.SYS_WRITE, 1, after, statBytes))
 }
 
 // statBytes is room for a line of schedstat.
 const statBytes = 64
 
-// hearRunDelay is how long a burner has waited for a CPU meanwhile, in ns.
+// hearRunDelay is how long a process has waited for a CPU in queued steps, in ns.
 func hearRunDelay(t *testing.T, process *bpftest.Process) uint64 {
 	t.Helper()
 	before, after := hearStat(t, process), hearStat(t, process)

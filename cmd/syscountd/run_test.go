@@ -216,7 +216,7 @@ func event(name string) func(map[string]any) bool {
 }
 
 func TestItRunsOnThisKernel(t *testing.T) {
-	file := policyFile(t, "[collect]\ninterval = \"1s\"\n")
+	file := policyFile(t, "[collect]\nmode = \"account\"\ninterval = \"1s\"\n")
 	s := start(t, "", "--no-dbus", "--output", "stdout", "--config", file)
 	if r := s.next(event("state")); r["change"] != "started" || r["mode"] != "account" {
 		t.Errorf("first record %v", r)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/syscountd/syscountd/agent/record"
 	"github.com/syscountd/syscountd/bpf"
 	"github.com/syscountd/syscountd/test/foreground"
@@ -26,11 +28,13 @@ syscalls = ["fsync"]
 comms = ["caller"]
 threshold = "10ms"
 [[rule]]
-name = "caller"
+name = "caller" # threshold: callerThreshold
 syscalls = ["read", "flock", "futex", "lseek", "clock_nanosleep", "preadv", "getrandom"]
 comms = ["caller"]
 threshold = "5ms"
 `
+
+const callerThreshold = 5 * time.Millisecond
 
 // Each call has one cause that we know, and how long it lasted: the record has to
 // name it, with at least 95 % of that time.
@@ -49,15 +53,40 @@ type mode struct {
 	name   string
 	starts []string // how the beginning of a call may be known
 
-	// missed is how much of a call may have passed by then: ticks of a call that burns
-	// CPU, short waits, each with what others took of the machine meanwhile.
+	// missed is how much CPU time a call that burns CPU may have had by then, and piece how
+	// much of the threshold may have passed in short waits.
 	missed time.Duration
+	piece  float64
 }
 
 var (
 	account = mode{name: "account", starts: []string{record.StartEntry}}
-	watch   = mode{name: "watch", starts: []string{record.StartFirstBlock, record.StartTick}, missed: 20 * time.Millisecond}
+	watch   = mode{name: "watch", starts: []string{record.StartFirstBlock, record.StartTick}, missed: tick(), piece: 1.0 / bpf.PiecesOfThreshold}
 )
+
+// longWaitModes are those in which calls are judged that wait for long: where the kernel has
+// what mode watch needs, that too.
+func longWaitModes() []mode {
+	if bpf.HasTaskWork() {
+		return []mode{account, watch}
+	}
+	return []mode{account}
+}
+
+// tick is the period of the scheduler's: the coarse clocks go on with it.
+func tick() time.Duration {
+	var resolution unix.Timespec
+	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &resolution); err != nil {
+		panic(err)
+	}
+	return time.Duration(resolution.Nano())
+}
+
+// mayMiss says whether the call, which burns CPU, may be shorter than the threshold from where
+// it is known on: from its first tick, for which it waits as long as it has no CPU.
+func (m mode) mayMiss(call result) bool {
+	return m.missed > 0 && call.ns() < int64(callerThreshold+m.missed)+call.RunDelayNs
+}
 
 func testCauses(t *testing.T, m mode) {
 	needRoot(t)
@@ -110,8 +139,8 @@ func (c cause) run(s *scene, service *foreground.Service, m mode, n int, longest
 			continue
 		}
 		r := service.Slow(in.call.TID, c.syscall, in.call.Before, in.call.After)
-		if r == nil && in.call.ns() < int64(m.missed+20*time.Millisecond) && c.onCPU {
-			tally.skipped++ // too short to be seen by a tick, and to be slow from there on
+		if r == nil && c.onCPU && m.mayMiss(in.call) {
+			tally.skipped++
 			continue
 		}
 		if r != nil && c.syscall == "futex" && r.Syscall.Args[1] != "0x0" {
@@ -129,8 +158,8 @@ func (c cause) run(s *scene, service *foreground.Service, m mode, n int, longest
 		}
 		c.judge(s, m, i, in, r, &tally)
 	}
-	s.Logf("%d calls, %d skipped: the cause has at least %.3f of the injected time; durations %v to %v; up to %v of run queue from others; sites %v",
-		tally.calls, tally.skipped, tally.least, tally.shortest, tally.longest, tally.runqueue, tally.sites)
+	s.Logf("%d calls, %d skipped: the cause has at least %.3f of the injected time; durations %v to %v; up to %v of run queue from others; up to %v missing unexplained; sites %v",
+		tally.calls, tally.skipped, tally.least, tally.shortest, tally.longest, tally.runqueue, tally.excess, tally.sites)
 	if tally.odd != "" {
 		s.Logf("without a site: %s", tally.odd)
 	}
@@ -143,6 +172,7 @@ type tally struct {
 	least             float64
 	shortest, longest time.Duration
 	runqueue          time.Duration
+	excess            time.Duration // what of a bracket was missing beyond what the scheduler tells of
 	sites             map[string]int
 	odd               string
 }
@@ -178,6 +208,7 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 	if sum := w.CPUNs + w.RunqueueNs + w.IOWaitNs + w.SleepNs; sum != r.DurationNs {
 		complain("the times add up to %d; it took %d", sum, r.DurationNs)
 	}
+	c.judgeBracket(s, m, in.call, r, tally, complain)
 	share := c.share(w)
 	if in.until != nil {
 		in.ns = in.until(r.Monotonic.EndNs)
@@ -193,10 +224,8 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 	if c.onCPU {
 		want -= float64(m.missed)
 	}
-	// A hypervisor that takes the CPU away for a moment is not seen: that counts as CPU time.
-	const stolen = 2e6
 	// How long a thread has run that came to the CPU unseen is known to a tick (end_unseen_wait()).
-	const tick = 10e6
+	tick := float64(tick())
 	ratio := float64(share) / want
 	if missing := want - float64(share); want > 0 && ratio < 0.95 && !(c.io && missing < stolen) {
 		if c.onCPU && missing <= tick && float64(w.RunqueueNs) >= missing && tally.mayBeUnseen() {
@@ -236,6 +265,35 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 		in.more(w)
 	}
 	tally.add(r, float64(share)/want, w)
+}
+
+// stolen: a hypervisor that takes the CPU away for a moment is not seen. That counts as CPU time.
+const stolen = 2e6
+
+// judgeBracket: what the record lacks of its caller's bracket.
+func (c cause) judgeBracket(s *scene, m mode, call result, r *record.Slow, tally *tally, complain func(string, ...any)) {
+	s.Helper()
+	lacks, most := call.ns()-int64(r.DurationNs), c.mayLack(m, call, r)
+	tally.excess = max(tally.excess, time.Duration(lacks-most))
+	switch {
+	case lacks <= most+stolen:
+	case tally.mayBeUnseen():
+		s.Logf("%d ns of the caller's bracket are missing, where the scheduler tells of %d: %s", lacks, most, r.Msg)
+	default:
+		complain("%d ns of the caller's bracket are missing; want %d at most", lacks, most)
+	}
+}
+
+// mayLack: time on the run queue before and after, which the caller has from the scheduler. And
+// of a call that waits, the CPU time before its first wait, and what mode watch leaves out of
+// short ones; of one that burns CPU, a tick, and what a hypervisor took from it: that is in
+// neither of the scheduler's sums.
+func (c cause) mayLack(m mode, call result, r *record.Slow) int64 {
+	queued := max(0, call.RunDelayNs-int64(r.Wait.RunqueueNs))
+	if c.onCPU {
+		return queued + int64(m.missed) + max(0, call.ns()-call.CPUNs-call.RunDelayNs)
+	}
+	return queued + max(0, call.CPUNs-int64(r.Wait.CPUNs)) + int64(m.piece*float64(r.ThresholdNs))
 }
 
 func (t *tally) add(r *record.Slow, ratio float64, w *record.Wait) {

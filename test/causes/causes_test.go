@@ -104,7 +104,7 @@ type host struct {
 
 func newHost(t testing.TB) *host {
 	t.Helper()
-	name, _, _ := strings.Cut(strings.ToLower(t.Name()[len("Test"):]), "/")
+	name := strings.NewReplacer("/", "", "_", "", "-", "").Replace(strings.ToLower(t.Name()[len("Test"):]))
 	h := &host{t: t, slice: bpftest.NewCgroup(t, bpftest.CgroupRoot(t), fmt.Sprintf("syscount%s%d.slice", name, os.Getpid()))}
 	t.Cleanup(func() { h.kill() })
 	return h

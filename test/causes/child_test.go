@@ -34,6 +34,7 @@ type result struct {
 	Ret           int64
 	Gaps          [][2]uint64 // between the two, in which the injector itself had no CPU
 	CPUNs         int64       // CPU time of the thread between the two
+	RunDelayNs    int64       // its time on the run queue
 	Peer          *result
 	Want          []expected
 	Err           string

@@ -49,7 +49,7 @@ func TestNoSlowCallIsLostOrDoubledWhenTheGroupsChange(t *testing.T) {
 		s.Slow(call.TID, call.syscall, call.Before, call.After) // waits for it
 	}
 	got := stop(t, s)
-	found, lost := wantEachOnce(t, made, got)
+	found, lost := wantEachOnce(t, made, nil, got)
 	wantNoResidual(t, got)
 	t.Logf("%d calls in %d changes; known by %v; %d have no record", len(made), changes, found, lost)
 }

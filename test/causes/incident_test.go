@@ -1,7 +1,6 @@
 package causes
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -15,20 +14,26 @@ import (
 const victims = 500
 
 // When one file system hangs, its 500 victims are one incident for each unit, of
-// at most ten records.
+// at most ten records, whichever mode finds them.
 func TestIncident(t *testing.T) {
 	needRoot(t)
 	fusedelay, binary := foreground.Build(t, "test/fusedelay"), foreground.Build(t, "cmd/syscountd")
-	for _, units := range [][]string{{"a.service"}, {"a.service", "b.service", "c.service"}} {
-		t.Run(fmt.Sprintf("of %d units", len(units)), func(t *testing.T) {
-			stall(t, fusedelay, binary, units)
-		})
-	}
+	t.Run("of 1 unit", func(t *testing.T) {
+		for _, m := range longWaitModes() {
+			t.Run(m.name, func(t *testing.T) {
+				t.Parallel()
+				stall(t, m, fusedelay, binary, []string{"a.service"})
+			})
+		}
+	})
+	t.Run("of 3 units", func(t *testing.T) {
+		stall(t, account, fusedelay, binary, []string{"a.service", "b.service", "c.service"})
+	})
 }
 
-func stall(t *testing.T, fusedelay, binary string, units []string) {
+func stall(t *testing.T, m mode, fusedelay, binary string, units []string) {
 	h := newHost(t)
-	s := foreground.Start(t, binary, policyFor(h, stuckPolicy))
+	s := foreground.Start(t, binary, policyIn(m.name, h, stuckPolicy))
 	f := mountFuse(t, fusedelay, 0, "read")
 	var readers []*child
 	for _, unit := range units {
@@ -74,6 +79,11 @@ func stall(t *testing.T, fusedelay, binary string, units []string) {
 				t.Logf("by itself: %s", r.Msg)
 				alone++
 			}
+		}
+		// Mode watch has lost the end of its call.
+		if lost := victims - int(i.Calls) - alone; lost > 0 && m.name == watch.name && uint64(lost) <= got.SwitchesMissed() {
+			t.Logf("the kernel left out %d events, and %d calls have no end", got.SwitchesMissed(), lost)
+			alone += lost
 		}
 		if i.Change != record.IncidentClosed || i.Victims != victims || i.VictimsAtLeast || i.Stuck != 0 || int(i.Calls)+alone != victims ||
 			i.Syscall.Name != "read" || i.Class != "fuse" || !slices.Equal(i.Files, []string{f.file}) {

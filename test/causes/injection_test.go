@@ -195,6 +195,7 @@ var causes = []cause{
 			caller.tell(job{Op: "read fifo", Path: path})
 			caller.awaitCall(unix.SYS_READ)
 			frozen := s.freeze(d)
+			caller.awaitCall(unix.SYS_READ) // mode watch sees the end only of what waits once more
 			s.helper().do(job{Op: "sleep and write", Path: path, Ns: 5e6})
 			return injection{call: caller.hear(), ns: frozen}
 		}},

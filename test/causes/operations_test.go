@@ -131,6 +131,7 @@ func init() {
 		"open many": openMany,
 		"read all":  readAll,
 		"paths":     walkPaths,
+		"long way":  walkLong,
 	}
 }
 

@@ -278,12 +278,7 @@ func TestPaths(t *testing.T) {
 	began := time.Now()
 	for i := 0; calls < n; i++ {
 		unit := fmt.Sprintf("walker-%d.service", i)
-		c := startChild(t, "walker", h.unit(unit))
-		c.tell(job{Op: "paths", Path: tempDir(t), N: 1})
-		r := c.hear()
-		if err := c.cmd.Wait(); err != nil {
-			t.Fatalf("the walker: %v", err)
-		}
+		r := walkIn(t, h, unit, "paths", 1)
 		want[r.TID], units[r.TID] = r.Want, unit
 		calls += len(r.Want)
 		// The policy lets 150 records pass in a second, once 5000 at once.
@@ -317,6 +312,18 @@ func TestPaths(t *testing.T) {
 		sum += n
 	}
 	t.Logf("%d of %d calls of %d processes are right: %v", sum, calls, len(want), right)
+}
+
+// walkIn has a process of a unit make its calls, to its end.
+func walkIn(t *testing.T, h *host, unit, op string, n int) result {
+	t.Helper()
+	c := startChild(t, "walker", h.unit(unit))
+	c.tell(job{Op: op, Path: tempDir(t), N: n})
+	r := c.hear()
+	if err := c.cmd.Wait(); err != nil {
+		t.Fatalf("the walker: %v", err)
+	}
+	return r
 }
 
 // isIn holds a record against what is expected.

@@ -32,6 +32,7 @@ threshold = "1s"
 // stuckCall is a call that does not return.
 type stuckCall struct {
 	*testing.T
+	mode    mode
 	service *foreground.Service
 	caller  *child
 	syscall string
@@ -57,6 +58,9 @@ func (c *stuckCall) report(reports uint32) *record.Stuck {
 	late := time.Duration(found.AgeNs)
 	if reports == 1 && (late < stuckAfter || late > stuckAfter*3/2) {
 		c.Errorf("reported after %v; want %v to %v", late, stuckAfter, stuckAfter*3/2)
+	}
+	if !slices.Contains(c.mode.starts, found.Start) {
+		c.Errorf("start %s; want one of %v", found.Start, c.mode.starts)
 	}
 	w := found.Wait
 	if found.AgeNs != found.Monotonic.EndNs-found.Monotonic.StartNs || w == nil || w.CPUNs+w.RunqueueNs+w.IOWaitNs+w.SleepNs != found.AgeNs {
@@ -110,18 +114,29 @@ func (c *stuckCall) died(stuck *record.Stuck, reports uint32) {
 	c.Logf("ended: %s", found.Msg)
 }
 
-// A call that does not return is reported in time, again, and to its end.
+// A call that does not return is reported in time, again, and to its end; in mode watch too,
+// from its first block on.
 func TestStuck(t *testing.T) {
 	needRoot(t)
-	fusedelay, h := foreground.Build(t, "test/fusedelay"), newHost(t)
-	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyFor(h, stuckPolicy))
+	fusedelay, binary := foreground.Build(t, "test/fusedelay"), foreground.Build(t, "cmd/syscountd")
+	for _, m := range longWaitModes() {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			testStuck(t, m, fusedelay, binary)
+		})
+	}
+}
+
+func testStuck(t *testing.T, m mode, fusedelay, binary string) {
+	h := newHost(t)
+	s := foreground.Start(t, binary, policyIn(m.name, h, stuckPolicy))
 	fifo := tempDir(t) + "/fifo"
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	onFuse := func(t *testing.T, unit string) (*stuckCall, *fuse) {
 		f := mountFuse(t, fusedelay, 0, "read")
-		c := &stuckCall{t, s, startChild(t, "caller", h.unit(unit)), "read", unit, f.file, "request_wait_answer", nil}
+		c := &stuckCall{t, m, s, startChild(t, "caller", h.unit(unit)), "read", unit, f.file, "request_wait_answer", nil}
 		c.caller.do(job{Op: "open new", Path: f.file})
 		f.suspend(t)
 		c.caller.tell(job{Op: "read", Path: f.file})
@@ -129,7 +144,7 @@ func TestStuck(t *testing.T) {
 		return c, f
 	}
 	onPipe := func(t *testing.T, unit string) *stuckCall {
-		c := &stuckCall{t, s, startChild(t, "caller", h.unit(unit)), "read", unit, fifo, "pipe_read", nil}
+		c := &stuckCall{t, m, s, startChild(t, "caller", h.unit(unit)), "read", unit, fifo, "pipe_read", nil}
 		c.caller.tell(job{Op: "read fifo", Path: fifo})
 		c.caller.awaitCall(unix.SYS_READ)
 		return c
@@ -161,7 +176,7 @@ func TestStuck(t *testing.T) {
 				if err := os.WriteFile(path, nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				c := &stuckCall{t, s, startChild(t, "caller", h.unit(unit)), call, unit, path, call, startChild(t, "holder", "")}
+				c := &stuckCall{t, m, s, startChild(t, "caller", h.unit(unit)), call, unit, path, call, startChild(t, "holder", "")}
 				c.holder.do(job{Op: call, Path: path})
 				c.caller.tell(job{Op: call, Path: path})
 				c.caller.awaitCall(nr)

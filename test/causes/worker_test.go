@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -143,16 +145,28 @@ func cpuTime() int64 {
 	return ts.Nano()
 }
 
+// schedstat is the main thread's, which does the jobs.
+var schedstat = sync.OnceValue(func() int { return must1(unix.Open("/proc/thread-self/schedstat", unix.O_RDONLY|unix.O_CLOEXEC, 0)) })
+
+// runDelay is how long the thread has waited for a CPU until now. No rule is about pread64.
+func runDelay() int64 {
+	var line [64]byte
+	n := must1(unix.Pread(schedstat(), line[:], 0))
+	fields := strings.Fields(string(line[:n]))
+	return must1(strconv.ParseInt(fields[1], 10, 64))
+}
+
 // timed makes a call, and takes its bracket.
 func timed(nr uintptr, args ...uintptr) result {
 	var a [6]uintptr
 	copy(a[:], args)
 	r := result{TID: unix.Gettid()}
-	cpu := cpuTime()
+	delay, cpu := runDelay(), cpuTime()
 	r.Before = monoNow()
 	ret, _, errno := unix.RawSyscall6(nr, a[0], a[1], a[2], a[3], a[4], a[5])
 	r.After = monoNow()
 	r.CPUNs = cpuTime() - cpu
+	r.RunDelayNs = runDelay() - delay
 	r.Ret = int64(ret)
 	if errno != 0 {
 		r.Ret = -int64(errno)
