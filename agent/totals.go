@@ -132,7 +132,7 @@ func (a *Agent) lookAtBalance() record.Balance {
 	c := a.sessionCounters()
 	return record.Balance{
 		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Restarted: c.Suspended, Interrupted: c.Interrupted,
-		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten + c.Undrained,
+		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten,
 		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unwanted: c.Unwanted, Unstamped: c.Unstamped, HandedOver: c.HandedOver,
 		Residual: residual(before, c, open),
 	}
@@ -144,7 +144,7 @@ func residual(before, after bpf.Counters, open uint64) uint64 {
 	events := after.Enter - before.Enter + after.Exit - before.Exit + after.Died - before.Died
 	ends := distance(after.Exit, after.Matched+after.Suspended+after.ExitWithoutEnter+after.Refiltered)
 	begins := distance(after.Enter+after.Unstamped,
-		after.Matched+after.Suspended+after.Died+after.Overwritten+after.Undrained+after.Refiltered+after.HandedOver+open)
+		after.Matched+after.Suspended+after.Died+after.Overwritten+after.Refiltered+after.HandedOver+open)
 	worst := max(ends, begins)
 	return worst - min(worst, events)
 }
