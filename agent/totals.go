@@ -154,7 +154,7 @@ func (a *Agent) lookAtBalance() record.Balance {
 	between := events(before, c)
 	return record.Balance{
 		Enter: c.Enter, Exit: c.Exit, Matched: c.Matched, Restarted: c.Suspended, Interrupted: c.Interrupted,
-		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten + c.Undrained,
+		Abandoned: c.Abandoned, Died: c.Died, InFlight: open, Overwritten: c.Overwritten,
 		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unwanted: c.Unwanted, Unstamped: c.Unstamped, HandedOver: c.HandedOver,
 		BetweenLooks: between, Residual: residual(c, open, between),
 	}
@@ -170,7 +170,7 @@ func events(before, after bpf.Counters) uint64 {
 func residual(after bpf.Counters, open, between uint64) uint64 {
 	ends := distance(after.Exit, after.Matched+after.Suspended+after.ExitWithoutEnter+after.Refiltered)
 	begins := distance(after.Enter+after.Unstamped,
-		after.Matched+after.Suspended+after.Died+after.Overwritten+after.Undrained+after.Refiltered+after.HandedOver+open)
+		after.Matched+after.Suspended+after.Died+after.Overwritten+after.Refiltered+after.HandedOver+open)
 	worst := max(ends, begins)
 	return worst - min(worst, between)
 }

@@ -36,7 +36,7 @@ func (t *Tracer) Undrained() (n uint64, err error) {
 	if !t.Draining() {
 		return 0, nil
 	}
-	if err := errors.Join(t.objs.UndrainedCalls.Set(uint64(0)), t.walkDrain()); err != nil {
+	if err := t.walkDrain(drainLook); err != nil {
 		return 0, err
 	}
 	if err := t.objs.UndrainedCalls.Get(&n); err != nil {
@@ -45,13 +45,13 @@ func (t *Tracer) Undrained() (n uint64, err error) {
 	return n, nil
 }
 
-// EndDrain detaches the tracepoint. What is still in flight is followed no more, and
-// counted: as Undrained, or where the filter leaves it out as Refiltered.
+// EndDrain detaches the tracepoint. The end of what is still in flight is not seen: that
+// is counted, as Undrained, or where the filter leaves it out as Refiltered.
 func (t *Tracer) EndDrain() error {
 	if !t.Draining() {
 		return nil
 	}
-	err := errors.Join(t.objs.Voiding.Set(bit(true)), t.walkDrain(), t.objs.Voiding.Set(bit(false)))
+	err := t.walkDrain(drainGiveUp)
 	return errors.Join(err, t.detachDrain(), t.objs.Switched.Set(bit(false)), t.setDoubled(0))
 }
 
@@ -64,7 +64,17 @@ func (t *Tracer) detachDrain() error {
 	return err
 }
 
-func (t *Tracer) walkDrain() error {
+// What a walk over all threads does: enum drain_step of drain.h.
+const (
+	drainLook uint8 = iota
+	drainGiveUp
+	drainEnded
+)
+
+func (t *Tracer) walkDrain(step uint8) error {
+	if err := errors.Join(t.objs.UndrainedCalls.Set(uint64(0)), t.objs.DrainStep.Set(step)); err != nil {
+		return fmt.Errorf("begin to look for calls in flight: %w", err)
+	}
 	iter, err := link.AttachIter(link.IterOptions{Program: t.objs.Drain})
 	if err != nil {
 		return explainLoad("attach the drain over tasks", err)
@@ -81,15 +91,15 @@ func (t *Tracer) walkDrain() error {
 	return nil
 }
 
-// undrained adds the calls that EndDrain has given up.
+// undrained adds the calls that were given up, and those that turned out to have ended.
 func (t *Tracer) undrained(c *Counters) error {
-	var named, unstamped, others uint64
-	if err := errors.Join(t.objs.VoidedNamed.Get(&named), t.objs.VoidedUnstamped.Get(&unstamped), t.objs.VoidedOthers.Get(&others)); err != nil {
+	var givenUp, leftOut, ended uint64
+	if err := errors.Join(t.objs.GivenUp.Get(&givenUp), t.objs.VoidedLeftOut.Get(&leftOut), t.objs.VoidedEnded.Get(&ended)); err != nil {
 		return fmt.Errorf("read the calls that were given up: %w", err)
 	}
-	c.Undrained += named
-	c.Unstamped += unstamped
-	c.Refiltered += others
-	c.Exit += others
+	c.Undrained += givenUp
+	c.Overwritten += ended
+	c.Refiltered += leftOut
+	c.Exit += leftOut
 	return nil
 }

@@ -36,12 +36,12 @@ static __noinline void end_unknown(struct cpu *cpu, struct pt_regs *regs)
 {
 	if (mode == MODE_WATCH) /* which has its own ways, and is about to have no program here */
 		return;
-	if (doubled & DOUBLED_ENDS) /* the other program was first, and has told */
-		return;
 	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_in(regs)), TRAIT_OBSERVED)) {
 		cpu->cost.left_out++;
 		return;
 	}
+	if (doubled & DOUBLED_ENDS) /* the other program was first, and has told */
+		return;
 	cpu->counters.exit++;
 	cpu->counters.exit_without_enter++;
 }

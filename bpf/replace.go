@@ -104,6 +104,11 @@ func (t *Tracer) joinedBy(s *Tracer) (at uint64, err error) {
 	if err := t.setDoubled(s.doubles(t)); err != nil {
 		return 0, err
 	}
+	if t.byFunction() {
+		if err := t.walkDrain(drainEnded); err != nil {
+			return 0, err
+		}
+	}
 	if err := t.attachSuccessor(s); err != nil {
 		return 0, err
 	}

@@ -97,7 +97,7 @@ func wantSums(t *testing.T, tracer *watched) Counters {
 	}
 	skipped := tracer.skipped(t) + c.SwitchesMissed
 	for what, sum := range map[string][2]uint64{
-		"beginnings": {c.Enter + c.Unstamped, c.Matched + c.Suspended + c.Died + c.Overwritten + c.Undrained + c.Refiltered + c.HandedOver},
+		"beginnings": {c.Enter + c.Unstamped, c.Matched + c.Suspended + c.Died + c.Overwritten + c.Refiltered + c.HandedOver},
 		"ends":       {c.Exit, c.Matched + c.Suspended + c.ExitWithoutEnter + c.Refiltered},
 		"restarts":   {c.Suspended, c.Resumed + c.Interrupted + c.Abandoned},
 		"callbacks":  {c.Callbacks, c.Returned + c.Astray + c.CallbacksDied + c.Voided},

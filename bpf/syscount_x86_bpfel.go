@@ -480,6 +480,7 @@ const (
 	syscountVarCallbacksToCome     = "callbacks_to_come"
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarDoubled             = "doubled"
+	syscountVarDrainStep           = "drain_step"
 	syscountVarEdition             = "edition"
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
@@ -490,6 +491,7 @@ const (
 	syscountVarFilterTargets       = "filter_targets"
 	syscountVarFollowedNs          = "followed_ns"
 	syscountVarGeneration          = "generation"
+	syscountVarGivenUp             = "given_up"
 	syscountVarHasPrevState        = "has_prev_state"
 	syscountVarHasRdonlyCast       = "has_rdonly_cast"
 	syscountVarHasTaskWork         = "has_task_work"
@@ -526,10 +528,8 @@ const (
 	syscountVarUnusedTaskWork      = "unused_task_work"
 	syscountVarUnusedTrait         = "unused_trait"
 	syscountVarUnusedWaitClass     = "unused_wait_class"
-	syscountVarVoidedNamed         = "voided_named"
-	syscountVarVoidedOthers        = "voided_others"
-	syscountVarVoidedUnstamped     = "voided_unstamped"
-	syscountVarVoiding             = "voiding"
+	syscountVarVoidedEnded         = "voided_ended"
+	syscountVarVoidedLeftOut       = "voided_left_out"
 	syscountVarWaits               = "waits"
 	syscountVarWaitsSinceNs        = "waits_since_ns"
 	syscountVarWantedErrors        = "wanted_errors"
@@ -631,6 +631,7 @@ type syscountVariableSpecs struct {
 	CallbacksToCome     *ebpf.VariableSpec `ebpf:"callbacks_to_come"`
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Doubled             *ebpf.VariableSpec `ebpf:"doubled"`
+	DrainStep           *ebpf.VariableSpec `ebpf:"drain_step"`
 	Edition             *ebpf.VariableSpec `ebpf:"edition"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
@@ -641,6 +642,7 @@ type syscountVariableSpecs struct {
 	FilterTargets       *ebpf.VariableSpec `ebpf:"filter_targets"`
 	FollowedNs          *ebpf.VariableSpec `ebpf:"followed_ns"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
+	GivenUp             *ebpf.VariableSpec `ebpf:"given_up"`
 	HasPrevState        *ebpf.VariableSpec `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.VariableSpec `ebpf:"has_rdonly_cast"`
 	HasTaskWork         *ebpf.VariableSpec `ebpf:"has_task_work"`
@@ -677,10 +679,8 @@ type syscountVariableSpecs struct {
 	UnusedTaskWork      *ebpf.VariableSpec `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.VariableSpec `ebpf:"unused_wait_class"`
-	VoidedNamed         *ebpf.VariableSpec `ebpf:"voided_named"`
-	VoidedOthers        *ebpf.VariableSpec `ebpf:"voided_others"`
-	VoidedUnstamped     *ebpf.VariableSpec `ebpf:"voided_unstamped"`
-	Voiding             *ebpf.VariableSpec `ebpf:"voiding"`
+	VoidedEnded         *ebpf.VariableSpec `ebpf:"voided_ended"`
+	VoidedLeftOut       *ebpf.VariableSpec `ebpf:"voided_left_out"`
 	Waits               *ebpf.VariableSpec `ebpf:"waits"`
 	WaitsSinceNs        *ebpf.VariableSpec `ebpf:"waits_since_ns"`
 	WantedErrors        *ebpf.VariableSpec `ebpf:"wanted_errors"`
@@ -763,6 +763,7 @@ type syscountVariables struct {
 	CallbacksToCome     *ebpf.Variable `ebpf:"callbacks_to_come"`
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Doubled             *ebpf.Variable `ebpf:"doubled"`
+	DrainStep           *ebpf.Variable `ebpf:"drain_step"`
 	Edition             *ebpf.Variable `ebpf:"edition"`
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
@@ -773,6 +774,7 @@ type syscountVariables struct {
 	FilterTargets       *ebpf.Variable `ebpf:"filter_targets"`
 	FollowedNs          *ebpf.Variable `ebpf:"followed_ns"`
 	Generation          *ebpf.Variable `ebpf:"generation"`
+	GivenUp             *ebpf.Variable `ebpf:"given_up"`
 	HasPrevState        *ebpf.Variable `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.Variable `ebpf:"has_rdonly_cast"`
 	HasTaskWork         *ebpf.Variable `ebpf:"has_task_work"`
@@ -809,10 +811,8 @@ type syscountVariables struct {
 	UnusedTaskWork      *ebpf.Variable `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
 	UnusedWaitClass     *ebpf.Variable `ebpf:"unused_wait_class"`
-	VoidedNamed         *ebpf.Variable `ebpf:"voided_named"`
-	VoidedOthers        *ebpf.Variable `ebpf:"voided_others"`
-	VoidedUnstamped     *ebpf.Variable `ebpf:"voided_unstamped"`
-	Voiding             *ebpf.Variable `ebpf:"voiding"`
+	VoidedEnded         *ebpf.Variable `ebpf:"voided_ended"`
+	VoidedLeftOut       *ebpf.Variable `ebpf:"voided_left_out"`
 	Waits               *ebpf.Variable `ebpf:"waits"`
 	WaitsSinceNs        *ebpf.Variable `ebpf:"waits_since_ns"`
 	WantedErrors        *ebpf.Variable `ebpf:"wanted_errors"`
