@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -164,14 +165,16 @@ func testCPU(t *testing.T) int {
 }
 
 func TestTheLongestCallOfEachBatchIsTold(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	n := 0
 	call := func() {
-		if n++; n == 100 {
+		if n++; n%100 == 0 { // often: another thread may get the CPU in some of them
 			time.Sleep(2 * time.Millisecond) // this is the call that takes long
 		}
 	}
-	results := worstOfBatches(call, 3)
-	if len(results) != 3 || slices.Max(results) < 2e6 || slices.Min(results) <= 0 {
-		t.Errorf("%v; want one of 2 ms among three", results)
+	results := worstOfBatches(call, 20)
+	if len(results) != 20 || slices.Max(results) < 2e6 || slices.Min(results) < 1 {
+		t.Errorf("%v; want one of 2 ms among twenty", results)
 	}
 }

@@ -86,7 +86,7 @@ const markdownMethod = `## How it is measured
 - *Many rows*: the system calls are numbers that the kernel has no call for; it refuses them at once, but each has a row. The CPU time is that of the
   process's own clock (` + "`clock_getcpuclockid`" + `), from a tenth of an interval after one reading to the same after the next. All that syscountd does is in
   it, reading, summaries, garbage collection; nothing is subtracted. ` + "`memlock`" + ` is what the maps ask for; the kernel's allocator gives 1,024 bytes for a row of its hash, which asks for 712. In the first interval all rows are new.
-  In the intervals after that syscountd keeps to the other CPUs, and a loop of ` + "`getppid`" + ` on the load's CPU tells its longest call. The goals count if all rows were read and nothing was lost.
+  In the intervals after that syscountd keeps to the other CPUs, and a loop of ` + "`getppid`" + ` on the load's CPU tells its longest call, those left out in which another thread got that CPU. The goals count if all rows were read and nothing was lost.
 - *Real programs* use all CPUs, and files in memory (` + "`/dev/shm`" + `). The fastest of three runs in a row counts. Its time is divided by the mean of the same with nothing attached just before and just
   after; "of the fastest" compares these within a round. What takes more than 2.5 times as long, and over 3 seconds, is run once.
 - syscountd runs as shipped but for the mode and the grouping: a histogram of each row, and every call held against

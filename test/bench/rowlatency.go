@@ -9,6 +9,10 @@ import (
 // latencyIntervals are how many readings others are looked at in.
 const latencyIntervals = 3
 
+// latencyPart is in how much of an interval they are looked at: twice, with time between
+// for the calls of the crowd.
+func latencyPart(interval time.Duration) time.Duration { return interval * 3 / 10 }
+
 // rowLatency measures whether the reading of the rows blocks anybody: the longest time of a
 // getppid on a CPU on which syscountd is not, in a part of an interval with the reading
 // in it, and in one without. It comes after the CPU time was measured, which it would be in.
@@ -47,21 +51,21 @@ func (l *lab) latencyInterval(ctx context.Context, p *running, c *crowd, m *mete
 	if err := p.settle(ctx, length/10); err != nil { // what the last reading has left to do
 		return intervalRecord{}, err
 	}
-	quiet, err := m.worst(length / 2)
+	quiet, err := m.worst(latencyPart(length))
 	if err != nil {
 		return intervalRecord{}, err
 	}
-	if err := p.settle(ctx, time.Until(began.Add(length*3/4))); err != nil {
+	if err := p.settle(ctx, time.Until(began.Add(length*17/20))); err != nil {
 		return intervalRecord{}, err
 	}
 	from := time.Now()
-	reading, err := m.worst(length / 2)
+	reading, err := m.worst(latencyPart(length))
 	to := time.Now()
 	if err != nil {
 		return intervalRecord{}, err
 	}
 	record, err := l.rowService.next(ctx, p)
-	if err == nil && record.Rows >= uint64(l.result.Settings.Rows) && within(record.heard, from.Add(length/10), to.Add(-length/20)) {
+	if err == nil && record.Rows >= uint64(l.result.Settings.Rows) && within(record.heard, from.Add(length/20), to.Add(-length/20)) {
 		put(r.Worst, worstQuiet, interval, quiet)
 		put(r.Worst, worstReading, interval, reading)
 	}

@@ -88,8 +88,8 @@ func (r *result) rowTable() *table {
 	t.add("kernel memory of its BPF maps (memlock in /proc/PID/fdinfo), MiB", fmt.Sprintf("%.1f", float64(m.MapBytes)/mebibyte))
 	t.add("of that before the first call, MiB", fmt.Sprintf("%.1f", float64(m.MapBytesAtStart)/mebibyte))
 	t.add("kernel memory of all maps for each row, bytes", fmt.Sprintf("%.0f", float64(m.MapBytes)/rows.Median))
-	t.add(fmt.Sprintf("longest getppid of a loop on another CPU in the %.0f s around a reading, us", m.IntervalS/2), m.Worst[worstReading].spread().format("%.0f"))
-	t.add(fmt.Sprintf("the same in %.0f s without a reading, us", m.IntervalS/2), m.Worst[worstQuiet].spread().format("%.0f"))
+	t.add(fmt.Sprintf("longest getppid of a loop that kept another CPU in the %.0f s around a reading, us", m.IntervalS*3/10), m.Worst[worstReading].spread().format("%.0f"))
+	t.add(fmt.Sprintf("the same in %.0f s without a reading, us", m.IntervalS*3/10), m.Worst[worstQuiet].spread().format("%.0f"))
 	t.add("lost, or counted together with others", losses(m.Lost))
 	return t
 }

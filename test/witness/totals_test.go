@@ -23,26 +23,40 @@ import (
 // of calls as we have, up to those that happened while the window was opened
 // and closed. Our own process, which we leave out, is left out of perf's count
 // by the numbers of its threads; so a window in which it got a new thread does not
-// count, nor does one whose edges are wide: with every hundredth call in an edge
-// the answer would say little.
+// count. Nor does one whose edges are wide, however many calls lie between them: what is
+// unknown is a number of calls, not a part of the load.
 func TestTotalsEqualPerfs(t *testing.T) {
 	bpftest.NeedTracefs(t)
 	needHostsPIDs(t)
 	account := watch(t, bpf.Options{GroupBy: bpf.GroupByNone}, bpf.Filter{})
 	count := watch(t, bpf.Options{GroupBy: bpf.GroupByNone, Mode: bpf.ModeCount}, bpf.Filter{})
-	for range 10 {
+	var widths []uint64
+	for range 20 {
 		w := measure(t, account, count)
+		widths = append(widths, w.opens.width(), w.close.width())
 		if w.isGood() {
 			w.check()
 			return
 		}
 	}
-	t.Fatal("none of ten windows had narrow edges and no new thread of ours in it")
+	t.Fatalf("none of 20 windows had narrow edges and no new thread of ours in it: %d calls in them; want at most %d in each", widths, narrow)
 }
+
+// narrow is how many calls an edge may have, of the whole host: perf makes some ten to begin
+// or end, and as many more come from others, and from the CPUs that it wakes up.
+const narrow = 100
 
 // edge is an end of a window: what we have counted before perf was told, and after
 // it has answered.
 type edge struct{ before, after []bpf.Counters }
+
+// width is how many calls ended meanwhile: so much is not known.
+func (e edge) width() uint64 {
+	if len(e.after) == 0 {
+		return 0 // the window has no such edge
+	}
+	return e.after[0].Exit - e.before[0].Exit
+}
 
 // window is one measurement.
 type window struct {
@@ -54,14 +68,16 @@ type window struct {
 }
 
 // measure looks through the window in which a private load runs, whatever else
-// the host does.
+// the host does. Of one that opens wide there is the edge alone.
 func measure(t *testing.T, tracers ...tracer) window {
 	t.Helper()
 	l := newLoad(t, 8, loadCalls(t))
 	own := ownThreads(t)
 	perf := startPerf(t, own)
 	w := window{t: t, calls: l.answer.sum()}
-	w.opens = perf.edge("enable", tracers)
+	if w.opens = perf.edge("enable", tracers); w.opens.width() > narrow {
+		return w // it does not count: the load need not run
+	}
 	l.run()
 	w.close = perf.edge("disable", tracers)
 	w.newThread = !slices.Equal(own, ownThreads(t))
@@ -70,12 +86,12 @@ func measure(t *testing.T, tracers ...tracer) window {
 }
 
 func (w window) isGood() bool {
-	low, high := w.bounds(0, func(c bpf.Counters) uint64 { return c.Exit })
-	return !w.newThread && (high-low)*100 < w.calls
+	return !w.newThread && w.close.after != nil && w.opens.width() <= narrow && w.close.width() <= narrow
 }
 
 func (w window) check() {
 	w.t.Helper()
+	w.t.Logf("%d calls of the load in the window; %d calls in the edge where it opens, %d where it closes", w.calls, w.opens.width(), w.close.width())
 	if w.enter < w.calls {
 		w.t.Errorf("perf counts %d beginnings; want the %d of the load at least", w.enter, w.calls)
 	}

@@ -36,11 +36,15 @@ func loadCalls(t *testing.T) int {
 // calls is an answer: what was made, or counted.
 type calls map[bpf.Syscall]bpftest.Tally
 
-func answerOf(want map[int32]bpftest.Tally) calls {
+func answerOf(want map[bpftest.Number]bpftest.Tally) calls {
 	own := map[string]bpf.ABI{"amd64": bpf.ABIx8664, "arm64": bpf.ABIaarch64}[runtime.GOARCH]
 	answer := calls{}
-	for nr, tally := range want {
-		answer[bpf.Syscall{ABI: own, Nr: nr}] = tally
+	for number, tally := range want {
+		abi := own
+		if number.Door == bpftest.Door386 {
+			abi = bpf.ABIi386
+		}
+		answer[bpf.Syscall{ABI: abi, Nr: number.Nr}] = tally
 	}
 	return answer
 }
