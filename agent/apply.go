@@ -166,6 +166,10 @@ func (a *Agent) reload(who *Caller) error {
 			return refuse(ErrPolicy, "%v", err)
 		}
 	}
+	detail := ""
+	if next.Output.Journal != a.policy.Output.Journal {
+		detail = "output.journal has changed: it counts from the next start on"
+	}
 	if err := a.adopt(next, targets, filter); err != nil {
 		if targets != a.targets {
 			targets.close()
@@ -173,7 +177,7 @@ func (a *Agent) reload(who *Caller) error {
 		a.state(record.ChangeReloadFailed, who, err.Error())
 		return refuse(ErrKernel, "%v", err)
 	}
-	a.state(record.ChangeReloaded, who, "")
+	a.state(record.ChangeReloaded, who, detail)
 	return nil
 }
 
