@@ -164,6 +164,10 @@ func (a *Agent) reload(who *Caller) error {
 			return refuse(ErrPolicy, "%v", err)
 		}
 	}
+	detail := ""
+	if next.Output.Journal != a.policy.Output.Journal {
+		detail = "output.journal has changed: it counts from the next start on"
+	}
 	at, err := a.adopt(next, targets, filter)
 	if err != nil {
 		if targets != a.targets {
@@ -172,7 +176,7 @@ func (a *Agent) reload(who *Caller) error {
 		a.state(record.ChangeReloadFailed, who, err.Error())
 		return refuse(ErrKernel, "%v", err)
 	}
-	a.stateAt(at, record.ChangeReloaded, who, "")
+	a.stateAt(at, record.ChangeReloaded, who, detail)
 	return nil
 }
 

@@ -301,6 +301,7 @@ func recordFilter(f Filter) *record.Filter {
 	}
 	return &record.Filter{
 		PIDs: f.PIDs, Units: f.Units, Cgroups: f.Cgroups, UIDs: f.UIDs, Comms: f.Comms, Syscalls: f.Syscalls,
+		Children: f.Children, OnExit: string(f.OnExit),
 		ExcludeUnits: f.ExcludeUnits, ExcludeComms: f.ExcludeComms, Failed: f.Failed, Errnos: f.Errnos,
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -37,9 +39,28 @@ func dial(ctx context.Context, addresses string) (*net.UnixConn, error) {
 		if err == nil {
 			return sock.(*net.UnixConn), nil // the network "unix" has no other
 		}
-		failed = append(failed, err)
+		failed = append(failed, &dialError{path, err})
 	}
 	return nil, errors.Join(failed...)
+}
+
+// dialError says in few words why there is no connection to a socket.
+type dialError struct {
+	path string
+	err  error
+}
+
+func (e *dialError) Unwrap() error { return e.err }
+
+func (e *dialError) Error() string {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(e.err, fs.ErrNotExist):
+		return e.path + " does not exist"
+	case errors.As(e.err, &errno):
+		return e.path + ": " + errno.Error()
+	}
+	return e.err.Error()
 }
 
 // socketPath gives the socket of a D-Bus address in the notation of package net:

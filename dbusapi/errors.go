@@ -14,11 +14,11 @@ import (
 // What a caller or the client can meet besides the sentinels of package agent;
 // test with errors.Is.
 var (
-	ErrAccessDenied = errors.New("access denied")            // the caller may not do this
-	ErrAuthRequired = errors.New("authentication required")  // the caller may, but for a password
-	ErrTimeout      = errors.New("timed out")                // no answer in time
-	ErrNotRunning   = errors.New("service not on the bus")   // client: nobody owns the name
-	ErrNoBus        = errors.New("no connection to the bus") // client: the bus itself cannot be reached
+	ErrAccessDenied = errors.New("access denied")                   // the caller may not do this
+	ErrAuthRequired = errors.New("authentication required")         // the caller may, but for a password
+	ErrTimeout      = errors.New("timed out")                       // no answer in time
+	ErrNotRunning   = errors.New("service not on the bus")          // client: nobody owns the name
+	ErrNoBus        = errors.New("no connection to the system bus") // client: the bus itself cannot be reached
 
 	errUnknownObject    = errors.New("unknown object")
 	errUnknownInterface = errors.New("unknown interface")
@@ -124,6 +124,10 @@ func fromBus(err error) error {
 		return fmt.Errorf("%w: no answer from %s", ErrTimeout, BusName)
 	case errors.Is(err, context.Canceled):
 		return err
+	}
+	var dialled *dialError
+	if errors.As(err, &dialled) {
+		err = dialled // without what we were doing: ErrNoBus says it
 	}
 	return fmt.Errorf("%w: %w", ErrNoBus, err)
 }

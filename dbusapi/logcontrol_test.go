@@ -1,11 +1,16 @@
 package dbusapi
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/syscountd/syscountd/agent"
 )
 
 func TestTheLogLevelIsReadAndSetOverTheBus(t *testing.T) {
@@ -33,6 +38,26 @@ func TestTheLogLevelIsReadAndSetOverTheBus(t *testing.T) {
 		if get("LogLevel") != name || level.Level() != want {
 			t.Errorf("set to %s: it is %v, %v", name, get("LogLevel"), level.Level())
 		}
+	}
+}
+
+// Who makes the log quiet is in it, and who makes it wordy too.
+func TestWhoSetsTheLogLevelIsTold(t *testing.T) {
+	level := &LogLevel{}
+	var told []string
+	r := newRig(t, func(cfg *Config) {
+		cfg.LogLevel = level
+		cfg.LevelSet = func(who agent.Caller, from, to string) {
+			told = append(told, fmt.Sprint(who.UID, who.PID, who.Via, " ", from, " ", to, " ", level.Level() <= slog.LevelInfo+1))
+		}
+	})
+	object := r.conn.Object(BusName, logControlPath)
+	for _, name := range []string{"err", "loud", "debug"} {
+		_ = object.SetProperty(logControlInterface+".LogLevel", dbus.MakeVariant(name))
+	}
+	who := fmt.Sprint(os.Getuid(), os.Getpid(), "dbus")
+	if want := []string{who + " info err true", who + " err debug true"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }
 

@@ -29,12 +29,11 @@ func (l *LogLevel) Level() slog.Level { return logLevels[l.at.Load()].level }
 // Name is how the level was called when it was set.
 func (l *LogLevel) Name() string { return logLevels[l.at.Load()].name }
 
-// Set sets the level by its name.
-func (l *LogLevel) Set(name string) error {
+// levelNamed finds a level by its name.
+func levelNamed(name string) (at int32, err error) {
 	for i, known := range logLevels {
 		if known.name == name {
-			l.at.Store(int32(i))
-			return nil
+			return int32(i), nil
 		}
 	}
 	names := make([]string, len(logLevels))
@@ -42,5 +41,5 @@ func (l *LogLevel) Set(name string) error {
 		names[i] = known.name
 	}
 	slices.Sort(names)
-	return refuse(agent.ErrInvalid, "log level %s is unknown; give one of %s", quote(name), strings.Join(names, ", "))
+	return 0, refuse(agent.ErrInvalid, "log level %s is unknown; give one of %s", quote(name), strings.Join(names, ", "))
 }

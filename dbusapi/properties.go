@@ -20,7 +20,7 @@ const (
 type property struct {
 	name, sig, emits string
 	get              func(s *Service, st *agent.Status) any
-	set              func(s *Service, value any) error // nil: read-only; value has the type sig
+	set              func(s *Service, who agent.Caller, value any) error // nil: read-only; value has the type sig
 }
 
 // managerProperties is the order in which they are listed and signalled. Only what
@@ -113,7 +113,7 @@ func (t propertyTable) getAll(_ context.Context, s *Service, _ agent.Caller, arg
 	return []any{all}, nil
 }
 
-func (t propertyTable) set(_ context.Context, s *Service, _ agent.Caller, args []any) ([]any, error) {
+func (t propertyTable) set(_ context.Context, s *Service, who agent.Caller, args []any) ([]any, error) {
 	p, err := t.lookup(args[0].(string), args[1].(string))
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (t propertyTable) set(_ context.Context, s *Service, _ agent.Caller, args [
 	if got := value.Signature().String(); got != p.sig {
 		return nil, refuse(agent.ErrInvalid, "property %s: expected type %q, got %q", p.name, p.sig, got)
 	}
-	return nil, p.set(s, value.Value())
+	return nil, p.set(s, who, value.Value())
 }
 
 // of lists an interface's properties; the standard interfaces have none. The D-Bus

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/syscountd/syscountd/agent"
 )
 
 // Config is what a Service needs.
@@ -22,6 +24,8 @@ type Config struct {
 	// "console".
 	LogLevel  *LogLevel
 	LogTarget string
+	// LevelSet is told who has set another level. It may be nil.
+	LevelSet func(who agent.Caller, from, to string)
 	// NamePatience is how long a name that is taken or refused is tried again at the start.
 	NamePatience time.Duration
 	// Report is told when the bus is lost or cannot be had, once per reason, and

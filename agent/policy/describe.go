@@ -205,11 +205,7 @@ func describeFD(kinds []string) string {
 			words[i] = "no fd at all"
 		}
 	}
-	if len(words) == 1 {
-		return words[0]
-	}
-	last := len(words) - 1
-	return plainList(words[:last]) + " or " + words[last]
+	return Or(words)
 }
 
 func (s Slow) describe() string {

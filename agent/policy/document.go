@@ -21,7 +21,11 @@ func readDocument(file, text string) (map[string]any, *mark, *Error) {
 	}
 	values := map[string]any{}
 	if _, err := toml.Decode(text, &values); err != nil {
-		return nil, nil, libraryError(file, err)
+		e := libraryError(file, err)
+		if again := s.twice.error(file, e); again != nil {
+			e = again
+		}
+		return nil, nil, e
 	}
 	return values, root, nil
 }

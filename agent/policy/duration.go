@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,12 +31,32 @@ func parseDuration(text string, min, max time.Duration, never bool) (d time.Dura
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, `must be a duration with its unit (ns, us, ms, s, m, h), such as "20ms"` + orNever
+		return 0, fmt.Sprintf("must be a duration with its unit (ns, us, ms, s, m, h), such as %q%s%s", example(min, max), orNever, inHours(text))
 	}
 	if d < min || d > max {
 		return 0, fmt.Sprintf("must be between %s and %s%s", FormatDuration(min), FormatDuration(max), orNever)
 	}
 	return d, ""
+}
+
+// example is a duration between two bounds, as a policy spells it.
+func example(min, max time.Duration) string {
+	for _, d := range []time.Duration{20 * time.Millisecond, 10 * time.Second} {
+		if d >= min && d <= max {
+			return FormatDuration(d)
+		}
+	}
+	return FormatDuration(min)
+}
+
+// inHours ends a sentence about days, which Go's durations do not have.
+func inHours(text string) string {
+	digits, isDays := strings.CutSuffix(text, "d")
+	days, err := strconv.ParseUint(digits, 10, 8)
+	if !isDays || err != nil {
+		return ""
+	}
+	return fmt.Sprintf("; days are no unit: did you mean %q?", FormatDuration(time.Duration(days)*24*time.Hour))
 }
 
 // FormatDuration writes a duration in the form that a policy uses: "1m", not

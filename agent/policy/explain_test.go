@@ -118,6 +118,7 @@ func TestSnippet(t *testing.T) {
 		{"\ufeff[collect]\r\n\ttop = 0 # \u202e\r\n", "     top = 0 # \ufffd\n     ^\n"},
 		{"[filter]\nunits = ['ä.service']", "    units = ['ä.service']\n             ^\n"},
 		{"[filter]\ncgroups = ['/ü', 'x']", "    cgroups = ['/ü', 'x']\n                     ^\n"},
+		{"[collect]\ntop = 1\ntop = 2", "    top = 2\n    ^\n"},
 		{"[collect", "    [collect\n           ^\n"},
 		{"[collect]\nintervall = '1s'", "    intervall = '1s'\n    ^\n"},
 	} {
@@ -138,8 +139,8 @@ func TestSnippet(t *testing.T) {
 func TestWordsAreSuggested(t *testing.T) {
 	for text, want := range map[string]string{
 		"[collect]\nmode = \"acount\"":                                        `must be "auto", "account", "count" or "watch"; did you mean "account"?`,
-		"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = \"critical\"": `must be one of emerg, alert, crit, err, warning, notice, info, debug`,
-		"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = \"warnign\"":  `must be one of emerg, alert, crit, err, warning, notice, info, debug; did you mean "warning"?`,
+		"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = \"critical\"": `must be one of emerg, alert, crit, err, warning, notice, info or debug`,
+		"[[rule]]\nname = \"a\"\nthreshold = \"1s\"\nseverity = \"warnign\"":  `must be one of emerg, alert, crit, err, warning, notice, info or debug; did you mean "warning"?`,
 	} {
 		if e := parseError(t, text); e.Reason != want {
 			t.Errorf("%q: %s", text, e.Reason)

@@ -6,6 +6,7 @@ type mark struct {
 	line, column int              // of the key's or the element's first byte, from 1
 	keys         map[string]*mark // of a table
 	items        []*mark          // of an array
+	isTable      bool             // it has a header of its own
 }
 
 // key finds the mark of a table's key, or the table's own where there is none.

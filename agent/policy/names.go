@@ -22,6 +22,14 @@ const commLength = 15
 // unitChars are the characters that systemd allows in unit names.
 const unitChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@"
 
+// CheckUnit says in a sentence what is wrong with the exact name of a unit.
+func CheckUnit(name string) error {
+	if reason := checkUnit(name); reason != "" {
+		return errors.New(reason)
+	}
+	return nil
+}
+
 // checkUnit finds out what is wrong with the exact name of a unit; "" is nothing.
 // Source: systemd.unit(5).
 func checkUnit(name string) string {
@@ -48,7 +56,7 @@ func checkUnit(name string) string {
 			return shown(name) + " has no processes: units of type " + suffix + " only start others"
 		}
 	}
-	return fmt.Sprintf("%s must end in %s; did you mean %s?", shown(name), plainList(unitTypes), shown(name+".service"))
+	return fmt.Sprintf("%s must end in %s; did you mean %s?", shown(name), Or(unitTypes), shown(name+".service"))
 }
 
 // hasForeign says whether a name has a character inside that units may not have.
@@ -136,6 +144,15 @@ func contains(words []string, word string) bool {
 
 // plainList is for lists of keys and suffixes, which need no quotes.
 func plainList(words []string) string { return strings.Join(words, ", ") }
+
+// Or says which words are the alternatives: a, b or c.
+func Or(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return plainList(words)
+	}
+	return plainList(words[:last]) + " or " + words[last]
+}
 
 // shownKey spells a key that nobody knows: bare if it can be, quoted if not.
 func shownKey(key string) string {

@@ -84,6 +84,10 @@ func (s *section) rules() (rules []Rule, given bool) {
 		return nil, false
 	}
 	tables, ok := asTables(value)
+	if _, isTable := value.(map[string]any); isTable {
+		s.fail(at, "rule", "", "must be [[rule]], with two brackets: there may be many")
+		return nil, true
+	}
 	if !ok {
 		s.fail(at, "rule", shown(value), "must be an array of tables: each rule begins with [[rule]]")
 		return nil, true

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -20,7 +21,11 @@ func (s *section) percent(key string, to *Percent, min, max Percent) {
 	digits, isPercent := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(digits, 64)
 	if !isPercent || err != nil || !(Percent(n) >= min && Percent(n) <= max) { // NaN is neither
-		s.fail(at, key, shown(text), "must be a percentage between "+min.String()+" and "+max.String())
+		reason := "must be a percentage between " + min.String() + " and " + max.String()
+		if p := Percent(n); !isPercent && err == nil && p >= min && p <= max {
+			reason += fmt.Sprintf("; did you mean %q?", p)
+		}
+		s.fail(at, key, shown(text), reason)
 		return
 	}
 	*to = Percent(n)

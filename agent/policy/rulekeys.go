@@ -160,11 +160,11 @@ func (s *section) ruleName(to *string, lines map[string]int) {
 	first, taken := lines[name]
 	switch {
 	case !ruleName.MatchString(name):
-		s.fail(at, "name", shown(name), "must be 1 to 64 lower case letters, digits and -")
+		s.fail(at, "name", "", "must be 1 to 64 lower case letters, digits and -")
 	case name == defaultVerdict || name == overrideVerdict:
-		s.fail(at, "name", shown(name), "is reserved: records use it for calls that no rule of the policy decided")
+		s.fail(at, "name", "", "is reserved: records use it for calls that no rule of the policy decided")
 	case taken:
-		s.fail(at, "name", shown(name), fmt.Sprintf("is taken by the rule on line %d; each rule needs a name of its own", first))
+		s.fail(at, "name", "", fmt.Sprintf("is taken by the rule on line %d; each rule needs a name of its own", first))
 	}
 	lines[name] = at.line
 	*to = name

@@ -22,6 +22,7 @@ type scanner struct {
 	line      int // from 1
 	lineStart int
 	reason    string // why it stopped, where the library would not say so
+	twice     *twice // the first key or table that is defined a second time
 }
 
 // keyPart is one part of a dotted key.
@@ -75,7 +76,12 @@ func (s *scanner) header(root *mark) *mark {
 	last := parts[len(parts)-1]
 	table = table.enter(last)
 	if !isArray {
-		return table.last()
+		table = table.last()
+		if table.isTable {
+			s.again(last, table)
+		}
+		table.isTable = true
+		return table
 	}
 	table.items = append(table.items, &mark{line: last.line, column: last.column})
 	return table.last()
@@ -86,9 +92,14 @@ func (s *scanner) keyValue(table *mark, depth int) bool {
 	if parts == nil || !s.take('=') {
 		return false
 	}
-	for _, part := range parts {
+	last := len(parts) - 1
+	for _, part := range parts[:last] {
 		table = table.enter(part)
 	}
+	if first, known := table.keys[parts[last].name]; known {
+		s.again(parts[last], first)
+	}
+	table = table.enter(parts[last])
 	s.skipSpace()
 	return s.value(table, depth)
 }

@@ -68,7 +68,7 @@ func takeAs[T any](s *section, key, want string) (value T, at *mark, ok bool) {
 }
 
 func (s *section) duration(key string, to *time.Duration, min, max time.Duration, never bool) {
-	text, at, ok := takeAs[string](s, key, `a string such as "20ms"`)
+	text, at, ok := takeAs[string](s, key, fmt.Sprintf("a string such as %q", example(min, max)))
 	if !ok {
 		return
 	}

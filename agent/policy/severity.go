@@ -1,7 +1,5 @@
 package policy
 
-import "strings"
-
 // Severity is the priority of a record, numbered as in syslog(3) and the journal:
 // lower is worse.
 type Severity int
@@ -47,5 +45,5 @@ func ParseSeverity(word string) (s Severity, ok bool) {
 
 // severityReason says what ParseSeverity accepts.
 func severityReason() string {
-	return "must be one of " + strings.Join(severityNames[:], ", ")
+	return "must be one of " + Or(severityNames[:])
 }

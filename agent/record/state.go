@@ -57,6 +57,8 @@ type Filter struct {
 	UIDs     []uint32 `json:"uids,omitempty"`
 	Comms    []string `json:"comms,omitempty"`
 	Syscalls []string `json:"syscalls,omitempty"`
+	Children bool     `json:"children,omitzero"` // of the PIDs, too
+	OnExit   string   `json:"on_exit,omitzero"`  // what follows when the PIDs have ended
 
 	ExcludeUnits []string `json:"exclude_units,omitempty"`
 	ExcludeComms []string `json:"exclude_comms,omitempty"`
@@ -185,7 +187,7 @@ func (c *Caller) label() string {
 func (f *Filter) Label() string {
 	var targets []string
 	if len(f.PIDs) > 0 {
-		targets = append(targets, "pid "+list(f.PIDs))
+		targets = append(targets, "pid "+list(f.PIDs)+f.family())
 	}
 	if len(f.Units) > 0 {
 		targets = append(targets, "unit "+list(f.Units))
@@ -216,6 +218,13 @@ func (f *Filter) Label() string {
 		msg += ", only " + list(f.Errnos)
 	}
 	return msg
+}
+
+func (f *Filter) family() string {
+	if f.Children {
+		return " and children"
+	}
+	return ""
 }
 
 func (s *Suppression) label() string {

@@ -73,6 +73,10 @@ func TestWrongCommandLinesAreExplainedAndAskNothing(t *testing.T) {
 		"threshold fsync":          "threshold needs a system call and a duration, or --reset; got 1 arguments",
 		"threshold fsync 1ms 2ms":  "threshold needs a system call and a duration, or --reset; got 3 arguments",
 		"threshold --reset fsync":  `--reset takes no arguments, got "fsync"; it resets all thresholds`,
+		"mode turbo":               `mode "turbo" is unknown; give account, count, watch or auto`,
+		"mode cuont":               `mode "cuont" is unknown; give account, count, watch or auto; did you mean "count"?`,
+		"threshold fsnyc 5ms":      `unknown syscall "fsnyc"; did you mean "fsync"?`,
+		"slow -n x":                `--newest "x": must be a whole number from 0 to 4294967295`,
 		"threshold fsync 20":       `"20" is no duration; give for example 500us, 20ms or 1.5s`,
 		"threshold fsync soon":     `"soon" is no duration; give for example 500us, 20ms or 1.5s`,
 		"threshold fsync 999ns":    "a threshold of 999ns is too short; give 1us or more",
@@ -82,9 +86,9 @@ func TestWrongCommandLinesAreExplainedAndAskNothing(t *testing.T) {
 		"threshold fsync 9999999h": `"9999999h" is no duration; give for example 500us, 20ms or 1.5s`,
 		"slow 5":                   `unknown command "5" for "syscountctl slow"`,
 		"stuck all":                `unknown command "all" for "syscountctl stuck"`,
-		"slow -n -1":               `invalid argument "-1" for "-n, --newest" flag: strconv.ParseUint: parsing "-1": invalid syntax`,
-		"summary -n -1":            `invalid argument "-1" for "-n, --top" flag: strconv.ParseUint: parsing "-1": invalid syntax`,
-		"summary -n 4294967296":    `invalid argument "4294967296" for "-n, --top" flag: strconv.ParseUint: parsing "4294967296": value out of range`,
+		"slow -n -1":               `--newest "-1": must be a whole number from 0 to 4294967295`,
+		"summary -n -1":            `--top "-1": must be a whole number from 0 to 4294967295`,
+		"summary -n 4294967296":    `--top "4294967296": must be a whole number from 0 to 4294967295`,
 	} {
 		got := r.run(words(line)...)
 		first, hint := lines(got.stderr)

@@ -36,6 +36,9 @@ func (e *usageError) Unwrap() error { return e.err }
 // errStopped makes the exit code where nothing failed, and nothing is observed.
 var errStopped = errors.New("syscountd is stopped: nothing is observed")
 
+// errToldAlready makes the exit code where the output has said what is wrong.
+var errToldAlready = errors.New("see above")
+
 // exitCode is the one table from errors to exit codes; command is its last name.
 func exitCode(err error, command string) int {
 	var usage *usageError

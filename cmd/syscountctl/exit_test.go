@@ -46,7 +46,7 @@ func TestBusThatIsNotRunning(t *testing.T) {
 			want = 4
 		}
 		sentence, hint := lines(got.stderr)
-		if got.code != want || got.stdout != "" || !strings.HasPrefix(sentence, "syscountctl: no connection to the bus: ") ||
+		if got.code != want || got.stdout != "" || !strings.HasPrefix(sentence, "syscountctl: no connection to the system bus: /nonexistent/") || !strings.HasSuffix(sentence, " does not exist") ||
 			hint != "Is dbus running? Try: systemctl status dbus" {
 			t.Errorf("%s: %+v, want %d", line, got, want)
 		}

@@ -70,6 +70,14 @@ func (f *explainFlags) call(given func(string) bool) (policy.Call, error) {
 		return c, err
 	}
 	c.ABI = abi
+	if len(syscalls.Numbers(f.syscall, []bpf.ABI{abi})) == 0 {
+		return c, usagef("the ABI %v has no system call %s", abi, f.syscall)
+	}
+	if f.unit != "" {
+		if err := policy.CheckUnit(f.unit); err != nil {
+			return c, usagef("--unit: %v", err)
+		}
+	}
 	if f.cgroup != "" {
 		fromCgroup(&c)
 	}
@@ -121,7 +129,7 @@ func (f *explainFlags) kind() (string, error) {
 	case f.fd == "" && (len(f.paths) > 0 || syscalls.In(syscalls.FDWait, f.syscall)):
 		return policy.FDFile, nil
 	case f.fd != "" && !slices.Contains(policy.FDKinds(), f.fd):
-		return "", usagef("--fd %.40q is no kind; give one of %s", f.fd, strings.Join(policy.FDKinds(), ", "))
+		return "", usagef("--fd %.40q is no kind; give one of %s", f.fd, policy.Or(policy.FDKinds()))
 	}
 	return f.fd, nil
 }
@@ -148,7 +156,7 @@ func abiOf(name string) (bpf.ABI, error) {
 		}
 		names = append(names, abi.String())
 	}
-	return 0, usagef("--abi %.40q is no ABI; give one of %s", name, strings.Join(names, ", "))
+	return 0, usagef("--abi %.40q is no ABI; give one of %s", name, policy.Or(names))
 }
 
 // nsOf is a duration in nanoseconds; nil for one that is never reached.

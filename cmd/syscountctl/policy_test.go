@@ -72,7 +72,11 @@ func TestPolicyCheck(t *testing.T) {
 	if got.code != 1 || got.stdout != want || got.stderr != "syscountctl: 2 of 3 cannot be put in force\n" {
 		t.Errorf("%+v, want %s", got, want)
 	}
-	if got := offline(t, "policy", "check", "/nonexistent/p.toml"); got.code != 1 || !strings.Contains(got.stdout, "/nonexistent/p.toml") {
+	one := policyFile(t, "[[rule]]\nname = \"all\"\nthreshold = \"1s\"\n")
+	if got, want := offline(t, "policy", "check", one), (result{0, one + ": right; 1 rule\n", ""}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := offline(t, "policy", "check", "/nonexistent/p.toml"); got.code != 1 || got.stderr != "" || !strings.Contains(got.stdout, "/nonexistent/p.toml") {
 		t.Errorf("one that is absent: %+v", got)
 	}
 }
@@ -165,15 +169,21 @@ func TestPolicyExplainAsJSON(t *testing.T) {
 
 func TestPolicyCommandLinesThatAreWrong(t *testing.T) {
 	for line, want := range map[string]string{
-		"policy":                                       "policy needs a command: check or explain",
-		"policy explain":                               "explain needs --syscall NAME",
-		"policy explain --syscall raed":                `--syscall: unknown syscall "raed"; did you mean "read"?`,
-		"policy explain --syscall @sync":               `--syscall "@sync" is a group; name one call of it`,
-		"policy explain --syscall read --fd fiel":      `--fd "fiel" is no kind; give one of file, dir, block, char, tty, pipe, socket, anon, pseudo, unknown, none`,
-		"policy explain --syscall read --abi x86-64":   `--abi "x86-64" is no ABI; give one of x86_64, i386, x32, aarch64, arm`,
-		"policy explain --syscall read --errno EOI":    `unknown error "EOI"; errors are named as in errno(3), such as "EIO"`,
-		"policy explain --syscall read --cpu 1s":       "--io-wait, --runqueue and --cpu are 1s together, more than --duration 0s",
-		"policy explain --syscall read --duration -1s": "--duration -1s is less than nothing; give a duration such as 20ms",
+		"policy":                                          "policy needs a command: check or explain",
+		"policy explain":                                  "explain needs --syscall NAME",
+		"policy explain --syscall raed":                   `--syscall: unknown syscall "raed"; did you mean "read"?`,
+		"policy explain --syscall @sync":                  `--syscall "@sync" is a group; name one call of it`,
+		"policy explain --syscall read --fd fiel":         `--fd "fiel" is no kind; give one of file, dir, block, char, tty, pipe, socket, anon, pseudo, unknown or none`,
+		"policy explain --syscall read --abi x86-64":      `--abi "x86-64" is no ABI; give one of x86_64, i386, x32, aarch64 or arm`,
+		"policy explain --syscall read --errno EOI":       `unknown error "EOI"; did you mean "EIO"?`,
+		"policy explain --syscall read --unit postgresql": `--unit: "postgresql" must end in .service, .scope, .slice, .socket, .mount or .swap; did you mean "postgresql.service"?`,
+		"policy explain --syscall open --abi aarch64":     "the ABI aarch64 has no system call open",
+		"policy explain --syscall read --duration 20":     `--duration "20": must be a duration with its unit, such as 500us, 20ms or 1.5s`,
+		"policy explain --syscall read --uid root":        `--uid "root": must be a whole number from 0 to 4294967295`,
+		"policy explain fsync":                            "explain takes no arguments: give it as --syscall fsync",
+		"policy explain fsnyc":                            `explain takes no arguments, got "fsnyc"; give the call as --syscall NAME`,
+		"policy explain --syscall read --cpu 1s":          "--io-wait, --runqueue and --cpu are 1s together, more than --duration 0s",
+		"policy explain --syscall read --duration -1s":    "--duration -1s is less than nothing; give a duration such as 20ms",
 	} {
 		got := offline(t, words(line)...)
 		if sentence, hint := lines(got.stderr); got.code != 2 || sentence != "syscountctl: "+want || !strings.HasPrefix(hint, "Try: syscountctl policy") {

@@ -53,7 +53,10 @@ func (a *app) policyCheckCommand() *cobra.Command {
 			if err := a.show(results, func(w io.Writer) { printChecked(w, results) }); err != nil {
 				return err
 			}
-			if wrong > 0 {
+			switch {
+			case wrong > 0 && len(files) == 1:
+				return errToldAlready
+			case wrong > 0:
 				return fmt.Errorf("%d of %d cannot be put in force", wrong, len(files))
 			}
 			return nil
@@ -75,6 +78,13 @@ func checkPolicy(file string) checked {
 	return result
 }
 
+func rules(n int) string {
+	if n == 1 {
+		return "1 rule"
+	}
+	return fmt.Sprintf("%d rules", n)
+}
+
 func printChecked(w io.Writer, results []checked) {
 	for _, r := range results {
 		name := r.File
@@ -85,9 +95,9 @@ func printChecked(w io.Writer, results []checked) {
 		case !r.Right:
 			fmt.Fprintf(w, "%s\n%s", r.Error.Sentence, r.snippet)
 		case r.File == "" && len(r.Files) == 0:
-			fmt.Fprintf(w, "%s: right; there is no file, so the built-in one with %d rules\n", name, r.Rules)
+			fmt.Fprintf(w, "%s: right; there is no file, so the built-in one with %s\n", name, rules(r.Rules))
 		default:
-			fmt.Fprintf(w, "%s: right; %d rules\n", record.Clean(name), r.Rules)
+			fmt.Fprintf(w, "%s: right; %s\n", record.Clean(name), rules(r.Rules))
 		}
 		if r.Note != "" {
 			fmt.Fprintf(w, "  %s\n", r.Note)

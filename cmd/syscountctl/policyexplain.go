@@ -9,6 +9,7 @@ import (
 
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/agent/syscalls"
 )
 
 // explained is the answer, as --json prints it. Durations are in nanoseconds; a threshold that
@@ -46,7 +47,7 @@ func (a *app) policyExplainCommand() *cobra.Command {
 			"the kernel side hands over such calls. What is not given is taken for unknown; a read, write or the like is on a file.",
 		Example: "  syscountctl policy explain --syscall fdatasync --unit postgresql@15-main.service --duration 30ms\n" +
 			"  syscountctl policy explain --config new.toml --syscall read --fd socket --comm nginx",
-		Args: cobra.NoArgs,
+		Args: explainArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			call, err := about.call(cmd.Flags().Changed)
 			if err != nil {
@@ -62,6 +63,17 @@ func (a *app) policyExplainCommand() *cobra.Command {
 	}
 	about.define(cmd.Flags())
 	return cmd
+}
+
+// explainArgs: a call by its name alone is what most try first.
+func explainArgs(_ *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case syscalls.Known(args[0]):
+		return usagef("explain takes no arguments: give it as --syscall %s", args[0])
+	}
+	return usagef("explain takes no arguments, got %.40q; give the call as --syscall NAME", args[0])
 }
 
 func answerOf(p *policy.Policy, call policy.Call, timed bool) explained {

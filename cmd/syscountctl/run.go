@@ -45,6 +45,9 @@ func run(ctx context.Context, e env, args []string) int {
 	if !a.started {
 		err = &usageError{err}
 	}
+	if errors.Is(err, errToldAlready) {
+		return exitFailure
+	}
 	fmt.Fprintf(e.stderr, "syscountctl: %v\n", err)
 	var bad *policy.Error
 	if errors.As(err, &bad) {
@@ -68,6 +71,7 @@ func (a *app) root() *cobra.Command {
 			a.started = true
 		},
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for the commands that read")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/syscountd/syscountd/agent/syscalls"
 	"github.com/syscountd/syscountd/dbusapi"
 )
 
@@ -26,6 +27,9 @@ func (a *app) thresholdCommand() *cobra.Command {
 			d, err := threshold(args[1])
 			if err != nil {
 				return err
+			}
+			if err := syscalls.Check(args[0]); err != nil {
+				return usagef("%v", err)
 			}
 			return a.withClient(cmd.Context(), func(c *dbusapi.Client) error { return c.SetThreshold(cmd.Context(), args[0], d) })
 		},

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/syscountd/syscountd/agent/syscalls"
 )
 
 // usagef makes a usageError.
@@ -24,4 +28,30 @@ func oneOrMore(what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// didYouMean ends a sentence with the word that was probably meant, if any is near.
+func didYouMean(text string, allowed []string) string {
+	if near := syscalls.Suggest(text, allowed); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
+
+// flagError says what a flag takes, instead of how the library failed to read it.
+func flagError(_ *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	flag := invalid.GetFlag()
+	want := map[string]string{
+		"uint32":   "a whole number from 0 to 4294967295",
+		"duration": "a duration with its unit, such as 500us, 20ms or 1.5s",
+		"bool":     "true or false",
+	}[flag.Value.Type()]
+	if want == "" {
+		return err
+	}
+	return usagef("--%s %.40q: must be %s", flag.Name, invalid.GetValue(), want)
 }

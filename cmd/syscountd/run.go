@@ -166,6 +166,9 @@ func busOf(env env, f flags, a *agent.Agent, log *slog.Logger, level *dbusapi.Lo
 	}
 	return dbusapi.New(dbusapi.Config{
 		Agent: reloading{a, env.notify}, Version: version, Address: env.busAddress, LogLevel: level, LogTarget: target, Features: env.features, NamePatience: env.namePatience,
+		LevelSet: func(who agent.Caller, from, to string) {
+			log.Log(context.Background(), slog.LevelInfo+1, "the log level was set", "from", from, "to", to, "user_id", who.UID, "pid", who.PID)
+		},
 		Report: func(err error) {
 			if err != nil {
 				log.Warn("no place on the bus; it is tried again, and tracing goes on", "error", err)
