@@ -21,7 +21,8 @@ __u64 voided_ended = 0; /* stamps of calls that ended unseen */
 enum drain_step {
 	DRAIN_LOOK = 0, /* count */
 	DRAIN_GIVE_UP = 1, /* the tracepoint is about to go */
-	DRAIN_ENDED = 2, /* it is about to come back: which stamps are of calls that their threads are not in any more */
+	DRAIN_ENDED =
+		2, /* it is about to come back: which stamps are of calls that their threads are not in any more */
 };
 
 /* Since when the thread's call is known; 0: it is not, or will begin again and be seen by its function. */
