@@ -40,7 +40,7 @@ test: ## install what the tests need, then run all of them (root)
 
 test-kernels: ## BPF tests on Debian's kernels under qemu, in the newest versions
 	test/install-deps kernels
-	go test -tags kernels -run '^TestKernels$$' -count=1 -timeout 25m -v ./test/kernels
+	go test -tags kernels -run '^TestKernels$$' -count=1 -timeout 40m -v ./test/kernels
 
 # Each target for so long; what is found stays below testdata/fuzz and is a test from then on.
 FUZZTIME ?= 30s

@@ -253,26 +253,11 @@ struct task_struct___until_5_15 {
 	unsigned int cpu;
 };
 
-/* Where user mode may have no ticks, its beginning and its end are noted. */
-enum vtime_state {
-	VTIME_INACTIVE = 0,
-	VTIME_IDLE,
-	VTIME_SYS,
-	VTIME_USER,
-	VTIME_GUEST,
-};
-
-struct vtime {
-	enum vtime_state state;
-};
-
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	unsigned int flags;
 	int on_cpu; /* it runs, or is being switched out */
-	__u64 utime;
-	struct vtime vtime; /* CONFIG_VIRT_CPU_ACCOUNTING_GEN */
 	unsigned long nvcsw;
 	unsigned long nivcsw;
 	unsigned long maj_flt;

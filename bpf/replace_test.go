@@ -98,7 +98,11 @@ func (r *replaceable) take(t *testing.T) {
 
 // replacements are changes that need other programs, in an order in which each mode and
 // each group has its turn.
+// Where a load is dear, the one from which most follows: other groups, and no beginnings.
 func replacements() []Options {
+	if dear {
+		return []Options{{GroupBy: GroupByNone, Mode: ModeCount}}
+	}
 	all := []Options{
 		{GroupBy: GroupByComm, Rows: 4096}, {GroupBy: GroupByComm, Rows: 4096, NoWaits: true}, {GroupBy: GroupByNone},
 		{GroupBy: GroupByCgroup, Rows: 4096, Sample: 16}, {GroupBy: GroupByProcess, Rows: 4096, Mode: ModeCount},
@@ -181,13 +185,21 @@ func TestACallThatIsInterruptedDuringReplacements(t *testing.T) {
 			}
 		}
 	}()
-	for _, to := range []Options{{GroupBy: GroupByComm, Rows: 4096}, base, {GroupBy: GroupByNone}, base} {
+	others := []Options{{GroupBy: GroupByComm, Rows: 4096}, base, {GroupBy: GroupByNone}, base}
+	if dear {
+		others = others[:1]
+	}
+	for _, to := range others {
 		tracer.replace(t, to)
 	}
 	close(ended)
 	n := <-interrupted
 	process.Poke()
 	wantOneRead(t, tracer, process, pause)
+	if skipped := tracer.skipped(t); skipped > 0 {
+		t.Logf("the kernel skipped %d runs: each may cost the calls around a signal their place", skipped)
+		return
+	}
 	c := wantSums(t, tracer.watched)
 	if c.Suspended != c.Resumed && !gaps(t, tracer.Tracer) {
 		t.Errorf("%d restarts, %d resumed, of %d interruptions", c.Suspended, c.Resumed, n)

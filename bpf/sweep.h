@@ -40,42 +40,20 @@ static __always_inline bool is_unended(__u32 syscall, struct task_struct *task, 
 	return slot == syscall || has_trait(slot, TRAIT_RESTART);
 }
 
-#include "burner.h"
-
-/* Linux 5.15 cannot look at another CPU's. */
-static __always_inline struct cpu *its_cpu(struct task_struct *task)
-{
-	__u32 zero = 0;
-
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_map_lookup_percpu_elem))
-		return NULL;
-	return bpf_map_lookup_percpu_elem(&cpus, &zero, cpu_of(task));
-}
-
-/* The thread runs, and has ended the call that the waits in its storage are of. */
-static __always_inline bool has_ended_since(struct task_struct *task)
-{
-	struct cpu *cpu = its_cpu(task);
-
-	return cpu && cpu->running.task == (__u64)task && cpu->running.stale;
-}
-
-/* Nobody looks at the beginning of its call, nor is the thread known to be in none. */
-static __always_inline bool may_burn(__u64 start_ns)
-{
-	return start_ns == UNTIMED || (!start_ns && has_unstamped() && !by_function);
-}
-
 /*
  * A thread that runs has its open call with its CPU, which goes on meanwhile: what
- * is the same before and after belongs together.
+ * is the same before and after belongs together. Linux 5.15 cannot look there.
  */
 static __always_inline void running_call(struct open_call *open, struct task_struct *task, struct pt_regs *regs)
 {
-	struct cpu *cpu = its_cpu(task);
 	volatile struct running *r;
 	__u64 start_ns, first_ns;
+	struct cpu *cpu;
+	__u32 zero = 0;
 
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_map_lookup_percpu_elem))
+		return;
+	cpu = bpf_map_lookup_percpu_elem(&cpus, &zero, cpu_of(task));
 	if (!cpu)
 		return;
 	r = &cpu->running;
@@ -84,12 +62,9 @@ static __always_inline void running_call(struct open_call *open, struct task_str
 	open->start = r->first;
 	if (start_ns)
 		open->syscall = r->syscall;
-	if ((r->task && r->task != (__u64)task) || r->start_ns != start_ns || r->first_ns != first_ns)
+	if (r->task != (__u64)task || r->start_ns != start_ns || r->first_ns != first_ns)
 		return;
-	if (!first_ns && may_burn(start_ns)) {
-		open->start_ns = burns_since(cpu, task, open->syscall);
-		open->start = START_TICK;
-	} else if (start_ns > LEFT_OUT) {
+	if (start_ns > LEFT_OUT) {
 		if (!is_unended(open->syscall, task, regs))
 			return;
 		open->start_ns = start_ns;
@@ -122,7 +97,7 @@ static __always_inline struct open_call open_call_of(const struct thread *t, str
 		open.syscall = t->suspended;
 	else if (!is_open(t->start_ns))
 		open.syscall = syscall_slot(task, number_in(regs));
-	if (t->wait.call == UNTIMED && (t->suspended_ret || (is_in_call(regs) && !has_ended_since(task)))) {
+	if (t->wait.call == UNTIMED && (t->suspended_ret || is_in_call(regs))) {
 		open.start_ns = t->wait.first_ns; /* of a running thread the waits may be stale */
 		open.start = t->wait.first;
 	} else if (t->suspended_ret) {

@@ -251,23 +251,12 @@ struct cost {
 	__u32 _pad;
 };
 
-/* What the sweep has seen of the thread that runs, in a call of which nothing is known: see burner.h. */
-struct burner {
-	__u64 task;
-	__u64 since_ns;
-	__u64 calls; /* beginnings and ends of calls on the CPU until then */
-	__u64 utime;
-	__u32 switches;
-	__u32 syscall;
-};
-
 /* Everything that belongs to a CPU, found with one look. */
 struct cpu {
 	struct running running;
 	struct counters counters;
 	struct cost cost;
 	__u64 histogram_slot; /* of the last duration */
-	struct burner burner; /* the sweep's own */
 };
 
 /* Why a thread was off the CPU. */

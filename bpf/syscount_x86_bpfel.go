@@ -110,15 +110,6 @@ type syscountCpu struct {
 	Counters      syscountCounters
 	Cost          syscountCost
 	HistogramSlot uint64
-	Burner        struct {
-		_        structs.HostLayout
-		Task     uint64
-		SinceNs  uint64
-		Calls    uint64
-		Utime    uint64
-		Switches uint32
-		Syscall  uint32
-	}
 }
 
 type syscountDoubles uint32

@@ -14,15 +14,9 @@ import (
 // kernel does for a moment while other tracers attach, for as long as the test lasts.
 func blind(t *testing.T, tracer *Tracer) {
 	t.Helper()
-	blindTo(t, tracer, "sched_switch")
-}
-
-// blindTo takes away one of the programs.
-func blindTo(t *testing.T, tracer *Tracer, name string) {
-	t.Helper()
-	i := slices.IndexFunc(tracer.programs(), func(p program) bool { return p.name == name })
+	i := slices.IndexFunc(tracer.programs(), func(p program) bool { return p.name == "sched_switch" })
 	if i < 0 {
-		t.Fatalf("no program %s is attached", name)
+		t.Fatal("no program of sched_switch is attached")
 	}
 	if err := tracer.links[i].Close(); err != nil {
 		t.Fatal(err)

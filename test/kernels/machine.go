@@ -14,8 +14,8 @@ import (
 // machineTimeout is for a machine from its start to its end. testTimeout, for the
 // tests in it, comes first: then Go prints where each goroutine is.
 const (
-	machineTimeout = 14 * time.Minute
-	testTimeout    = 12 * time.Minute
+	machineTimeout = 18 * time.Minute
+	testTimeout    = 16 * time.Minute
 )
 
 // clockCounts makes the machine's clock count its instructions, one for a nanosecond.
