@@ -59,22 +59,32 @@ static __always_inline void give_back(struct cpu *cpu, struct task_struct *task,
 	r->first = START_ENTRY;
 }
 
-/* The thread's storage comes to the CPU. */
+/*
+ * The thread's storage comes to the CPU. At the end of a call a tick may interrupt this,
+ * and do the same (tick.h; on arm64 the registers do not tell a result that equals the first
+ * argument from a call): so the record has its thread first, of which a tick then sees no
+ * verdict yet, and what the tick has brought in is kept.
+ */
 static __always_inline void hold(struct running *r, struct task_struct *task, struct thread *t)
 {
-	r->start_ns = t->start_ns;
+	__u64 start_ns = r->task == (__u64)task && !t->start_ns ? r->start_ns : t->start_ns;
+
+	r->generation = 0;
+	r->task = (__u64)task;
+	barrier();
+	r->start_ns = start_ns;
 	t->start_ns = 0;
 	r->syscall = t->syscall;
 	r->group = t->group;
 	r->pid = t->pid;
 	r->subject = t->subject;
-	r->generation = t->generation;
 	r->observed = t->observed;
 	r->suspended = t->suspended_ret != 0;
 	r->first_ns = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
 	r->first = t->wait.first;
-	r->task = (__u64)task;
 	r->regs = t->regs;
+	barrier();
+	r->generation = t->generation;
 }
 
 /* What was open when an earlier attachment ended has no end in this one. */
@@ -106,6 +116,11 @@ static __noinline bool take(struct cpu *cpu, __u64 regs)
 	struct thread *t;
 
 	r->observed = false;
+	if (!r->task) { /* so that a tick leaves it alone: see hold() */
+		r->generation = 0;
+		r->task = (__u64)task;
+		barrier();
+	}
 	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	give_back(cpu, task, t);
 	if (!t) {
