@@ -96,7 +96,7 @@ sys.stdin.read()`)
 		t.Fatalf("the name was not to be had: %s", got)
 	}
 	r := m.try("syscountd", "--output", "stdout")
-	if r.code != 1 || !strings.Contains(r.stderr, "bus name "+busName+" is owned by ") {
+	if r.code != 75 || !strings.Contains(r.stderr, "bus name "+busName+" is owned by ") { // EX_TEMPFAIL of sysexits.h
 		t.Errorf("exit status %d, %s", r.code, r.stderr)
 	}
 	owner.release(t)
