@@ -22,7 +22,7 @@ cgroups = [%q]
 threshold = "never"
 [limits]
 records_per_second = 150
-burst = 5000
+burst = 4000
 %s`, mode, h.slice.Path(), more)
 }
 
