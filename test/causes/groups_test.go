@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/syscountd/syscountd/agent/record"
-	"github.com/syscountd/syscountd/bpf"
 	"github.com/syscountd/syscountd/test/foreground"
 )
 
