@@ -51,12 +51,17 @@ func (a *Agent) replace(next *policy.Policy, only []string) (time.Time, error) {
 // the end, and the misses that the kernel has counted for them go with them.
 func (a *Agent) replaceKernel(next *policy.Policy, only []string) (at time.Time, ended bool, err error) {
 	options, at := OptionsOf(next, only), a.env.Now()
-	before := a.session.kernel.Options()
+	kernel := a.session.kernel
+	before := kernel.Options()
 	var missed uint64
-	err = a.session.kernel.Replace(options, func(ns uint64) {
+	gone := func(ns uint64) {
 		at, ended = a.wall(ns), true
 		a.endIntervalAt(at, false)
 		missed = a.sessionCounters().RecursionMisses
+	}
+	// The reader's own error comes again, and ends the service then.
+	_, err = a.beside(func(inLoop func(func())) error {
+		return kernel.Replace(options, func(ns uint64) { inLoop(func() { gone(ns) }) })
 	})
 	if ended {
 		a.totals.ended.RecursionMisses += missed

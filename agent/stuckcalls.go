@@ -95,28 +95,19 @@ func (a *Agent) sweep() error {
 	return nil
 }
 
-// findOpen has the kernel side hand over the calls that are open, and takes them
-// meanwhile: its ring holds some hundred, and thousands of threads may hang on one
-// file server. False: not all were found.
+// findOpen has the kernel side hand over the calls that are open: thousands of threads
+// may hang on one file server. False: not all were found.
 func (a *Agent) findOpen(after time.Duration) (bool, error) {
-	s := a.session
-	swept := make(chan error, 1)
-	go func() { swept <- s.kernel.Sweep(after) }()
-	for {
-		select {
-		case got := <-s.slow:
-			if err := a.receive(got); err != nil {
-				<-swept
-				return false, err
-			}
-		case err := <-swept:
-			if err != nil {
-				a.env.Log.Error("look for stuck calls: again with the next sweep", "error", err)
-				return false, nil
-			}
-			return true, a.drainSlow()
-		}
+	kernel := a.session.kernel
+	unread, err := a.beside(func(func(func())) error { return kernel.Sweep(after) })
+	if unread != nil {
+		return false, unread
 	}
+	if err != nil {
+		a.env.Log.Error("look for stuck calls: again with the next sweep", "error", err)
+		return false, nil
+	}
+	return true, a.drainSlow()
 }
 
 // reportStuck writes the record of a call that has not returned.

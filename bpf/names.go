@@ -47,6 +47,8 @@ func (t *Tracer) DeleteProcess(g Group) error {
 // the cgroup is gone. One outside of the namespace begins with "/..". False: no
 // such cgroup was seen, or its path is over 1 KB.
 func (t *Tracer) CgroupPath(id uint64) (string, bool) {
+	t.replaced.RLock()
+	defer t.replaced.RUnlock()
 	var path syscountCgroupPath
 	if err := t.objs.CgroupPaths.Lookup(&id, &path); err != nil {
 		return "", false

@@ -23,6 +23,13 @@ const maxSymbols = 20_000
 // "fuse_simple_request [fuse]" in a module; the address in hexadecimal where the
 // kernel has none.
 func (t *Tracer) Symbol(address uint64) string {
+	t.replaced.RLock()
+	defer t.replaced.RUnlock()
+	return t.symbol(address)
+}
+
+// symbol is Symbol where the lock of Replace is held.
+func (t *Tracer) symbol(address uint64) string {
 	t.symbols.mu.Lock()
 	defer t.symbols.mu.Unlock()
 	if name, ok := t.symbols.names[address]; ok {
@@ -81,7 +88,7 @@ func (t *Tracer) isInterrupt(id int32) bool {
 		if address == 0 {
 			break
 		}
-		name := t.Symbol(address)
+		name := t.symbol(address)
 		for _, prefix := range interrupts {
 			if strings.HasPrefix(name, prefix) {
 				return true

@@ -16,7 +16,8 @@ import (
 )
 
 // Tracer is the loaded kernel side. Its methods may be called by one goroutine
-// at a time, but for NextSlow, which has its own, and Close, which ends it.
+// at a time, but for NextSlow, which has its own, and Close, which ends it. While
+// another one is in Replace or Sweep, CgroupPath, Symbol and Symbols may be called.
 type Tracer struct {
 	objs     syscountObjects
 	parts    *ebpf.Collection // all of objs, by name, and the maps of the variables
@@ -38,7 +39,7 @@ type Tracer struct {
 
 	calibrationCalls uint64 // in the rows, at the last look
 
-	replaced sync.RWMutex // what Replace changes, and NextSlow reads in its goroutine
+	replaced sync.RWMutex // what Replace changes, and others read meanwhile
 }
 
 // Load creates the maps and loads the programs; nothing is attached yet. It

@@ -125,11 +125,16 @@ type watched struct{ *Tracer }
 // has ended: then what we know of calls has gaps, and exact answers there are none.
 func (w *watched) skipped(t *testing.T) uint64 {
 	t.Helper()
-	c, err := w.Counters()
+	return missesOf(t, w.Tracer) - shared.before[w.Tracer]
+}
+
+func missesOf(t *testing.T, tracer *Tracer) uint64 {
+	t.Helper()
+	c, err := tracer.Counters()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.RecursionMisses - shared.before[w.Tracer]
+	return c.RecursionMisses
 }
 
 // gaps says that in this test the kernel skipped runs, see skipped, or left out events at
