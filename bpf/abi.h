@@ -44,6 +44,12 @@ static __always_inline long execve_number(struct task_struct *task)
 	return is_compat(task) ? 11 : 59;
 }
 
+/* A program of another ABI comes with its own number in the register (set_personality_ia32(), process_64.c). */
+static __always_inline long exec_across(struct task_struct *task, long id)
+{
+	return 0;
+}
+
 /* What the registers say; at the end, after rt_sigreturn, -1. */
 static __always_inline long number_in(struct pt_regs *regs)
 {
@@ -59,7 +65,7 @@ static __always_inline bool is_in_call(struct pt_regs *regs)
 	return (int)regs->orig_ax >= 0 && (long)regs->ax == -ENOSYS;
 }
 
-static __always_inline long result_of(struct pt_regs *regs)
+static __always_inline long result_of(struct pt_regs *regs, __u32 slot)
 {
 	return regs->ax;
 }
@@ -121,7 +127,18 @@ static __always_inline long execve_number(struct task_struct *task)
 	return is_compat(task) ? 11 : 221;
 }
 
-/* What the registers say; at the end, after rt_sigreturn and execve, -1. */
+/*
+ * The number that execve or execveat has for a program that one of the other ABI has called by this
+ * number, which stays in the register; 0: it is the number of another call.
+ */
+static __always_inline long exec_across(struct task_struct *task, long id)
+{
+	if (is_compat(task))
+		return id == 221 ? 11 : id == 281 ? 387 : 0;
+	return id == 11 ? 221 : id == 387 ? 281 : 0;
+}
+
+/* What the registers say; at the end, after rt_sigreturn and on some kernels execve, -1. */
 static __always_inline long number_in(struct pt_regs *regs)
 {
 	return regs->syscallno;
@@ -133,9 +150,10 @@ static __always_inline bool is_in_call(struct pt_regs *regs)
 	return regs->syscallno >= 0 && regs->regs[0] == regs->orig_x0;
 }
 
-static __always_inline long result_of(struct pt_regs *regs)
+/* The kernel takes the upper half of a 32-bit program's result away (arch/arm64/include/asm/syscall.h). */
+static __always_inline long result_of(struct pt_regs *regs, __u32 slot)
 {
-	return regs->regs[0];
+	return slot < NATIVE_SLOTS ? (long)regs->regs[0] : (int)regs->regs[0];
 }
 
 /* Where in the program the call was made. */

@@ -46,11 +46,28 @@ static __noinline long number_of_minus_one(void)
 	return sigreturn_number(task);
 }
 
+/* The call by which the other ABI's program has become this one, unless it is one of this one's own by the same
+ * number. */
+static __noinline long number_across(long id, long across)
+{
+	struct thread *t = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+
+	if (!t || !t->executed)
+		return id;
+	t->executed = false;
+	return across;
+}
+
 static __always_inline __u32 slot_at_exit(struct task_struct *task, struct pt_regs *regs)
 {
 	long id = number_in(regs);
+	long across = exec_across(task, id);
 
-	return syscall_slot(task, id == -1 ? number_of_minus_one() : id);
+	if (id == -1)
+		id = number_of_minus_one();
+	else if (across)
+		id = number_across(id, across);
+	return syscall_slot(task, id);
 }
 
 #endif

@@ -32,6 +32,9 @@ func wantInFlight(t *testing.T, tracer *replaceable, want uint64) {
 func TestACallInFlightWhenItsFunctionIsFollowed(t *testing.T) {
 	tracer := newReplaceable(t, base)
 	for name, back := range map[string]bool{"ends": false, "tracepoints": true} {
+		if back && dear { // the next test comes back too
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			process := readFor(t, 0)
 			tracer.findReads(t, process)
@@ -57,7 +60,7 @@ func TestACallInFlightWhenItsFunctionIsFollowed(t *testing.T) {
 			if c := wantSums(t, tracer.watched); c.Undrained != 0 {
 				t.Errorf("%d calls were given up", c.Undrained)
 			}
-			if !back {
+			if !back && !dear {
 				tracer.replace(t, base)
 			}
 		})
@@ -92,6 +95,9 @@ func TestACallThatIsGivenUp(t *testing.T) {
 	}{
 		"named": {otherCalls, unix.SYS_READ}, "left out": {fileCalls, unix.SYS_OPENAT},
 	} {
+		if dear && name != "named" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			process := readFor(t, saRestart)
 			tracer := newReplaceable(t, base)

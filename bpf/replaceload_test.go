@@ -14,10 +14,19 @@ var timedOnes = []Options{
 	{GroupBy: GroupByCgroup, Rows: 4096, Sample: 16}, {GroupBy: GroupByProcess, Rows: 4096},
 }
 
+// loadWhile are the calls of each thread: they have to last for a replacement or two.
+func loadWhile(t *testing.T) int {
+	t.Helper()
+	if dear {
+		return loadCalls(t)
+	}
+	return 2 * loadCalls(t)
+}
+
 // replaceWhile replaces as long as a load of so many calls goes on.
 func replaceWhile(t *testing.T, tracer *replaceable, load uint64, next func(i int) Options) (times int) {
 	t.Helper()
-	most := 10 // where the kernel skips runs, so many calls may never be counted
+	most := 5 // where the kernel skips runs, so many calls may never be counted
 	if dear {
 		most = 2
 	}
@@ -38,7 +47,7 @@ func replaceWhile(t *testing.T, tracer *replaceable, load uint64, next func(i in
 // and no loss is told.
 func TestLoadIsCountedExactlyOverReplacements(t *testing.T) {
 	p := bpftest.NewProgram()
-	steps, want := migrating(t, p, 4, 2*loadCalls(t))
+	steps, want := migrating(t, p, 4, loadWhile(t))
 	process := p.Start(t, steps...)
 	tracer := newReplaceable(t, base)
 	tracer.findReads(t, process)
@@ -75,7 +84,7 @@ func wantTaken(t *testing.T, tracer *replaceable, want calls) {
 // but these are left out meanwhile.
 func TestLoadIsCountedExactlyBetweenFunctionsAndTracepoints(t *testing.T) {
 	p := bpftest.NewProgram()
-	steps, want := migrating(t, p, 4, 2*loadCalls(t))
+	steps, want := migrating(t, p, 4, loadWhile(t))
 	process := p.Start(t, steps...)
 	tracer := newReplaceable(t, base)
 	tracer.findReads(t, process)

@@ -35,7 +35,11 @@ static __always_inline void displace(struct cpu *cpu)
 	cpu->counters.overwritten += is_open(cpu->running.start_ns);
 }
 
-/* The open call goes back into the storage of the thread that runs, or leaves the CPU. */
+/*
+ * The open call goes back into the storage of the thread that runs, or leaves the CPU. The
+ * record has no thread only when it is empty: a tick may come in between and bring the
+ * thread in again, with its call.
+ */
 static __always_inline void give_back(struct cpu *cpu, struct task_struct *task, struct thread *t)
 {
 	struct running *r = &cpu->running;
@@ -50,13 +54,15 @@ static __always_inline void give_back(struct cpu *cpu, struct task_struct *task,
 		if (r->stale)
 			t->wait.call = 0;
 	}
-	r->task = 0;
-	r->regs = 0;
 	r->generation = 0;
+	barrier();
+	r->regs = 0;
 	r->start_ns = 0;
 	r->first_ns = 0;
 	r->stale = false;
 	r->first = START_ENTRY;
+	barrier();
+	r->task = 0;
 }
 
 /*

@@ -228,15 +228,16 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-/* Mode count: some kernels for arm64 lose execve's number here. No handler runs after it. */
+/* Mode count: kernels for arm64 lose execve's number here, or keep that of another ABI. No handler runs after it. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task)
 {
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	long id = number_in((struct pt_regs *)bpf_task_pt_regs(task));
 
 	if (!t)
 		return 0;
-	t->executed = is_counting() && number_in((struct pt_regs *)bpf_task_pt_regs(task)) == -1;
+	t->executed = is_counting() && (id == -1 || exec_across(task, id));
 	t->delivered = 0;
 	return 0;
 }

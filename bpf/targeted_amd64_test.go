@@ -28,16 +28,16 @@ func TestTargetedCallsOfBothABIs(t *testing.T) {
 
 func TestTargetedExecOfAnotherABI(t *testing.T) {
 	last := bpftest.NewProgram().Executable(t, call(unix.SYS_GETSID, 0), exit())
-	middle := bpftest.NewProgram386()
+	middle := bpftest.NewProgram32()
 	middle.Times(20, 64)
 	middle.Call(11, middle.Text(last), 0, 0)
 	p := bpftest.NewProgram()
 	process := p.Start(t, execve(p, middle.Executable(t)))
-	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_EXECVE), execve386, getppid386)
+	tracer := newRig(t).watchOnly(t, otherCalls, process, own(unix.SYS_EXECVE), execve32, getppid32)
 	process.Poke()
 	process.Hear()
 	process.Poke()
 	process.Finish()
-	wantRows(t, tracer, calls{own(unix.SYS_EXECVE): {1, 0}, execve386: {1, 0}, getppid386: {20, 0}})
+	wantRows(t, tracer, calls{own(unix.SYS_EXECVE): {1, 0}, execve32: {1, 0}, getppid32: {20, 0}})
 	wantEnds(t, tracer, Counters{})
 }

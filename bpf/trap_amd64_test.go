@@ -48,7 +48,5 @@ var oddNumbers = calls{own(NrUnknown): {15, 15}, {ABIx32, NrUnknown}: {5, 5}}
 
 var trapsOfArch = map[string]func(*testing.T, *rig, Options){
 	"int 0x80 from a 64-bit process": trapInt80FromA64BitProcess,
-	"32-bit process":                 trap32BitProcess,
-	"exec of another ABI":            trapExecOfAnotherABI,
 	"x32 numbers":                    trapX32Numbers,
 }

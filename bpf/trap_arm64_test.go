@@ -15,6 +15,9 @@ var trapTraits = map[Syscall]Trait{
 	{ABIaarch64, unix.SYS_RESTART_SYSCALL}: TraitRestart,
 	{ABIaarch64, unix.SYS_CLONE}:           TraitFork,
 	{ABIaarch64, unix.SYS_CLONE3}:          TraitFork,
+	{ABIarm, 0}:                            TraitRestart,
+	{ABIarm, 173}:                          TraitSigreturn,
+	{ABIarm, 120}:                          TraitFork,
 }
 
 // forkEnds is how many ends of calls a new thread has that it did not begin:
@@ -32,5 +35,7 @@ const leftOutFails = 0
 func oldWaits() map[int32]bpftest.Step { return nil }
 
 var oddNumbers = calls{}
+
+const abi32 = ABIarm
 
 var trapsOfArch = map[string]func(*testing.T, *rig, Options){}

@@ -52,6 +52,8 @@ var traps = map[string]func(*testing.T, *rig, Options){
 	"group by comm":                               trapGroupByComm,
 	"overflow keeps totals":                       trapOverflowKeepsTotals,
 	"attach and detach under load":                trapAttachAndDetachUnderLoad,
+	"32-bit process":                              trap32BitProcess,
+	"exec of another ABI":                         trapExecOfAnotherABI,
 }
 
 func TestTraps(t *testing.T) {

@@ -60,8 +60,8 @@ func neverSlow(t *testing.T, opts Options, never Setting) {
 	if c := calls[0]; c.Wait != nil && !c.Tick || c.DurationNs() < 20e6 {
 		t.Errorf("it took %d ns, with the waits %+v; want 20 ms and none", c.DurationNs(), c.Wait)
 	}
-	if w := wantWaits(t, calls[1]); w.SleepNs < 20e6 {
-		t.Errorf("%+v; want 20 ms of sleep", w)
+	if w := wantWaits(t, calls[1]); w.SleepNs < 10e6 { // of the call's 20 ms, of which the caller may have run some
+		t.Errorf("%+v; want most of 20 ms asleep", w)
 	}
 	// What was sampled is in the rows, and only that: neither of the two, most likely.
 	row := sums(t, tracer)[Group{}][own(unix.SYS_READ).Nr]

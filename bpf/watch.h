@@ -69,7 +69,7 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 	struct ended ended = {
 		.start_ns = t->wait.first_ns,
 		.end_ns = bpf_ktime_get_ns(),
-		.ret = replaced ? 0 : result_of(regs),
+		.ret = replaced ? 0 : result_of(regs, t->syscall),
 		.first_ns = t->wait.first_ns,
 		.first = t->wait.first,
 	};
@@ -206,7 +206,7 @@ static __always_inline bool looks_at_once(const struct thread *t, __u64 now)
 static __always_inline bool is_suspended(struct cpu *cpu, struct thread *t, struct task_struct *task,
 					 struct pt_regs *regs, __u64 now)
 {
-	struct ended ended = { .start_ns = t->wait.first_ns, .end_ns = now, .ret = result_of(regs) };
+	struct ended ended = { .start_ns = t->wait.first_ns, .end_ns = now, .ret = result_of(regs, t->syscall) };
 
 	if (t->suspended_ret)
 		return true;
