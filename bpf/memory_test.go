@@ -125,7 +125,7 @@ func TestMemoryOfAThreadIsThatOfTheDocumentation(t *testing.T) {
 	}
 	wantGrowth(t, "a thread", documented[1], threads, func() int64 {
 		process := manyThreads(t, threads)
-		defer process.Kill()
+		t.Cleanup(process.Kill) // what it frees the next attempt would be given
 		tracer := shared.watch(t, Options{GroupBy: GroupByProcess, Rows: 4096}, process)
 		before := kmallocBytes(t, documented[2:]...)
 		for range threads {
