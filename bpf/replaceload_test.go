@@ -14,13 +14,13 @@ var timedOnes = []Options{
 	{GroupBy: GroupByCgroup, Rows: 4096, Sample: 16}, {GroupBy: GroupByProcess, Rows: 4096},
 }
 
-// loadWhile are the calls of each thread: they have to last for a replacement or two.
-func loadWhile(t *testing.T) int {
+// loadWhile is a load that lasts for some replacements; where they are dear, for one or two.
+func loadWhile(t *testing.T, p *bpftest.Program) ([]bpftest.Step, calls) {
 	t.Helper()
 	if dear {
-		return loadCalls(t)
+		return migrating(t, p, 2, loadCalls(t))
 	}
-	return 2 * loadCalls(t)
+	return migrating(t, p, 4, 2*loadCalls(t))
 }
 
 // replaceWhile replaces as long as a load of so many calls goes on.
@@ -47,7 +47,7 @@ func replaceWhile(t *testing.T, tracer *replaceable, load uint64, next func(i in
 // and no loss is told.
 func TestLoadIsCountedExactlyOverReplacements(t *testing.T) {
 	p := bpftest.NewProgram()
-	steps, want := migrating(t, p, 4, loadWhile(t))
+	steps, want := loadWhile(t, p)
 	process := p.Start(t, steps...)
 	tracer := newReplaceable(t, base)
 	tracer.findReads(t, process)
@@ -84,7 +84,7 @@ func wantTaken(t *testing.T, tracer *replaceable, want calls) {
 // but these are left out meanwhile.
 func TestLoadIsCountedExactlyBetweenFunctionsAndTracepoints(t *testing.T) {
 	p := bpftest.NewProgram()
-	steps, want := migrating(t, p, 4, loadWhile(t))
+	steps, want := loadWhile(t, p)
 	process := p.Start(t, steps...)
 	tracer := newReplaceable(t, base)
 	tracer.findReads(t, process)
