@@ -20,9 +20,9 @@ func (p *Policy) compile(overrides map[string]time.Duration) {
 	for i := range p.Rules {
 		j.assign(int32(i), named[i])
 	}
-	j.others.close(len(p.Rules))
+	j.others.close(j.rules)
 	for _, d := range j.calls {
-		d.close(len(p.Rules))
+		d.close(j.rules)
 	}
 	p.judge = j
 }
@@ -54,11 +54,12 @@ func (j *judge) assign(rule int32, names []string) {
 	}
 }
 
-// close makes the docket's rules a set as well.
-func (d *docket) close(rules int) {
-	d.set = newBitset(rules)
+// close makes the docket's rules a set as well, and says whether any of them asks for a place.
+func (d *docket) close(rules []matcher) {
+	d.set = newBitset(len(rules))
 	for _, i := range d.rules {
 		d.set.add(int(i))
+		d.placed = d.placed || rules[i].placed
 	}
 }
 
@@ -79,8 +80,9 @@ func (j *judge) add(r *Rule) {
 		}
 		m.errnos[errnos()[name]] = true
 	}
-	asked := len(r.Units) + len(r.Cgroups) + len(r.Comms) + len(r.Executables) + len(r.UIDs) + len(r.Containers) + len(r.Paths) + len(r.Errnos)
-	m.blind = asked > 0 || r.Result != "" || r.IOWait != Least{} || r.Runqueue != Least{} || r.CPU != Least{}
+	m.placed = len(r.Units)+len(r.Cgroups)+len(r.Containers) > 0
+	asked := len(r.Comms) + len(r.Executables) + len(r.UIDs) + len(r.Paths)
+	m.blind = asked > 0 || r.IOWait != Least{} || r.Runqueue != Least{} || r.CPU != Least{}
 	j.rules = append(j.rules, m)
 }
 

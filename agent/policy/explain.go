@@ -45,15 +45,17 @@ func (p *Policy) Explain(c Call) Explanation {
 	return e
 }
 
-// kernelThreshold is Floor, unless the kind of the call's descriptor exempts it.
+// kernelThreshold is the floor of calls made there that end so, unless the kind of the call's
+// descriptor exempts it.
 func (p *Policy) kernelThreshold(c *Call, d *docket) time.Duration {
 	if override, ok := p.judge.overrides[c.Syscall]; ok {
 		return override
 	}
-	if p.floorOn(c.ABI, d, c.FDKind) == Never {
+	v := view{abi: c.ABI, area: p.AreaOf(*c)}
+	if p.floor(d, v.on(c.FDKind)) == Never {
 		return Never
 	}
-	return p.floor(c.ABI, d)
+	return p.floor(d, v.ended(endingOf(c)))
 }
 
 // why is the first condition of a rule that a call does not meet; "" if it meets all.

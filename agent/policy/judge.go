@@ -26,6 +26,8 @@ type judge struct {
 	overrides map[string]time.Duration
 
 	units, cgroups, comms, executables memo
+
+	anywhere floorMemo
 }
 
 // docket is what concerns one syscall.
@@ -36,6 +38,7 @@ type docket struct {
 	fdWait  bool    // it is in @fdwait
 	opens   bool    // its fd is the one that it returns
 	timeout bool    // it may ask for a time
+	placed  bool    // some of its rules ask where a call is made
 }
 
 func newDocket(syscall string) *docket {
@@ -99,71 +102,6 @@ func (j *judge) first(d *docket, c *Call, waits bool) int {
 		}
 	}
 	return -1
-}
-
-// Floor is the shortest duration from which on a call of this syscall could be slow. Never
-// if none can be.
-func (p *Policy) Floor(sc bpf.Syscall) time.Duration {
-	name := syscalls.Name(sc)
-	if d, ok := p.judge.overrides[name]; ok {
-		return d
-	}
-	return p.floor(sc.ABI, p.judge.docket(name))
-}
-
-func (p *Policy) floor(abi bpf.ABI, d *docket) time.Duration {
-	lowest := Never
-	for _, i := range d.rules {
-		m := &p.judge.rules[i]
-		if m.abis != nil && !m.abis[abi.String()] {
-			continue
-		}
-		lowest = min(lowest, p.floorOf(&p.Rules[i], d))
-		if !m.blind && m.fds == nil && !(m.allCalls && d.fdWait) {
-			return lowest
-		}
-	}
-	return p.orDefault(lowest, d.wait)
-}
-
-// floorOn is floor for calls on one kind of descriptor.
-func (p *Policy) floorOn(abi bpf.ABI, d *docket, kind string) time.Duration {
-	lowest, waits := Never, d.waits(kind)
-	for _, i := range d.rules {
-		m := &p.judge.rules[i]
-		if m.allCalls && waits || m.fds != nil && !m.fds[fdWord(kind)] || m.abis != nil && !m.abis[abi.String()] {
-			continue
-		}
-		lowest = min(lowest, p.floorOf(&p.Rules[i], d))
-		if !m.blind {
-			return lowest
-		}
-	}
-	return p.orDefault(lowest, waits)
-}
-
-// orDefault is the floor where the rules let calls through to the default.
-func (p *Policy) orDefault(lowest time.Duration, waits bool) time.Duration {
-	if waits {
-		return lowest
-	}
-	return min(lowest, p.Slow.Threshold)
-}
-
-// Exempt are the kinds of descriptors on which no call of this syscall can be slow,
-// as bits 1 << bpf.FDKind: the kernel side need not hand it over.
-func (p *Policy) Exempt(sc bpf.Syscall) (kinds uint16) {
-	name := syscalls.Name(sc)
-	if _, ok := p.judge.overrides[name]; ok {
-		return 0
-	}
-	docket := p.judge.docket(name)
-	for kind := bpf.FDKind(0); kind.String() != "" || kind == 0; kind++ {
-		if p.floorOn(sc.ABI, docket, docket.kind(kind.String())) == Never {
-			kinds |= 1 << kind
-		}
-	}
-	return kinds
 }
 
 // Learns says whether a rule that may decide about this syscall wants its thresholds to be learned.

@@ -18,6 +18,8 @@ type matcher struct {
 	// blind: it has a condition that only user space can look at, so that for the
 	// kernel side it may match a call or not.
 	blind bool
+	// placed: it has one that the path of the cgroup decides, see Place.
+	placed bool
 }
 
 // matches says whether the rule's own conditions are met; those on units, cgroups, commands and
@@ -69,5 +71,5 @@ func (m *matcher) fitsTimes(c *Call) bool {
 
 // always says whether a rule matches every call of a docket.
 func (m *matcher) always(d *docket) bool {
-	return !m.blind && m.fds == nil && m.abis == nil && !(m.allCalls && d.fdWait)
+	return m.abis == nil && m.mustMatch(d, &view{})
 }

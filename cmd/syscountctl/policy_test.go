@@ -116,7 +116,7 @@ The kernel side hands over such calls from 20.0ms on.
 		{"--syscall read --cgroup /system.slice/backup-1.service/x", `read on file in backup-1.service, under FILE:
   1. backup decides.
 Rule backup decides: never slow.
-The kernel side hands over such calls from 1.00s on.
+The kernel side hands over no such call.
 `},
 		{"--syscall nanosleep --duration 1s --overshoot 6ms", `nanosleep, under FILE:
   1. backup does not match; syscalls: it names no call, and this one waits
