@@ -183,7 +183,7 @@ func (t *Tracer) readGenerations() error {
 		return fmt.Errorf("read the numbers of interval, filter and attachment: %w", err)
 	}
 	t.filter++
-	return nil
+	return t.voidFloors() // nobody knows any more which they are
 }
 
 // Away is how long the adopted tracer had no process, until now; 0: it was never

@@ -14,6 +14,7 @@ type Counters struct {
 	Died, Overwritten, ExitWithoutEnter, Refiltered, Unwanted        uint64
 	Negative, StorageFailed, RowsOverflowed, RowsFailed              uint64
 	Slow, RingFull, CgroupNamesFailed, SwitchesMissed                uint64
+	RuledOut                                                         uint64 // calls as long, that no rule finds slow by result and cgroup
 	Unstamped                                                        uint64 // ended calls whose beginning nobody looked at
 	HandedOver                                                       uint64 // calls that had begun when ModeWatch came
 	Undrained                                                        uint64 // calls that had begun when functions came to be followed, and that EndDrain gave up
@@ -38,7 +39,7 @@ func (c *Counters) each() []*uint64 {
 	return []*uint64{
 		&c.Enter, &c.Exit, &c.Matched, &c.Suspended, &c.Resumed, &c.Interrupted, &c.Abandoned, &c.Died, &c.Overwritten,
 		&c.ExitWithoutEnter, &c.Refiltered, &c.Unwanted, &c.Negative, &c.StorageFailed, &c.RowsOverflowed, &c.RowsFailed, &c.Slow,
-		&c.RingFull, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.Callbacks, &c.Returned, &c.Astray, &c.Voided, &c.CallbacksFailed,
+		&c.RingFull, &c.RuledOut, &c.CgroupNamesFailed, &c.SwitchesMissed, &c.Callbacks, &c.Returned, &c.Astray, &c.Voided, &c.CallbacksFailed,
 		&c.CallbacksDied, &c.Unstamped, &c.HandedOver, &c.Undrained, &c.RecursionMisses, &c.LeftOut, &c.Switches, &c.TimedSwitches, &c.SwitchNs,
 	}
 }
@@ -90,7 +91,7 @@ func countersOf(c syscountCounters) Counters {
 		Interrupted: c.Interrupted, Abandoned: c.Abandoned, Died: c.Died, Overwritten: c.Overwritten,
 		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unwanted: c.Unwanted, Negative: c.Negative,
 		StorageFailed: c.StorageFailed, RowsOverflowed: c.RowsOverflowed, RowsFailed: c.RowsFailed,
-		Slow: c.Slow, RingFull: c.RingFull, CgroupNamesFailed: c.CgroupNamesFailed,
+		Slow: c.Slow, RingFull: c.RingFull, RuledOut: c.RuledOut, CgroupNamesFailed: c.CgroupNamesFailed,
 		SwitchesMissed: c.SwitchesMissed,
 		Callbacks:      c.Callbacks, Returned: c.Returned, Astray: c.Astray, Voided: c.Voided, CallbacksFailed: c.CallbacksFailed,
 	}

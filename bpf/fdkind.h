@@ -86,12 +86,16 @@ static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 f
 	return (struct file *)FIELD(slot, tv_sec);
 }
 
-/* Waiting for an event is no slowness: a long read of a socket, say. NULL: no descriptor, or one that is closed. */
+/* NULL: no descriptor, or one that is closed. */
+static __always_inline __u32 kind_of(struct file *file)
+{
+	return file ? kind_of_inode(FIELD(file, f_inode)) : FD_NONE;
+}
+
+/* Waiting for an event is no slowness: a long read of a socket, say. */
 static __always_inline bool is_exempt(__u32 slot, struct file *file)
 {
-	__u32 kind = file ? kind_of_inode(FIELD(file, f_inode)) : FD_NONE;
-
-	return looks[table_index(slot)].exempt >> kind & 1;
+	return looks[table_index(slot)].exempt >> kind_of(file) & 1;
 }
 
 #endif

@@ -51,6 +51,10 @@ func TestSizesAreThoseOfTheDocumentation(t *testing.T) {
 		"slow call":   {uint64(unsafe.Sizeof(syscountSlowCall{})), ring[2]},
 		"draft":       {uint64(unsafe.Sizeof(syscountSlowCall{})), draft[0]},
 
+		"floor":      {uint64(unsafe.Sizeof(syscountFloor{})), figures(t, "floor of a set", 2)[0]},
+		"floor key":  {uint64(unsafe.Sizeof(syscountFloorKey{})), figures(t, "floor of a set", 2)[1]},
+		"assignment": {uint64(unsafe.Sizeof(syscountAssignmentKey{})), figures(t, "assignment of a cgroup", 2)[1]},
+
 		"slow call without names": {uint64(unsafe.Offsetof(syscountSlowCall{}.Names)), ring[1]},
 	} {
 		if size[0] != size[1] {

@@ -89,8 +89,11 @@ func (t *Tracer) EachCgroup(fn func(id uint64, path string)) error {
 	return nil
 }
 
-// DeleteCgroup frees the path of a cgroup that is gone.
+// DeleteCgroup frees the path of a cgroup that is gone, and its set of floors.
 func (t *Tracer) DeleteCgroup(id uint64) error {
+	if err := t.unassign(id); err != nil {
+		return err
+	}
 	if err := t.objs.CgroupPaths.Delete(&id); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("free a cgroup's path: %w", err)
 	}

@@ -38,7 +38,8 @@ type Options struct {
 
 // Setting is what the kernel side has to know about a syscall.
 type Setting struct {
-	ThresholdNs uint64 // calls at least this long are handed over; Never: none
+	ThresholdNs uint64 // calls shorter than this are not slow, whatever else; Never: none is
+	Floor       Floor  // of the others, by how they ended, those that are shorter than this are not handed over
 	Traits      Trait
 	Look        Look
 }

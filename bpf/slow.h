@@ -156,18 +156,22 @@ static __always_inline bool send(struct slow_call *call)
 	return !bpf_ringbuf_output(&slow_calls, call, bytes, 0);
 }
 
-enum sent { SENT, SENT_NOT, RING_FULL };
+enum sent { SENT, SENT_NOT, RING_FULL, RULED_OUT };
 
 /* Adds all that is known of the running thread's call to a draft, and sends it. Global: see append_path(). */
 __noinline int complete(struct slow_call *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct floor floor = {};
 	struct file *file;
 
 	if (!call)
 		return SENT_NOT;
+	find_floor(&floor, call->syscall, cgroup_of(task));
+	if (is_ruled_out(call, &floor))
+		return RULED_OUT;
 	file = file_of_call(call, task);
-	if (is_exempt(call->syscall, file))
+	if (floor.exempt >> kind_of(file) & 1)
 		return SENT_NOT;
 	describe_task(call, task);
 	describe_waits(call, task);
@@ -195,7 +199,8 @@ static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *re
 	if (call->has_args)
 		read_args(regs, slot, call->args);
 	sent = complete(call);
-	cpu->counters.slow += sent != SENT_NOT;
+	cpu->counters.slow += sent == SENT || sent == RING_FULL;
+	cpu->counters.ruled_out += sent == RULED_OUT;
 	cpu->counters.ring_full += sent == RING_FULL;
 }
 

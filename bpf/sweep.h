@@ -5,7 +5,6 @@
 
 /* Calls that have not ended yet, and began before that moment: see sweep. */
 volatile __u64 sweep_ns = 0; /* CLOCK_MONOTONIC, now */
-volatile __u64 sweep_age_ns = 0;
 __u64 sweep_ring_full = 0;
 
 /* The CPU that a thread is on or was on last. */
@@ -115,6 +114,7 @@ SEC("iter/task")
 int sweep(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
+	struct floor floor = {};
 	struct slow_call *call;
 	struct open_call open;
 	struct pt_regs *regs;
@@ -142,8 +142,11 @@ int sweep(struct bpf_iter__task *ctx)
 	call->start = open.start;
 	call->has_args = true;
 	read_args(regs, open.syscall, call->args);
+	find_floor(&floor, call->syscall, cgroup_of(task));
+	if (is_ruled_out(call, &floor))
+		return 0;
 	file = file_of_call(call, task);
-	if (is_exempt(call->syscall, file))
+	if (floor.exempt >> kind_of(file) & 1)
 		return 0;
 	describe_task(call, task);
 	describe_waits(call, task);

@@ -57,8 +57,12 @@ volatile bool filter_targets = false; /* something names who is observed; else i
 volatile bool filter_results = false;
 volatile __u64 wanted_errors[ERROR_WORDS] = {}; /* a bit for each number, if filter_results */
 volatile __u64 threshold_ns[TABLE_SLOTS] = {}; /* lowest that could be slow; ~0: never */
+volatile struct floor lowest[TABLE_SLOTS] = {}; /* the same by result, wherever the call is made: see floor.h */
+volatile __u32 numbering = 0; /* of the sets of floors: an assignment of another one is void */
 volatile __u8 traits[TABLE_SLOTS] = {}; /* enum trait */
 volatile struct look looks[TABLE_SLOTS] = {}; /* what more to look at in a slow call */
+
+volatile __u64 sweep_age_ns = 0; /* the sweep hands over calls that are open for so long; 0: there was none */
 
 /* When the agent ended, CLOCK_MONOTONIC, and left us attached for the next one; which makes it 0. */
 volatile __u64 agent_ended_ns = 0;
@@ -133,6 +137,7 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 
 #include "file.h"
 #include "lock.h"
+#include "floor.h"
 #include "slow.h"
 
 /* --- ends of calls --- */

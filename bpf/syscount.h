@@ -76,6 +76,31 @@ struct look {
 };
 
 /*
+ * From which duration on a call could be slow, by how it ended; ~0: never. And on which kinds
+ * of descriptors it never is, as bits 1 << enum fd_kind.
+ */
+struct floor {
+	__u64 ok_ns;
+	__u64 failed_ns;
+	__u64 open_ns; /* it has not ended */
+	__u16 exempt;
+	__u16 _pad[3];
+};
+
+/* A cgroup of which user space has told the set, in the numbering that is in force: see floor.h. */
+struct assignment_key {
+	__u64 cgroup;
+	__u32 numbering;
+	__u32 _pad;
+};
+
+struct floor_key {
+	__u32 numbering;
+	__u16 set;
+	__u16 syscall; /* slot */
+};
+
+/*
  * A row belongs to a group, a syscall and a CPU. With the CPU in the key each
  * row has one writer, so that it needs no atomic instructions, and a row costs
  * memory only on the CPUs where the calls happen.
@@ -204,8 +229,10 @@ struct counters {
 	__u64 rows_overflowed; /* calls that went to the row of the rest: no room for one of their own, or for its
 				  name */
 	__u64 rows_failed; /* calls that found no row at all: no memory */
-	__u64 slow; /* calls at or over their threshold, but for those on exempt kinds of descriptors */
+	__u64 slow; /* calls at or over their threshold, but for those on exempt kinds of descriptors and ruled_out */
 	__u64 ring_full; /* of these, not handed over */
+	__u64 ruled_out; /* as long, but no rule finds them slow by their result and where they were made: see floor.h
+			  */
 	__u64 cgroup_names_failed; /* a cgroup whose path could not be kept */
 	__u64 switches_missed; /* threads that left the CPU or came to it unseen: see running.h */
 
@@ -432,6 +459,8 @@ struct slow_call {
 
 _Static_assert(sizeof(struct row_key) == 16, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct row) == 32 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the size in docs/architecture.md");
+_Static_assert(sizeof(struct assignment_key) == 16, "hashed and compared as bytes: no gaps");
+_Static_assert(sizeof(struct floor_key) == 8, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct process_key) == 16, "hashed and compared as bytes: no gaps");
 
 #endif

@@ -13,6 +13,13 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type syscountAssignmentKey struct {
+	_         structs.HostLayout
+	Cgroup    uint64
+	Numbering uint32
+	Pad       uint32
+}
+
 type syscountCallStart uint32
 
 const (
@@ -94,6 +101,7 @@ type syscountCounters struct {
 	RowsFailed        uint64
 	Slow              uint64
 	RingFull          uint64
+	RuledOut          uint64
 	CgroupNamesFailed uint64
 	SwitchesMissed    uint64
 	Callbacks         uint64
@@ -152,6 +160,22 @@ type syscountFileReport struct {
 	Cut       uint8
 	Pad       [7]uint8
 	Socket    syscountSocketReport
+}
+
+type syscountFloor struct {
+	_        structs.HostLayout
+	OkNs     uint64
+	FailedNs uint64
+	OpenNs   uint64
+	Exempt   uint16
+	Pad      [3]uint16
+}
+
+type syscountFloorKey struct {
+	_         structs.HostLayout
+	Numbering uint32
+	Set       uint16
+	Syscall   uint16
 }
 
 type syscountGroupBy uint32
@@ -429,11 +453,13 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	syscountMapAssignments         = "assignments"
 	syscountMapCallbacks           = "callbacks"
 	syscountMapCgroupPaths         = "cgroup_paths"
 	syscountMapCpus                = "cpus"
 	syscountMapDrafts              = "drafts"
 	syscountMapEmptyRow            = "empty_row"
+	syscountMapFloors              = "floors"
 	syscountMapMarks               = "marks"
 	syscountMapNearRows            = "near_rows"
 	syscountMapProcessNames        = "process_names"
@@ -488,8 +514,10 @@ const (
 	syscountVarHasTaskWork         = "has_task_work"
 	syscountVarInterval            = "interval"
 	syscountVarLooks               = "looks"
+	syscountVarLowest              = "lowest"
 	syscountVarMode                = "mode"
 	syscountVarNearShift           = "near_shift"
+	syscountVarNumbering           = "numbering"
 	syscountVarOpenCalls           = "open_calls"
 	syscountVarPidnsInum           = "pidns_inum"
 	syscountVarPidnsLevel          = "pidns_level"
@@ -589,11 +617,13 @@ type syscountProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type syscountMapSpecs struct {
+	Assignments   *ebpf.MapSpec `ebpf:"assignments"`
 	Callbacks     *ebpf.MapSpec `ebpf:"callbacks"`
 	CgroupPaths   *ebpf.MapSpec `ebpf:"cgroup_paths"`
 	Cpus          *ebpf.MapSpec `ebpf:"cpus"`
 	Drafts        *ebpf.MapSpec `ebpf:"drafts"`
 	EmptyRow      *ebpf.MapSpec `ebpf:"empty_row"`
+	Floors        *ebpf.MapSpec `ebpf:"floors"`
 	Marks         *ebpf.MapSpec `ebpf:"marks"`
 	NearRows      *ebpf.MapSpec `ebpf:"near_rows"`
 	ProcessNames  *ebpf.MapSpec `ebpf:"process_names"`
@@ -639,8 +669,10 @@ type syscountVariableSpecs struct {
 	HasTaskWork         *ebpf.VariableSpec `ebpf:"has_task_work"`
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
 	Looks               *ebpf.VariableSpec `ebpf:"looks"`
+	Lowest              *ebpf.VariableSpec `ebpf:"lowest"`
 	Mode                *ebpf.VariableSpec `ebpf:"mode"`
 	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
+	Numbering           *ebpf.VariableSpec `ebpf:"numbering"`
 	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.VariableSpec `ebpf:"pidns_level"`
@@ -697,11 +729,13 @@ func (o *syscountObjects) Close() error {
 //
 // It can be passed to loadSyscountObjects or ebpf.CollectionSpec.LoadAndAssign.
 type syscountMaps struct {
+	Assignments   *ebpf.Map `ebpf:"assignments"`
 	Callbacks     *ebpf.Map `ebpf:"callbacks"`
 	CgroupPaths   *ebpf.Map `ebpf:"cgroup_paths"`
 	Cpus          *ebpf.Map `ebpf:"cpus"`
 	Drafts        *ebpf.Map `ebpf:"drafts"`
 	EmptyRow      *ebpf.Map `ebpf:"empty_row"`
+	Floors        *ebpf.Map `ebpf:"floors"`
 	Marks         *ebpf.Map `ebpf:"marks"`
 	NearRows      *ebpf.Map `ebpf:"near_rows"`
 	ProcessNames  *ebpf.Map `ebpf:"process_names"`
@@ -720,11 +754,13 @@ type syscountMaps struct {
 
 func (m *syscountMaps) Close() error {
 	return _SyscountClose(
+		m.Assignments,
 		m.Callbacks,
 		m.CgroupPaths,
 		m.Cpus,
 		m.Drafts,
 		m.EmptyRow,
+		m.Floors,
 		m.Marks,
 		m.NearRows,
 		m.ProcessNames,
@@ -771,8 +807,10 @@ type syscountVariables struct {
 	HasTaskWork         *ebpf.Variable `ebpf:"has_task_work"`
 	Interval            *ebpf.Variable `ebpf:"interval"`
 	Looks               *ebpf.Variable `ebpf:"looks"`
+	Lowest              *ebpf.Variable `ebpf:"lowest"`
 	Mode                *ebpf.Variable `ebpf:"mode"`
 	NearShift           *ebpf.Variable `ebpf:"near_shift"`
+	Numbering           *ebpf.Variable `ebpf:"numbering"`
 	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.Variable `ebpf:"pidns_level"`

@@ -17,7 +17,7 @@ import (
 
 // Tracer is the loaded kernel side. Its methods may be called by one goroutine
 // at a time, but for NextSlow, which has its own, and Close, which ends it. While
-// another one is in Replace or Sweep, CgroupPath, Symbol and Symbols may be called.
+// another one is in Replace or Sweep, CgroupPath, NewFloorSet, AssignCgroup, Symbol and Symbols may be called.
 type Tracer struct {
 	objs     syscountObjects
 	parts    *ebpf.Collection // all of objs, by name, and the maps of the variables
@@ -36,6 +36,8 @@ type Tracer struct {
 	interval uint32
 	filter   uint32 // generation in force
 	attached uint32 // number of attachments
+
+	floorSets int // of the numbering in force
 
 	calibrationCalls uint64 // in the rows, at the last look
 
@@ -365,8 +367,13 @@ func (t *Tracer) Close() error {
 	return err
 }
 
-// SetSyscalls tells the kernel side about every syscall of this architecture.
+// SetSyscalls tells the kernel side about every syscall of this architecture. All sets of floors
+// are void before anything else changes, also if it fails.
 func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
+	if err := t.voidFloors(); err != nil {
+		return err
+	}
+	var lowest [tableSlots]syscountFloor
 	var thresholds [tableSlots]uint64
 	var traits [tableSlots]Trait
 	var looks [tableSlots]syscountLook
@@ -374,12 +381,13 @@ func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
 		if sc, ok := syscallOf(slot); ok {
 			s := setting(sc)
 			thresholds[slot], traits[slot] = s.ThresholdNs, s.Traits
+			lowest[slot] = kernelFloor(s.Floor, 0)
 			looks[slot] = syscountLook{
 				Fd: s.Look.FD, Text: s.Look.Text, Timeout: s.Look.Timeout, Exempt: s.Look.Exempt, UserStack: bit(s.Look.UserStack),
 			}
 		}
 	}
-	return errors.Join(t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits), t.objs.Looks.Set(looks))
+	return errors.Join(t.objs.Lowest.Set(lowest), t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits), t.objs.Looks.Set(looks))
 }
 
 // bit is a bool as the kernel side has it.
