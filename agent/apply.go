@@ -130,9 +130,10 @@ func (a *Agent) setThreshold(who *Caller, c SetThreshold) error {
 func (a *Agent) override(who *Caller, overrides []Threshold, detail string) error {
 	effective := a.resolved(overridden(a.policy, overrides), a.mode, a.budget.climb)
 	if a.session != nil {
-		if err := a.session.kernel.SetSyscalls(settingsOf(effective, a.filter.Syscalls)); err != nil {
-			return refuse(ErrKernel, "set the thresholds: %v", err)
+		if err := setSyscalls(a.session.kernel, effective, a.filter.Syscalls); err != nil {
+			return refuse(ErrKernel, "%v", err)
 		}
+		a.session.floors = floorSets{}
 	}
 	a.overrides, a.effective = overrides, effective
 	a.state(record.ChangeThreshold, who, detail)
@@ -214,10 +215,12 @@ func (a *Agent) reconfigure(next *policy.Policy, t *targets, f Filter) (time.Tim
 // configureSession leaves a filter that stays alone: which children have come since, only
 // the kernel side knows.
 func (a *Agent) configureSession(p *policy.Policy, t *targets, f Filter) error {
+	s := a.session
+	s.floors = floorSets{}
 	if t == a.targets {
-		return setSyscalls(a.session.kernel, p, f.Syscalls)
+		return setSyscalls(s.kernel, p, f.Syscalls)
 	}
-	return configure(a.session.kernel, p, t.kernelFilter(), f.Syscalls)
+	return configure(s.kernel, p, t.kernelFilter(), f.Syscalls)
 }
 
 // policyFilter is what a policy wants to be observed.

@@ -60,6 +60,11 @@ type fakeKernel struct {
 
 	speed bpf.Speed // what Calibrate finds while attached; a call takes 100 ns else
 
+	numbering uint32                      // of sets of floors
+	sets      []map[bpf.Syscall]bpf.Floor // those in which it is another one than everywhere
+	assigned  map[uint64]bpf.FloorSet     // of cgroups
+	noRoom    bool                        // NewFloorSet and AssignCgroup refuse
+
 	stuck       []*bpf.SlowCall // those that a sweep finds when they are old enough
 	sweeps      int
 	refuseSweep error // what Sweep returns
@@ -241,11 +246,58 @@ func (k *fakeKernel) FlushSlow() error {
 func (k *fakeKernel) SetSyscalls(setting func(bpf.Syscall) bpf.Setting) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.numbering, k.sets, k.assigned = k.numbering+1, nil, map[uint64]bpf.FloorSet{}
 	k.settings = map[string]bpf.Setting{
 		"getppid": setting(getppid), "fsync": setting(fsync), "nanosleep": setting(nanos),
 		"execve": setting(bpf.Syscall{ABI: bpf.ABIx8664, Nr: 59}),
 	}
 	return nil
+}
+
+func (k *fakeKernel) NewFloorSet(of func(bpf.Syscall) (bpf.Floor, uint16, bool)) (bpf.FloorSet, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.noRoom {
+		return bpf.FloorSet{}, bpf.ErrNoRoom
+	}
+	set := map[bpf.Syscall]bpf.Floor{}
+	for _, sc := range []bpf.Syscall{getppid, fsync, nanos} {
+		if f, _, differs := of(sc); differs {
+			set[sc] = f
+		}
+	}
+	k.sets = append(k.sets, set)
+	return bpf.FloorSet{Numbering: k.numbering, Set: uint16(len(k.sets) - 1)}, nil
+}
+
+func (k *fakeKernel) AssignCgroup(id uint64, to bpf.FloorSet) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.noRoom {
+		return bpf.ErrNoRoom
+	}
+	k.assigned[id] = to
+	return nil
+}
+
+// handsOver is what the kernel side does with a fsync that has ended (bpf/floor.h).
+func (k *fakeKernel) handsOver(call *bpf.SlowCall) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	setting := k.settings["fsync"]
+	floor := setting.Floor
+	if set, ok := k.assigned[call.Cgroup]; ok && set.Numbering == k.numbering {
+		if there, differs := k.sets[set.Set][fsync]; differs {
+			floor = there
+		}
+	}
+	of := floor.OKNs
+	if call.Stuck {
+		of = floor.OpenNs
+	} else if call.Ret < 0 {
+		of = floor.FailedNs
+	}
+	return call.DurationNs() >= setting.ThresholdNs && call.DurationNs() >= of
 }
 
 func (k *fakeKernel) SetFilter(f bpf.Filter) error {
@@ -304,7 +356,13 @@ func (k *fakeKernel) EachCgroup(fn func(uint64, string)) error {
 	}
 	return nil
 }
-func (k *fakeKernel) DeleteCgroup(id uint64) error { delete(k.cgroups, id); return nil }
+func (k *fakeKernel) DeleteCgroup(id uint64) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.cgroups, id)
+	delete(k.assigned, id)
+	return nil
+}
 
 func (k *fakeKernel) Misses() (map[string]uint64, error) {
 	return map[string]uint64{"sys_enter": 0}, nil

@@ -111,6 +111,7 @@ func (a *Agent) gone() (map[bpf.Group]bool, error) {
 // forgetCgroups frees the paths of cgroups that have no rows.
 func (s *session) forgetCgroups(ids []uint64) error {
 	for _, id := range ids {
+		s.floors.forget(id)
 		if err := s.kernel.DeleteCgroup(id); err != nil {
 			return err
 		}
@@ -127,6 +128,9 @@ func (s *session) free(gone map[bpf.Group]bool, rows []bpf.RowKey) error {
 		s.ledger.Forget(key)
 	}
 	for g := range gone {
+		if !s.names.byName() {
+			s.floors.forget(g.ID)
+		}
 		if err := s.names.free(g); err != nil {
 			return err
 		}

@@ -24,6 +24,8 @@ type Kernel interface {
 	Close() error
 
 	SetSyscalls(func(bpf.Syscall) bpf.Setting) error
+	NewFloorSet(func(bpf.Syscall) (f bpf.Floor, exempt uint16, differs bool)) (bpf.FloorSet, error)
+	AssignCgroup(id uint64, to bpf.FloorSet) error
 	SetFilter(bpf.Filter) error
 	ExtendFilter(pidfds []int) error
 

@@ -115,7 +115,7 @@ func (n *naming) place(id uint64) place {
 	if !known {
 		path = n.cgroup(id)
 	}
-	at := place{procinfo.Unit(path), procinfo.Units(path), path}
+	at := place{procinfo.Unit(path), procinfo.Units(path), path, known}
 	if known {
 		if len(n.places) >= maxPlaces {
 			clear(n.places)

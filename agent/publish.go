@@ -22,6 +22,7 @@ func (a *Agent) publish() {
 	counters["callbacks"], counters["callbacks_returned"], counters["callbacks_void"] = c.Callbacks, c.Returned, c.Voided
 	counters["callbacks_died"] = c.CallbacksDied
 	counters["slow"], counters["slow_records"], counters["not_slow"] = c.Slow, a.totals.slow, a.totals.notSlow
+	counters["ruled_out"] = c.RuledOut
 	counters["stuck_records"], counters["folded"] = a.totals.stuck, a.totals.folded
 	maps.Copy(counters, a.pending())
 	maps.Copy(counters, a.balanceNow())

@@ -21,6 +21,8 @@ type session struct {
 	ledger *ledger.Ledger
 	names  *naming
 
+	floors floorSets
+
 	balance *record.Balance // of the last interval; nil: it had none
 
 	calibrationCalls uint64 // of the kernel side, up to the last interval
@@ -144,19 +146,11 @@ func settingsOf(p *policy.Policy, only []string) func(bpf.Syscall) bpf.Setting {
 		if len(observed) == 0 || observed[name] {
 			traits |= bpf.TraitObserved
 		}
-		look := lookOf(sc)
-		look.Exempt = p.Exempt(sc)
+		look, floors := lookOf(sc), p.Floors(sc, nil)
+		look.Exempt = floors.Exempt
 		look.UserStack = p.UserStack(sc)
-		return bpf.Setting{ThresholdNs: thresholdNs(p, sc), Traits: traits, Look: look}
+		return bpf.Setting{ThresholdNs: kernelNs(floors.Lowest()), Floor: kernelFloor(floors), Traits: traits, Look: look}
 	}
-}
-
-func thresholdNs(p *policy.Policy, sc bpf.Syscall) uint64 {
-	floor := p.Floor(sc)
-	if floor == policy.Never {
-		return bpf.Never
-	}
-	return uint64(floor)
 }
 
 func nameSet(names []string) map[string]bool {

@@ -19,6 +19,7 @@ type place struct {
 	procinfo.Placement
 	units  string // as procinfo.Units has them
 	cgroup string // path
+	known  bool   // the kernel side has it: it stays the same as long as the cgroup is there
 }
 
 func (a *Agent) placeOf(call *bpf.SlowCall) place {
@@ -29,6 +30,7 @@ func (a *Agent) placeOf(call *bpf.SlowCall) place {
 // its record, or counts it in an incident.
 func (a *Agent) judge(call *bpf.SlowCall) {
 	at := a.placeOf(call)
+	a.assign(call, at)
 	verdict, slow := a.verdict(call, at)
 	if call.Stuck {
 		if slow {
