@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -44,10 +45,13 @@ func TestTheLogLevelIsReadAndSetOverTheBus(t *testing.T) {
 // Who makes the log quiet is in it, and who makes it wordy too.
 func TestWhoSetsTheLogLevelIsTold(t *testing.T) {
 	level := &LogLevel{}
+	var mu sync.Mutex // what orders the answer after the telling is the bus, which the race detector does not see
 	var told []string
 	r := newRig(t, func(cfg *Config) {
 		cfg.LogLevel = level
 		cfg.LevelSet = func(who agent.Caller, from, to string) {
+			mu.Lock()
+			defer mu.Unlock()
 			told = append(told, fmt.Sprint(who.UID, who.PID, who.Via, " ", from, " ", to, " ", level.Level() <= slog.LevelInfo+1))
 		}
 	})
@@ -56,6 +60,8 @@ func TestWhoSetsTheLogLevelIsTold(t *testing.T) {
 		_ = object.SetProperty(logControlInterface+".LogLevel", dbus.MakeVariant(name))
 	}
 	who := fmt.Sprint(os.Getuid(), os.Getpid(), "dbus")
+	mu.Lock()
+	defer mu.Unlock()
 	if want := []string{who + " info err true", who + " err debug true"}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
