@@ -17,16 +17,17 @@ var timedOnes = []Options{
 // loadWhile is a load that lasts for some replacements; where they are dear, for one or two.
 func loadWhile(t *testing.T, p *bpftest.Program) ([]bpftest.Step, calls) {
 	t.Helper()
+	threads := 4
 	if dear {
-		return migrating(t, p, 2, loadCalls(t))
+		threads = 2
 	}
-	return migrating(t, p, 4, 2*loadCalls(t))
+	return migrating(t, p, threads, loadCalls(t))
 }
 
 // replaceWhile replaces as long as a load of so many calls goes on.
 func replaceWhile(t *testing.T, tracer *replaceable, load uint64, next func(i int) Options) (times int) {
 	t.Helper()
-	most := 5 // where the kernel skips runs, so many calls may never be counted
+	most := 3 // where the kernel skips runs, so many calls may never be counted
 	if dear {
 		most = 2
 	}

@@ -45,7 +45,7 @@ func TestNoSlowCallIsLostOrDoubledWhenTheGroupsChange(t *testing.T) {
 	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyOfGroups(0, len(collected), h, modesPolicy))
 	loader := startChild(t, "loader", h.unit("loader.service"))
 	loader.tell(job{Op: "make short calls", Ns: int64(time.Hour)})
-	const changes = 8
+	const changes = 5
 	made := injectUntil(t, h, fuse, slices.Concat(restful, restless), func() {
 		for i := 1; i <= changes; i++ {
 			s.Reload(policyOfGroups(i, len(collected), h, modesPolicy))
