@@ -14,14 +14,13 @@ var timedOnes = []Options{
 	{GroupBy: GroupByCgroup, Rows: 4096, Sample: 16}, {GroupBy: GroupByProcess, Rows: 4096},
 }
 
-// loadWhile is a load that lasts for some replacements; where they are dear, for one or two.
+// loadWhile is a load that lasts for some replacements; where calls are few and programs load slowly, for one or two.
 func loadWhile(t *testing.T, p *bpftest.Program) ([]bpftest.Step, calls) {
 	t.Helper()
-	threads := 4
 	if dear {
-		threads = 2
+		return migrating(t, p, 2, 4*loadCalls(t))
 	}
-	return migrating(t, p, threads, loadCalls(t))
+	return migrating(t, p, 4, loadCalls(t))
 }
 
 // replaceWhile replaces as long as a load of so many calls goes on.
