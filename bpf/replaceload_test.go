@@ -18,7 +18,7 @@ var timedOnes = []Options{
 func loadWhile(t *testing.T, p *bpftest.Program) ([]bpftest.Step, calls) {
 	t.Helper()
 	if dear {
-		return migrating(t, p, 2, 4*loadCalls(t))
+		return migrating(t, p, 2, 3*loadCalls(t))
 	}
 	return migrating(t, p, 4, loadCalls(t))
 }
