@@ -108,23 +108,9 @@ func (t *Tracer) voidFloors() error {
 		return fmt.Errorf("begin another numbering of floors: %w", err)
 	}
 	t.floorSets = 0
-	if err := errors.Join(clearMap[syscountAssignmentKey, uint32](t.objs.Assignments),
-		clearMap[syscountFloorKey, syscountFloor](t.objs.Floors)); err != nil {
+	if err := errors.Join(empty[syscountAssignmentKey, uint32](t.objs.Assignments),
+		empty[syscountFloorKey, syscountFloor](t.objs.Floors)); err != nil {
 		return fmt.Errorf("free the floors that were in force: %w", err)
 	}
 	return nil
-}
-
-func clearMap[K, V any](of *ebpf.Map) error {
-	var keys []K
-	var key K
-	var value V
-	entries := of.Iterate()
-	for entries.Next(&key, &value) {
-		keys = append(keys, key)
-	}
-	if err := entries.Err(); err != nil {
-		return fmt.Errorf("read: %w", err)
-	}
-	return deleteAll(of, keys)
 }

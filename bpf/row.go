@@ -112,6 +112,15 @@ func eachEntry[K, V any](m *ebpf.Map, fn func(*K, *V)) error {
 	}
 }
 
+// empty deletes all entries of a hash map.
+func empty[K, V any](m *ebpf.Map) error {
+	var keys []K
+	if err := eachEntry(m, func(key *K, _ *V) { keys = append(keys, *key) }); err != nil {
+		return err
+	}
+	return deleteAll(m, keys)
+}
+
 // DeleteRows frees rows whose group is gone: in one system call for those that are not near, since a host that
 // starts 500 processes a second has 10,000 of them.
 func (t *Tracer) DeleteRows(keys []RowKey) error {

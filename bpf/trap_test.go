@@ -254,15 +254,6 @@ func emptied(tracer *Tracer) error {
 	)
 }
 
-func empty[K, V any](m *ebpf.Map) error {
-	var keys []K
-	err := eachEntry(m, func(key *K, _ *V) { keys = append(keys, *key) })
-	for i := range keys {
-		err = errors.Join(err, m.Delete(&keys[i]))
-	}
-	return err
-}
-
 // settingOfTraps observes all, with the traits that the counting depends on.
 func settingOfTraps(sc Syscall) Setting {
 	return Setting{Traits: TraitObserved | trapTraits[sc], ThresholdNs: Never}
