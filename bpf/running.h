@@ -69,12 +69,16 @@ static __always_inline void give_back(struct cpu *cpu, struct task_struct *task,
  * The thread's storage comes to the CPU. At the end of a call a tick may interrupt this,
  * and do the same (tick.h; on arm64 the registers do not tell a result that equals the first
  * argument from a call): so the record has its thread first, of which a tick then sees no
- * verdict yet, and what the tick has brought in is kept.
+ * verdict yet, and what the tick has brought in is kept. Where the call's beginning is, is
+ * asked in the order in which a tick takes it along: the storage first.
  */
 static __always_inline void hold(struct running *r, struct task_struct *task, struct thread *t)
 {
-	__u64 start_ns = r->task == (__u64)task && !t->start_ns ? r->start_ns : t->start_ns;
+	__u64 start_ns = *(volatile __u64 *)&t->start_ns;
 
+	barrier();
+	if (!start_ns && r->task == (__u64)task)
+		start_ns = r->start_ns;
 	r->generation = 0;
 	r->task = (__u64)task;
 	barrier();
