@@ -208,7 +208,7 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 	if sum := w.CPUNs + w.RunqueueNs + w.IOWaitNs + w.SleepNs; sum != r.DurationNs {
 		complain("the times add up to %d; it took %d", sum, r.DurationNs)
 	}
-	c.judgeBracket(s, m, in.call, r, tally, complain)
+	c.judgeBracket(s, m, in, r, tally, complain)
 	share := c.share(w)
 	if in.until != nil {
 		in.ns = in.until(r.Monotonic.EndNs)
@@ -271,9 +271,9 @@ func (c cause) judge(s *scene, m mode, i int, in injection, r *record.Slow, tall
 const stolen = 2e6
 
 // judgeBracket: what the record lacks of its caller's bracket.
-func (c cause) judgeBracket(s *scene, m mode, call result, r *record.Slow, tally *tally, complain func(string, ...any)) {
+func (c cause) judgeBracket(s *scene, m mode, in injection, r *record.Slow, tally *tally, complain func(string, ...any)) {
 	s.Helper()
-	lacks, most := call.ns()-int64(r.DurationNs), c.mayLack(m, call, r)
+	lacks, most := in.call.ns()-int64(r.DurationNs), c.mayLack(m, in.call, r)+heldOutside(in, r)
 	tally.excess = max(tally.excess, time.Duration(lacks-most))
 	switch {
 	case lacks <= most+stolen:
@@ -282,6 +282,14 @@ func (c cause) judgeBracket(s *scene, m mode, call result, r *record.Slow, tally
 	default:
 		complain("%d ns of the caller's bracket are missing; want %d at most", lacks, most)
 	}
+}
+
+// heldOutside: a thread whose quota is used up leaves the CPU on its way back to user mode, when its
+// call has ended, and is on no run queue then (throttle_cfs_rq_work() in kernel/sched/fair.c). So it
+// may lose the rest of a period before the call, and after it.
+func heldOutside(in injection, r *record.Slow) int64 {
+	held := max(0, int64(in.held)-int64(r.Wait.ThrottledNs))
+	return min(held, 2*int64(quotaPeriod))
 }
 
 // mayLack: time on the run queue before and after, which the caller has from the scheduler. And

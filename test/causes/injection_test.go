@@ -95,6 +95,7 @@ type injection struct {
 	until   func(uint64) int64 // the same, when the call ended at that moment
 	waker   int                // PID; 0: it does not matter
 	blocker int                // TID
+	held    uint64             // for how long the caller's quota was used up around the call, and in it
 	skip    bool
 	more    func(*record.Wait) // further tests
 }
@@ -237,7 +238,7 @@ var causes = []cause{
 			worked := s.helper().do(job{Op: "work and write", Path: path, Ns: max(int64(d)/10, 10e6)})
 			call := caller.hear()
 			after := throttled(s, s.quota)
-			return injection{call: call, ns: worked.ns(), waker: s.helper().pid(), more: func(w *record.Wait) {
+			return injection{call: call, ns: worked.ns(), waker: s.helper().pid(), held: after - before, more: func(w *record.Wait) {
 				if off := w.RunqueueNs + w.IOWaitNs + w.SleepNs; w.ThrottledNs == 0 || w.ThrottledNs > after-before || w.ThrottledNs > off {
 					s.Errorf("throttled_ns %d; the cgroup says %d, and the call was off the CPU for %d", w.ThrottledNs, after-before, off)
 				}
@@ -249,6 +250,8 @@ const (
 	// The scheduler gives others 50 ms of each second, whoever is first in line.
 	hogMost   = 800 * time.Millisecond
 	fsyncSlow = 20 * time.Millisecond
+
+	quotaPeriod = 20 * time.Millisecond // a tenth of it may be used
 )
 
 // stop stops the caller for so long, and says how long it was.
@@ -314,12 +317,12 @@ func newQuota(s *scene) string {
 	v1 := filepath.Join("/sys/fs/cgroup/cpu", name)
 	if err := os.Mkdir(v1, 0o755); err == nil {
 		s.Cleanup(func() { exec.Command("rmdir", v1).Run() })
-		write(s, filepath.Join(v1, "cpu.cfs_period_us"), "20000")
-		write(s, filepath.Join(v1, "cpu.cfs_quota_us"), "2000")
+		write(s, filepath.Join(v1, "cpu.cfs_period_us"), strconv.FormatInt(quotaPeriod.Microseconds(), 10))
+		write(s, filepath.Join(v1, "cpu.cfs_quota_us"), strconv.FormatInt(quotaPeriod.Microseconds()/10, 10))
 		return v1
 	}
 	v2 := s.host.unit("quota")
-	write(s, filepath.Join(v2, "cpu.max"), "2000 20000")
+	write(s, filepath.Join(v2, "cpu.max"), fmt.Sprint(quotaPeriod.Microseconds()/10, quotaPeriod.Microseconds()))
 	return v2
 }
 
