@@ -23,7 +23,7 @@ static __always_inline void tick_untimed(struct cpu *cpu, struct task_struct *ta
 
 	if (!r->task && has_unstamped()) {
 		t = acquaint(cpu, task);
-		if (!t)
+		if (!t || !t->observed) /* nobody waits for it, and its next call may ask anew: is_calibrating() */
 			return;
 		if (t->by_watch)
 			leave_watch(cpu, t, task, false);
