@@ -41,7 +41,7 @@ __noinline int choice_of_cgroup(__u64 node)
 		choice = bpf_map_lookup_elem(&target_cgroups, &id);
 		if (choice)
 			all |= *choice;
-		__builtin_memset(&s->name, 0, sizeof(s->name));
+		__builtin_memset(__builtin_assume_aligned(&s->name, 8), 0, sizeof(s->name));
 		bpf_probe_read_kernel_str(s->name.name, sizeof(s->name.name), BPF_CORE_READ(kn, name));
 		choice = bpf_map_lookup_elem(&target_names, &s->name);
 		if (choice)

@@ -112,22 +112,25 @@ static __always_inline bool end_unstamped(struct cpu *cpu, struct pt_regs *regs,
 
 static __always_inline void end(struct pt_regs *regs, long ret)
 {
-	struct ended ended = { .ret = ret };
 	struct cpu *cpu = this_cpu();
+	struct ended *ended;
 	bool has_ended;
 
 	if (!cpu)
 		return;
+	ended = &cpu->ended;
+	ended->ret = ret;
+	ended->first_ns = 0;
 	if (!is_observed(cpu, regs) && !cpu->running.start_ns) {
 		cpu->cost.left_out++;
 		return;
 	}
 	if (cpu->running.start_ns)
-		has_ended = end_stamped(cpu, &ended);
+		has_ended = end_stamped(cpu, ended);
 	else
-		has_ended = end_unstamped(cpu, regs, &ended);
+		has_ended = end_unstamped(cpu, regs, ended);
 	if (has_ended)
-		finish(cpu, regs, &ended);
+		finish(cpu, ended);
 }
 
 #endif

@@ -18,15 +18,6 @@
 #define SA_RESTART 0x10000000UL
 #define SIG_IGN 1UL
 
-/* A call at its end; CLOCK_MONOTONIC, or UNTIMED. */
-struct ended {
-	__u64 start_ns;
-	__u64 end_ns;
-	__s64 ret;
-	__u64 first_ns; /* since when an UNTIMED one is known; 0: it is not */
-	__u8 first; /* what that is: enum call_start */
-};
-
 static __always_inline bool is_restart(long ret)
 {
 	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK && ret != -515;

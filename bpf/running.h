@@ -118,13 +118,16 @@ static __always_inline void forget_earlier(struct cpu *cpu, struct thread *t)
 #include "switchover.h"
 #include "succession.h"
 
-/* Takes the thread's record to the CPU, with a verdict of the filter in force. */
-static __noinline bool take(struct cpu *cpu, __u64 regs)
+/* Takes the thread's record to the CPU, with a verdict of the filter in force. Global: see ADDRESS. */
+__noinline int take(struct cpu *cpu)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct running *r = &cpu->running;
+	struct running *r;
 	struct thread *t;
 
+	if (!cpu)
+		return false;
+	r = &cpu->running;
 	r->observed = false;
 	if (!r->task) { /* so that a tick leaves it alone: see hold() */
 		r->generation = 0;
@@ -140,9 +143,9 @@ static __noinline bool take(struct cpu *cpu, __u64 regs)
 	forget_earlier(cpu, t);
 	if (t->by_watch)
 		leave_watch(cpu, t, task, false);
-	t->regs = regs;
+	t->regs = (__u64)bpf_task_pt_regs(task);
 	if (!is_decided(task, t->generation, t->subject) || !is_ours(t->observed) || is_calibrating(task))
-		decide(task, t);
+		decide(t);
 	hold(r, task, t);
 	return t->observed;
 }
@@ -152,7 +155,7 @@ static __always_inline bool is_observed(struct cpu *cpu, struct pt_regs *regs)
 	struct running *r = &cpu->running;
 
 	if (r->regs != (__u64)regs || !is_decided(running_task(cpu), r->generation, r->subject))
-		return take(cpu, (__u64)regs);
+		return take(cpu);
 	return is_ours(r->observed) ? r->observed : regroup(cpu);
 }
 

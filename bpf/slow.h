@@ -182,14 +182,15 @@ __noinline int complete(struct slow_call *call)
 	return send(call) ? SENT : RING_FULL;
 }
 
-/* Only for a call that took at least its threshold. */
-static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *regs, const struct ended *ended)
+/* Of the running thread, and only for a call that took at least its threshold. Global: see ADDRESS. */
+__noinline int hand_over(struct cpu *cpu, __u32 slot, const struct ended *ended)
 {
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	struct slow_call *call = new_draft(DRAFT_OF_CPU);
 	int sent;
 
-	if (!call)
-		return;
+	if (!call || !cpu || !ended)
+		return 0;
 	call->start_ns = ended->start_ns;
 	call->end_ns = ended->end_ns;
 	call->ret = ended->ret;
@@ -202,12 +203,13 @@ static __noinline void hand_over(struct cpu *cpu, __u32 slot, struct pt_regs *re
 	cpu->counters.slow += sent == SENT || sent == RING_FULL;
 	cpu->counters.ruled_out += sent == RULED_OUT;
 	cpu->counters.ring_full += sent == RING_FULL;
+	return 0;
 }
 
-static __always_inline void judge(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
+static __always_inline void judge(struct cpu *cpu, __u32 slot, struct ended *ended)
 {
 	if (ended->end_ns - ended->start_ns >= threshold_of(slot))
-		hand_over(cpu, slot, regs, ended);
+		hand_over(cpu, slot, ended);
 }
 
 /*
@@ -215,18 +217,17 @@ static __always_inline void judge(struct cpu *cpu, __u32 slot, struct pt_regs *r
  * then. Mode count has no other times. Where one of some calls is timed, its row has only
  * these: they are a random sample, and those that waited are not.
  */
-static __noinline void finish_from_first_ns(struct cpu *cpu, struct row *row, struct pt_regs *regs,
-					    struct ended *ended)
+static __noinline void finish_from_first_ns(struct cpu *cpu, struct row *row, struct ended *ended)
 {
 	ended->start_ns = ended->first_ns;
 	ended->end_ns = bpf_ktime_get_ns();
 	if (row && is_counting() && ended->end_ns >= ended->start_ns)
 		add_time(cpu, row, ended->end_ns - ended->start_ns);
-	judge(cpu, cpu->running.syscall, regs, ended);
+	judge(cpu, cpu->running.syscall, ended);
 }
 
 /* The end of a call that had begun: its row, and the slow path if it took its threshold. */
-static __always_inline void finish(struct cpu *cpu, struct pt_regs *regs, struct ended *ended)
+static __always_inline void finish(struct cpu *cpu, struct ended *ended)
 {
 	__u32 slot = cpu->running.syscall;
 	struct row *row;
@@ -243,9 +244,9 @@ static __always_inline void finish(struct cpu *cpu, struct pt_regs *regs, struct
 	if (ended->start_ns != UNTIMED) {
 		if (row)
 			add_time(cpu, row, ended->end_ns - ended->start_ns);
-		judge(cpu, slot, regs, ended);
+		judge(cpu, slot, ended);
 	} else if (ended->first_ns) {
-		finish_from_first_ns(cpu, row, regs, ended);
+		finish_from_first_ns(cpu, row, ended);
 	}
 }
 

@@ -72,7 +72,7 @@ static __noinline bool regroup(struct cpu *cpu)
 
 	if (!t)
 		return false;
-	decide(task, t);
+	decide(t);
 	r->group = t->group;
 	r->pid = t->pid;
 	r->subject = t->subject;

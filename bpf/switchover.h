@@ -109,7 +109,7 @@ static __noinline struct thread *acquaint(struct cpu *cpu, struct task_struct *t
 		return NULL;
 	forget_earlier(cpu, t);
 	if (!is_decided(task, t->generation, t->subject))
-		decide(task, t);
+		decide(t);
 	return t;
 }
 

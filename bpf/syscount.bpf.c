@@ -250,15 +250,14 @@ int BPF_PROG(process_exec, struct task_struct *task)
 static __always_inline void delivered(struct cpu *cpu, struct k_sigaction *action)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct ended ended = {};
 
 	if (!is_observed(cpu, regs) || (unsigned long)action->sa.sa_handler <= SIG_IGN)
 		return; /* no handler: an interrupted call goes on, or the thread dies */
 	if (doubled & DOUBLED_SWITCHES && is_delivered(regs))
 		return;
 	note_handler();
-	if (cpu->running.suspended && interrupt(cpu, action, &ended))
-		finish(cpu, regs, &ended);
+	if (cpu->running.suspended && interrupt(cpu, action, &cpu->ended))
+		finish(cpu, &cpu->ended);
 }
 
 static __always_inline void deliver(struct k_sigaction *action)
@@ -307,11 +306,33 @@ static __always_inline bool is_stranger(const struct thread *t, struct task_stru
 	       is_in_call((struct pt_regs *)bpf_task_pt_regs(task));
 }
 
-/* The thread leaves the CPU, and takes its record along. */
+/* The thread takes its record along. Gives the time, if it has looked at the clock. Global: see ADDRESS. */
+__noinline __u64 take_along(struct cpu *cpu, __u32 class)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct running *r;
+	__u64 now = 0;
+
+	if (!cpu)
+		return 0;
+	r = &cpu->running;
+	if (t && r->first == START_TICK && r->task == (__u64)task)
+		keep_tick(r, t, task);
+	give_back(cpu, task, t);
+	if (t && t->by_watch)
+		leave_watch(cpu, t, task, false);
+	if (waits && is_stranger(t, task, class))
+		t = acquaint(cpu, task);
+	if (waits && t)
+		leave(t, task, class, &now);
+	return now;
+}
+
+/* The thread leaves the CPU. */
 static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev, __u32 class, __u64 *now)
 {
 	struct running *r = &cpu->running;
-	struct thread *t;
 
 	if (is_idle(r, prev, class)) {
 		give_back(cpu, prev, NULL);
@@ -322,16 +343,7 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 			give_back(cpu, prev, NULL);
 		return;
 	}
-	t = bpf_task_storage_get(&threads, prev, NULL, 0);
-	if (t && r->first == START_TICK && r->task == (__u64)prev)
-		keep_tick(r, t, prev);
-	give_back(cpu, prev, t);
-	if (t && t->by_watch)
-		leave_watch(cpu, t, prev, false);
-	if (waits && is_stranger(t, prev, class))
-		t = acquaint(cpu, prev);
-	if (waits && t)
-		leave(t, prev, class, now);
+	*now = take_along(cpu, class);
 }
 
 static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next, __u64 *now)

@@ -278,9 +278,24 @@ struct cost {
 	__u32 _pad;
 };
 
+/* A call at its end; CLOCK_MONOTONIC, or UNTIMED. */
+struct ended {
+	__u64 start_ns;
+	__u64 end_ns;
+	__s64 ret;
+	__u64 first_ns; /* since when an UNTIMED one is known; 0: it is not */
+	__u8 first; /* what that is: enum call_start */
+	__u8 _pad[7];
+};
+
 /* Everything that belongs to a CPU, found with one look. */
 struct cpu {
 	struct running running;
+	/*
+	 * The call that ends. Not on the stack: of what lies there the verifier knows in which
+	 * of many ways it came to its value, and goes on from each.
+	 */
+	struct ended ended;
 	struct counters counters;
 	struct cost cost;
 	__u64 histogram_slot; /* of the last duration */

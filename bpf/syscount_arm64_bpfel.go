@@ -113,8 +113,17 @@ type syscountCounters struct {
 }
 
 type syscountCpu struct {
-	_             structs.HostLayout
-	Running       syscountRunning
+	_       structs.HostLayout
+	Running syscountRunning
+	Ended   struct {
+		_       structs.HostLayout
+		StartNs uint64
+		EndNs   uint64
+		Ret     int64
+		FirstNs uint64
+		First   uint8
+		Pad     [7]uint8
+	}
 	Counters      syscountCounters
 	Cost          syscountCost
 	HistogramSlot uint64

@@ -69,13 +69,19 @@ static __always_inline bool is_ours(__u8 verdict)
 	return verdict == OBSERVED || !verdict;
 }
 
-/* Made on a thread's first call under a filter, and after it has become another one to the filter. */
-static __noinline void decide(struct task_struct *task, struct thread *t)
+/*
+ * Made on a thread's first call under a filter, and after it has become another one to the filter. The
+ * thread runs, or is about to leave the CPU. Global: see ADDRESS.
+ */
+__noinline int decide(struct thread *t)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
 	__u32 current_generation = generation;
 	__u64 cgroup = cgroup_of(task);
 
+	if (!t)
+		return 0;
 	t->observed = 0;
 	t->subject = filter_owners ? subject_of(ADDRESS(task)) : cgroup;
 	t->pid = 0;
@@ -84,13 +90,13 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 		t->generation = current_generation;
 		t->observed = OBSERVED;
 		t->group = GROUP_CALIBRATION;
-		return;
+		return 0;
 	}
 	if (is_nameable(task) && !is_self(leader))
 		t->observed = is_target(task, leader) ? OBSERVED : 0;
 	t->generation = current_generation;
 	if (!t->observed)
-		return;
+		return 0;
 	keep_cgroup_path(cgroup_node(task), cgroup);
 	if (row_group == GROUP_BY_PROCESS) {
 		t->group = LOAD(leader, start_boottime);
@@ -98,6 +104,7 @@ static __noinline void decide(struct task_struct *task, struct thread *t)
 	} else if (row_group == GROUP_BY_CGROUP) {
 		t->group = cgroup;
 	}
+	return 0;
 }
 
 /* The cgroup is compared only where it matters: reading it takes four dependent loads. */

@@ -40,14 +40,14 @@ static __always_inline void forget_call(struct thread *t)
 
 #include "takeover.h"
 
-static __always_inline void hand_over_watched(struct cpu *cpu, __u32 slot, struct pt_regs *regs, struct ended *ended)
+static __always_inline void hand_over_watched(struct cpu *cpu, __u32 slot, struct ended *ended)
 {
 	if (ended->end_ns < ended->start_ns) {
 		cpu->counters.negative++;
 		return;
 	}
 	if (is_wanted_result(ended->ret))
-		judge(cpu, slot, regs, ended);
+		judge(cpu, slot, ended);
 }
 
 static __always_inline void suspend_watched(struct cpu *cpu, struct thread *t, const struct ended *ended)
@@ -82,7 +82,7 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 	}
 	cpu->counters.returned++;
 	if (t->generation != generation)
-		decide(bpf_get_current_task_btf(), t);
+		decide(t);
 	if (!t->observed) {
 		cpu->counters.exit++;
 		cpu->counters.unstamped++;
@@ -94,7 +94,7 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 		suspend_watched(cpu, t, &ended);
 		return;
 	}
-	hand_over_watched(cpu, t->syscall, regs, &ended);
+	hand_over_watched(cpu, t->syscall, &ended);
 	forget_call(t);
 }
 
@@ -124,7 +124,7 @@ static __noinline void begin_watching(struct cpu *cpu, struct thread *t, struct 
 		t->known_ns = bpf_ktime_get_ns();
 		forget_earlier(cpu, t);
 	}
-	decide(task, t);
+	decide(t);
 }
 
 /* Somebody wants to know of this call. */
@@ -238,31 +238,65 @@ static __always_inline void go_off(struct thread *t, struct task_struct *task, _
 		*sleeper = looks_at_once(t, now) ? (__u64)LOAD(task, pid) << 32 : since_this_tick(task);
 }
 
-/* The thread's call has a result, but it has not come back to user mode, or not for good. */
-static __noinline void stay_in_call(struct cpu *cpu, struct task_struct *task, struct pt_regs *regs, __u32 class,
-				    __u64 *clock)
+/* The thread's call has a result, but it has not come back to user mode, or not for good. As wait_in_call(). */
+__noinline __u64 stay_in_call(struct cpu *cpu, __u32 class)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
+	__u64 now;
 
-	if (!t || t->attachment != attachment || (class == WAIT_RUNQUEUE && !t->called_back))
-		return;
+	if (!cpu || !t || t->attachment != attachment || (class == WAIT_RUNQUEUE && !t->called_back))
+		return 0;
 	if (!t->by_watch) {
 		if (!t->suspended_ret) /* its end was seen, and the callback is void */
-			return;
+			return 0;
 		take_over(cpu, t, task, regs, true);
 	}
-	*clock = bpf_ktime_get_ns();
-	if (!t->called_back && !is_suspended(cpu, t, task, regs, *clock))
-		return;
-	go_on_waiting(cpu, t, task, *clock);
-	go_off(t, task, class, *clock);
+	now = bpf_ktime_get_ns();
+	if (!t->called_back && !is_suspended(cpu, t, task, regs, now))
+		return now;
+	go_on_waiting(cpu, t, task, now);
+	go_off(t, task, class, now);
+	return now;
+}
+
+/*
+ * The thread is about to wait in a call that somebody wants to know of. Gives the time, if
+ * it has looked at the clock. Global: see ADDRESS.
+ */
+__noinline __u64 wait_in_call(struct cpu *cpu, __u32 class)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u32 slot = syscall_slot(task, number_in(regs));
+	struct thread *t;
+	__u64 now;
+
+	if (!cpu)
+		return 0;
+	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t) {
+		cpu->counters.storage_failed++;
+		return 0;
+	}
+	if (!is_watched(cpu, t, task, slot))
+		return 0;
+	if (!t->by_watch)
+		take_over(cpu, t, task, regs, switching);
+	now = bpf_ktime_get_ns();
+	if (is_same_call(cpu, t, regs, slot))
+		go_on_waiting(cpu, t, task, now);
+	else
+		begin_watched(cpu, t, task, regs, slot, now);
+	go_off(t, task, class, now);
+	return now;
 }
 
 /* The thread leaves the CPU. */
 static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, __u32 class, __u64 *clock)
 {
 	struct pt_regs *regs;
-	struct thread *t;
 	__u32 slot;
 
 	if (cpu->running.task)
@@ -272,27 +306,12 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 	regs = (struct pt_regs *)bpf_task_pt_regs(prev);
 	if (!is_in_call(regs)) {
 		if (class != WAIT_RUNQUEUE || callbacks_to_come)
-			stay_in_call(cpu, prev, regs, class, clock);
+			*clock = stay_in_call(cpu, class);
 		return;
 	}
 	slot = syscall_slot(prev, number_in(regs));
-	if (!is_wanted(slot) || is_on_exempt(prev, regs, slot))
-		return;
-	t = bpf_task_storage_get(&threads, prev, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t) {
-		cpu->counters.storage_failed++;
-		return;
-	}
-	if (!is_watched(cpu, t, prev, slot))
-		return;
-	if (!t->by_watch)
-		take_over(cpu, t, prev, regs, switching);
-	*clock = bpf_ktime_get_ns();
-	if (is_same_call(cpu, t, regs, slot))
-		go_on_waiting(cpu, t, prev, *clock);
-	else
-		begin_watched(cpu, t, prev, regs, slot, *clock);
-	go_off(t, prev, class, *clock);
+	if (is_wanted(slot) && !is_on_exempt(prev, regs, slot))
+		*clock = wait_in_call(cpu, class);
 }
 
 /* Two ticks have begun since it left, or nothing tells. */
@@ -384,7 +403,7 @@ static __always_inline void deliver_watched(struct cpu *cpu, struct k_sigaction 
 	ended.start_ns = ended.first_ns = t->suspended_start_ns;
 	ended.end_ns = t->suspended_end_ns;
 	ended.first = t->wait.first;
-	hand_over_watched(cpu, t->suspended, (struct pt_regs *)bpf_task_pt_regs(task), &ended);
+	hand_over_watched(cpu, t->suspended, &ended);
 	forget_call(t);
 }
 
