@@ -22,7 +22,7 @@ func needRoot(t *testing.T) {
 func TestEmptyPairIsLoadedUntilItIsDetached(t *testing.T) {
 	needRoot(t)
 	before := emptyPrograms(t)
-	attached, err := attachEmptyPair(t.Context(), site{})
+	attached, err := attachEmptyOnes(t.Context(), callTracepoints)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func emptyPrograms(t *testing.T) programs {
 func TestWaitForAProgramThatStaysEndsWithItsName(t *testing.T) {
 	needRoot(t)
 	before := emptyPrograms(t)
-	attached, err := attachEmptyPair(t.Context(), site{})
+	attached, err := attachEmptyOnes(t.Context(), callTracepoints)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestStrangersAreCountedAndNoted(t *testing.T) {
 	if l.foreign, err = tracingPrograms(); err != nil {
 		t.Fatal(err)
 	}
-	attached, err := attachEmptyPair(t.Context(), site{})
+	attached, err := attachEmptyOnes(t.Context(), callTracepoints)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	keyNothing   = "nothing"
 	keyEmpty     = "empty"
+	keyEmptyWait = "empty-waits"
 	keyProcess   = "account-process"
 	keyNoWaits   = "account-nowaits"
 	keyRules     = "account-rules"
@@ -46,7 +47,8 @@ type subject struct {
 func subjects(dir, syscountd string) ([]subject, error) {
 	list := []subject{
 		{key: keyNothing, name: "nothing", attach: attachNothing},
-		{key: keyEmpty, name: "an empty pair of tp_btf programs", attach: attachEmptyPair},
+		{key: keyEmpty, name: "an empty pair of tp_btf programs", attach: attachEmpties(callTracepoints)},
+		{key: keyEmptyWait, name: "empty tp_btf programs on sched_switch and sched_waking", attach: attachEmpties(waitTracepoints)},
 	}
 	for _, mode := range modes {
 		own, err := mode.subject(dir, syscountd)

@@ -10,9 +10,19 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// attachEmptyPair puts a BPF program that does nothing on each of tp_btf/sys_enter
-// and tp_btf/sys_exit: what every tracer of all system calls pays at least.
-func attachEmptyPair(ctx context.Context, _ site) (attachment, error) {
+// What tracers pay at least: every one of all system calls, and one of all waits that
+// tells who ended them.
+var (
+	callTracepoints = []string{"sys_enter", "sys_exit"}
+	waitTracepoints = []string{"sched_switch", "sched_waking"}
+)
+
+// attachEmpties puts a BPF program that does nothing on each of these tracepoints.
+func attachEmpties(tracepoints []string) func(context.Context, site) (attachment, error) {
+	return func(ctx context.Context, _ site) (attachment, error) { return attachEmptyOnes(ctx, tracepoints) }
+}
+
+func attachEmptyOnes(ctx context.Context, tracepoints []string) (attachment, error) {
 	var held []ebpf.ProgramID
 	var closers []func() error
 	closeAll := func() error {
@@ -22,7 +32,7 @@ func attachEmptyPair(ctx context.Context, _ site) (attachment, error) {
 		}
 		return errors.Join(errs...)
 	}
-	for _, tracepoint := range []string{"sys_enter", "sys_exit"} {
+	for _, tracepoint := range tracepoints {
 		program, pair, err := attachEmpty(tracepoint)
 		if err != nil {
 			return attachment{}, errors.Join(err, closeAll())
