@@ -254,7 +254,8 @@ func (l lives) wantExact(t *testing.T, tracer *Tracer) {
 	}
 }
 
-// wantSlow wants the slow call of the time without a process, once.
+// wantSlow wants the slow call of the time without a process, once; or not, where the kernel
+// has skipped runs of our programs.
 func (l lives) wantSlow(t *testing.T, tracer *Tracer) {
 	t.Helper()
 	if err := tracer.FlushSlow(); err != nil {
@@ -273,7 +274,13 @@ func (l lives) wantSlow(t *testing.T, tracer *Tracer) {
 			found++
 		}
 	}
-	if found != 1 {
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found == 0 && c.RecursionMisses > 0 {
+		t.Logf("the slow call is not to be found: the kernel skipped %d runs", c.RecursionMisses)
+	} else if found != 1 {
 		t.Errorf("%d slow calls of the time without a process; want 1", found)
 	}
 }

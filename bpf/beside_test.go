@@ -1,3 +1,5 @@
+//go:build race
+
 package bpf
 
 import (
@@ -10,8 +12,8 @@ import (
 	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
-// What may be called while another goroutine replaces the programs; "make test" runs this
-// with the race detector.
+// What may be called while another goroutine replaces the programs: the race detector looks, and
+// without it there is nothing to see.
 func TestReadersBesideReplacements(t *testing.T) {
 	p := bpftest.NewProgram()
 	ms := p.Words(0, 1e6)

@@ -20,6 +20,9 @@ func TestACalibrationIsObservedAndInNoRow(t *testing.T) {
 		all["account by "+name] = opts
 	}
 	for name, opts := range all {
+		if dear && (opts.GroupBy == GroupByCgroup || opts.GroupBy == GroupByComm) {
+			continue // no other test has these programs
+		}
 		t.Run(name, func(t *testing.T) { calibrateAttached(t, shared.borrow(t, opts)) })
 	}
 }

@@ -183,7 +183,9 @@ func TestACallThatIsInterruptedDuringReplacements(t *testing.T) {
 			default:
 				process.Signal(unix.SIGUSR1)
 				process.Hear() // its handler
-				n++
+				if n++; dear {
+					time.Sleep(5 * time.Millisecond) // they are to load meanwhile
+				}
 			}
 		}
 	}()
