@@ -105,7 +105,7 @@ func (k kernel) plan() []guest.Step {
 	}
 	tests := guest.Step{
 		Name: stepTests, Args: []string{"/bin/bpf.test", "-test.v", "-test.timeout=" + testTimeout.String()},
-		Dir: "/src/bpf", Env: testEnv,
+		Dir: "/src/bpf", Env: testEnv, Again: k.skipsRuns,
 	}
 	return []guest.Step{tests, daemon, watch}
 }

@@ -79,6 +79,29 @@ func testResults(lines []string) (results []testResult) {
 	return results
 }
 
+// lastResults are those that count: of a test that ran again, what came of it then.
+func lastResults(lines []string) (last []testResult) {
+	all := testResults(lines)
+	for i, r := range all {
+		if !slices.ContainsFunc(all[i+1:], func(later testResult) bool { return later.name == r.name }) {
+			last = append(last, r)
+		}
+	}
+	return last
+}
+
+// passedAgain are the tests, without their parts, that failed at first.
+func passedAgain(lines []string) (names []string) {
+	failed := map[string]bool{}
+	for _, r := range testResults(lines) {
+		if r.result == "PASS" && failed[r.name] && !strings.Contains(r.name, "/") {
+			names = append(names, r.name)
+		}
+		failed[r.name] = r.result == "FAIL"
+	}
+	return names
+}
+
 // complaints are what a failed test has said, without its parts.
 func complaints(lines []string, test string) (said []string) {
 	running := ""

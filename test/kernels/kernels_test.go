@@ -99,9 +99,12 @@ func (k kernel) check(t *testing.T, boot *booting, image string) (faults []strin
 	}
 	counts := map[string]int{}
 	for _, step := range result.steps {
-		results := testResults(step.out)
+		results := lastResults(step.out)
 		if len(results) > 0 {
 			t.Log(slowest(results, 12))
+		}
+		for _, test := range passedAgain(step.out) {
+			t.Logf("%s failed at first, and passed when it ran again: %s", test, tail(complaints(step.out, test), shownComplaints))
 		}
 		for _, test := range results {
 			counts[test.result]++

@@ -55,7 +55,7 @@ func (r stepResult) all() []string { return slices.Concat(r.out, r.err) }
 func (k kernel) faultsOfTests(r stepResult) (faults []string) {
 	passed := 0
 	skipped := map[string]bool{}
-	for _, test := range testResults(r.out) {
+	for _, test := range lastResults(r.out) {
 		switch test.result {
 		case "PASS":
 			passed++

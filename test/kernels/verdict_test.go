@@ -116,6 +116,26 @@ func TestFaultsAreFound(t *testing.T) {
 	}
 }
 
+// What came of a test when it ran again is what counts, whichever it was.
+func TestTheLastResultOfATestCounts(t *testing.T) {
+	failed := []string{
+		"@begin bpf tests", "@out --- FAIL: TestA (1.00s)", "@out     --- FAIL: TestA/x (1.00s)", "@out --- PASS: TestB (0.00s)", "@out FAIL",
+	}
+	rest := slices.Concat(goodRun, goodWatch, []string{"@done 3"})
+	passes := slices.Concat(failed, []string{"@out --- PASS: TestA (1.00s)", "@out     --- PASS: TestA/x (1.00s)", "@exit 0"}, rest)
+	if faults := (kernel{}).faults(parseConsole(consoleOf(passes...))); len(faults) != 0 {
+		t.Errorf("faults %q; want none: it passed when it ran again", faults)
+	}
+	console := parseConsole(consoleOf(passes...))
+	if again := passedAgain(console.steps[0].out); !slices.Equal(again, []string{"TestA"}) {
+		t.Errorf("%q passed again; want TestA", again)
+	}
+	fails := slices.Concat(failed, []string{"@out --- FAIL: TestA (1.00s)", "@out     --- FAIL: TestA/x (1.00s)", "@exit 1"}, rest)
+	if faults := (kernel{}).faults(parseConsole(consoleOf(fails...))); len(faults) != 3 {
+		t.Errorf("faults %q; want the test, its part and the status", faults)
+	}
+}
+
 func TestTestsThatRunNothingAreAFault(t *testing.T) {
 	lines := slices.Concat([]string{"@begin bpf tests", "@out PASS", "@exit 0"}, goodRun, goodWatch, []string{"@done 3"})
 	if faults := (kernel{}).faults(parseConsole(consoleOf(lines...))); !slices.Equal(faults, []string{"no test passed"}) {

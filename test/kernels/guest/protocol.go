@@ -21,6 +21,9 @@ type Step struct {
 	// StopAt: the first line of standard output that contains it gets the
 	// command a SIGTERM. "": it ends by itself.
 	StopAt string
+	// Again: it is a Go test binary, whose failed tests run once more in the same step. Its
+	// status is that of the second time.
+	Again bool
 }
 
 // Kind is what a line of the console says.

@@ -61,6 +61,16 @@ func carryOut(w io.Writer) error {
 // run runs a step, and gives its exit status as a shell does: 127 if it could
 // not be started, 128 and the signal's number if one killed it.
 func (c *console) run(step guest.Step) int {
+	var failed failures
+	status := c.runOnce(step, failed.look)
+	if step.Again && status == 1 && len(failed) > 0 {
+		return c.runOnce(failed.again(step), nil)
+	}
+	return status
+}
+
+// runOnce does so, and shows each line of standard output to seen, which may be nil.
+func (c *console) runOnce(step guest.Step, seen func(line string)) int {
 	cmd := exec.Command(step.Args[0], step.Args[1:]...)
 	cmd.Env = append(os.Environ(), step.Env...)
 	cmd.Dir = step.Dir
@@ -87,6 +97,9 @@ func (c *console) run(step guest.Step) int {
 		c.copy(guest.Out, stdout, func(line string) {
 			if step.StopAt != "" && strings.Contains(line, step.StopAt) {
 				cmd.Process.Signal(syscall.SIGTERM)
+			}
+			if seen != nil {
+				seen(line)
 			}
 		})
 	})

@@ -9,6 +9,11 @@ import (
 	"github.com/syscountd/syscountd/test/kernels/guest"
 )
 
+// failsAtFirst is a test binary whose tests pass when they run again.
+var failsAtFirst = []string{"/bin/sh", "-c", `
+	if [ -n "$1" ]; then echo "again $1"; exit 0; fi
+	echo "--- FAIL: TestA (0.00s)"; echo "--- FAIL: TestB (0.00s)"; exit 1`, "sh"}
+
 func TestACommandsOutputAndStatusAreReported(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -27,6 +32,9 @@ func TestACommandsOutputAndStatusAreReported(t *testing.T) {
 		{"missing", guest.Step{Args: []string{"/nonexistent"}}, 127, []string{"@err "}},
 		{"too long a line", guest.Step{Args: []string{"/bin/sh", "-c", "head -c 2000000 /dev/zero | tr '\\0' x"}}, 0,
 			[]string{"@err init: read the command's output: "}},
+		{"again", guest.Step{Args: failsAtFirst, Again: true}, 0, []string{
+			"@out --- FAIL: TestA (0.00s)", "@out --- FAIL: TestB (0.00s)", "@out again -test.run=^(TestA|TestB)$"}},
+		{"not again", guest.Step{Args: failsAtFirst}, 1, []string{"@out --- FAIL: TestA (0.00s)", "@out --- FAIL: TestB (0.00s)"}},
 		{"stopped", guest.Step{Args: []string{"/bin/sh", "-c", "trap 'echo end; exit 3' TERM; echo go; while :; do :; done"},
 			StopAt: "go"}, 3, []string{"@out go", "@out end"}},
 	} {
