@@ -64,6 +64,10 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	// FIFO without a writer, ends by it at once.
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
 	defer stop()
+	// One that comes before we are ready must not end us: the policy is read again then.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, unix.SIGHUP)
+	defer signal.Stop(hangup)
 	if err := env.probe(); err != nil {
 		return err
 	}
@@ -107,7 +111,7 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		agentEnv.Keeper, agentEnv.Memory = store, store.memory
 	}
 	a := agent.New(agentEnv, p)
-	return runTasks(ctx, env, a, busOf(env, f, a, log, level, logTarget(out)), log)
+	return runTasks(ctx, env, a, busOf(env, f, a, log, level, logTarget(out)), hangup, log)
 }
 
 // storeOf is nil without a service manager that could keep something.
@@ -179,21 +183,21 @@ func busOf(env env, f flags, a *agent.Agent, log *slog.Logger, level *dbusapi.Lo
 
 // runTasks runs the agent and the bus. The agent ends last, so that its final
 // summary comes after the last command.
-func runTasks(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service, log *slog.Logger) error {
+func runTasks(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service, hangup <-chan os.Signal, log *slog.Logger) error {
 	group, ctx := errgroup.WithContext(ctx)
 	agentCtx, stopAgent := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAgent()
 	group.Go(func() error { return a.Run(agentCtx) })
 	group.Go(func() error {
 		defer stopAgent()
-		return serveCommands(ctx, env, a, bus, log)
+		return serveCommands(ctx, env, a, bus, hangup, log)
 	})
 	return group.Wait()
 }
 
 // serveCommands takes commands once the agent works, and tells systemd that we
 // are ready when they can come.
-func serveCommands(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service, log *slog.Logger) error {
+func serveCommands(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Service, hangup <-chan os.Signal, log *slog.Logger) error {
 	extendStart(ctx, a.Ready(), env.notify, extendEach)
 	if !happens(ctx, a.Ready()) {
 		return nil
@@ -202,7 +206,7 @@ func serveCommands(ctx context.Context, env env, a *agent.Agent, bus *dbusapi.Se
 	if bus != nil {
 		group.Go(func() error { return bus.Run(ctx) })
 	}
-	group.Go(func() error { return reloadOnHangup(ctx, reloading{a, env.notify}) })
+	group.Go(func() error { return reloadOnHangup(ctx, hangup, reloading{a, env.notify}) })
 	group.Go(func() error {
 		if bus != nil {
 			awaitBus(ctx, env, bus, log)
@@ -242,10 +246,7 @@ func happens(ctx context.Context, event <-chan struct{}) bool {
 
 // reloadOnHangup is for those who send SIGHUP instead of systemctl reload; what
 // came of it is in the state record.
-func reloadOnHangup(ctx context.Context, a reloading) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, unix.SIGHUP)
-	defer signal.Stop(hangup)
+func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, a reloading) error {
 	for {
 		select {
 		case <-hangup:

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/syscountd/syscountd/agent"
 	"github.com/syscountd/syscountd/agent/policy"
 	"github.com/syscountd/syscountd/agent/record/recordtest"
@@ -244,6 +246,32 @@ func TestItRunsOnThisKernel(t *testing.T) {
 	}
 	if got := strings.Join(told, " "); !strings.Contains(got, "READY=1") || !strings.Contains(got, "STOPPING=1") {
 		t.Errorf("told systemd %q", s.told)
+	}
+}
+
+// A SIGHUP while the programs are loaded does not end the service: the policy is read again when it is ready.
+func TestAHangupBeforeItIsReadyIsAReload(t *testing.T) {
+	file := policyFile(t, "[collect]\ninterval = \"1h\"\n")
+	s := startIn(t, func(e *env) {
+		load := e.load
+		e.load = func(opts bpf.Options) (agent.Kernel, error) {
+			if err := unix.Kill(os.Getpid(), unix.SIGHUP); err != nil {
+				t.Error(err)
+			}
+			return load(opts)
+		}
+	}, "--no-dbus", "--output", "stdout", "--config", file)
+	if r := s.next(event("state")); r["change"] != "started" {
+		t.Errorf("first record %v", r)
+	}
+	r := s.next(event("state"))
+	if caller, _ := r["caller"].(map[string]any); r["change"] != "reloaded" || caller["via"] != "signal" {
+		t.Errorf("next record %v; want that the policy was read again", r)
+	}
+	s.cancel()
+	s.next(func(r map[string]any) bool { return r["change"] == "stopped" })
+	if status := <-s.ended; status != 0 {
+		t.Errorf("status %d", status)
 	}
 }
 
