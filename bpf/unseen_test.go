@@ -67,12 +67,14 @@ func TestCallsOfThreadsThatLeaveUnseenStayTheirs(t *testing.T) {
 }
 
 // unseenComing starts a process that reads, and lets it come back from that read without
-// being seen, after a wait of the length given, in which the mode may change. It has ended then.
-func unseenComing(t *testing.T, observe func(*bpftest.Process) *Tracer, wait time.Duration, change func(*Tracer)) *Tracer {
+// being seen, after a wait of the length given, in which the mode may change. It has ended then, after
+// some sleeps more.
+func unseenComing(t *testing.T, observe func(*bpftest.Process) *Tracer, wait time.Duration, change func(*Tracer), sleeps int) *Tracer {
 	t.Helper()
 	p := bpftest.NewProgram()
-	b := p.Words(0)
-	process := p.Start(t, call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1), exit())
+	b, ms := p.Words(0), p.Words(0, 1e6)
+	more := slices.Repeat([]bpftest.Step{call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, ms)}, sleeps)
+	process := p.Start(t, slices.Concat([]bpftest.Step{call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1)}, more, []bpftest.Step{exit()})...)
 	tracer := observe(process)
 	process.Poke()
 	process.Hear()
@@ -91,7 +93,7 @@ func TestAWaitThatEndsUnseenIsNoCPUTime(t *testing.T) {
 	const wait = 100 * time.Millisecond
 	tracer := unseenComing(t, func(process *bpftest.Process) *Tracer {
 		return slowWith(t, process.PID(), unix.SYS_READ, Look{})
-	}, wait, func(*Tracer) {})
+	}, wait, func(*Tracer) {}, 0)
 	for _, c := range slowCalls(t, tracer) {
 		if c.DurationNs() < uint64(wait) {
 			continue // its release, which is a read too
@@ -114,15 +116,20 @@ func TestACallThatIsLostToModeWatchIsCounted(t *testing.T) {
 	const wait = 100 * time.Millisecond
 	watch := base
 	watch.Mode = ModeWatch
-	for name, first := range map[string]Options{"watch": watch, "account": modes["account"], "count": modes["count"]} {
+	for name, test := range map[string]struct {
+		first  Options
+		sleeps int // afterwards, in a call that nobody wants to know of
+	}{
+		"watch": {watch, 0}, "watch, sleeps": {watch, 3}, "account": {modes["account"], 0}, "count": {modes["count"], 0},
+	} {
 		t.Run(name, func(t *testing.T) {
 			tracer := unseenComing(t, func(process *bpftest.Process) *Tracer {
-				return switching(t, process, first, map[int32]uint64{unix.SYS_READ: 30e6}).Tracer
+				return switching(t, process, test.first, map[int32]uint64{unix.SYS_READ: 30e6}).Tracer
 			}, wait, func(tracer *Tracer) {
 				if _, err := tracer.Switch(watch); err != nil {
 					t.Fatal(err)
 				}
-			})
+			}, test.sleeps)
 			if calls := slowCalls(t, tracer); len(calls) > 0 {
 				t.Errorf("%d slow calls; want none: nobody saw the thread come back", len(calls))
 			}
@@ -132,7 +139,7 @@ func TestACallThatIsLostToModeWatchIsCounted(t *testing.T) {
 			}
 			// The other modes' records of the threads that run are left on the CPUs, unseen too.
 			skipped := (&watched{tracer}).skipped(t) // a thread of which nothing was seen has none
-			if c.SwitchesMissed == 0 && skipped == 0 || name == "watch" && c.SwitchesMissed > 1 {
+			if c.SwitchesMissed == 0 && skipped == 0 || test.first == watch && c.SwitchesMissed > 1 {
 				t.Errorf("%d missed switches; want 1: %+v", c.SwitchesMissed, c)
 			}
 		})

@@ -407,12 +407,17 @@ static __always_inline void deliver_watched(struct cpu *cpu, struct k_sigaction 
 	forget_call(t);
 }
 
-/* The thread ends: no callback will come any more. */
+/*
+ * The thread ends: no callback will come any more. A coming that was to be seen, and was
+ * not, is known by now, whatever the thread has waited for since.
+ */
 static __always_inline void end_watching(struct cpu *cpu, struct thread *t, struct task_struct *task)
 {
+	bool is_unseen = t->by_watch && (t->resumed || must_be_seen(t));
+
 	if (is_watching() && t->attachment == attachment && t->wait.off_ns &&
-	    (t->resumed || t->switches == switches_of(task)))
-		note_unseen_coming(cpu, t, task, t->by_watch && (t->resumed || must_be_seen(t)));
+	    (is_unseen || t->switches == switches_of(task)))
+		note_unseen_coming(cpu, t, task, is_unseen);
 	if (!t->called_back)
 		return;
 	forget_callback(task);

@@ -54,6 +54,7 @@ func stall(t *testing.T, m mode, fusedelay, binary string, units []string) {
 	f.resume()
 	for _, c := range readers {
 		c.hear()
+		c.kill() // what mode watch has not seen of a thread is counted when that ends
 	}
 	time.Sleep(time.Second)
 	got := stop(t, s)
