@@ -37,8 +37,8 @@ func (k kernel) boot(ctx context.Context, image, initramfs string, more ...strin
 		"-kernel", image, "-initrd", initramfs,
 		// A panic ends the machine: it reboots, which -no-reboot turns into an end. Nobody
 		// attacks it, and unmapping the kernel at each system call empties the emulator's
-		// caches. Each attachment waits for grace periods of RCU: not for an idle CPU's.
-		"-append", "console="+k.arch.console+" panic=-1 mitigations=off rcupdate.rcu_expedited=1")...)
+		// caches.
+		"-append", "console="+k.arch.console+" panic=-1 mitigations=off")...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A test run that is killed takes its machines along. The signal comes at the
