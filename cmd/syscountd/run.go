@@ -64,7 +64,7 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 	// FIFO without a writer, ends by it at once.
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	// One that comes before we are ready must not end us: the policy is read again then.
+	// A SIGHUP that comes before we are ready must not end us: the policy is read again then.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, unix.SIGHUP)
 	defer signal.Stop(hangup)
