@@ -11,6 +11,9 @@ func (l *lab) calls(ctx context.Context) error {
 	if err := pinSelf(l.rest); err != nil {
 		return err
 	}
+	if err := l.knowCore(ctx); err != nil {
+		return err
+	}
 	for round := range l.callRounds() {
 		if err := l.callRound(ctx, round); err != nil {
 			return err
@@ -67,9 +70,26 @@ func (l *lab) callRound(ctx context.Context, round int) error {
 	return nil
 }
 
+// knowCore makes one measurement that is thrown away, to know how fast the core is when nobody
+// disturbs it.
+func (l *lab) knowCore(ctx context.Context) error {
+	m, _, err := l.freshMeter(ctx)
+	if err != nil {
+		return err
+	}
+	return m.stop()
+}
+
+// noteDisturbance puts into the notes how often the core was hardly ever the load's alone.
+func (l *lab) noteDisturbance() {
+	if l.core.disturbed > 0 {
+		l.note(fmt.Sprintf("in %d of %d measurements of calls a neighbour shared the core nearly all the time: what the fastest calls took counts", l.core.disturbed, l.core.measured))
+	}
+}
+
 // freshMeter starts a load and asks for what calls cost with nothing attached.
 func (l *lab) freshMeter(ctx context.Context) (*meter, map[string]float64, error) {
-	m, err := startMeter(ctx, l.result.Settings.LoadCPU, l.result.Settings.Batches)
+	m, err := startMeter(ctx, l.result.Settings, &l.core)
 	if err != nil {
 		return nil, nil, err
 	}

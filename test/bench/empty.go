@@ -10,10 +10,11 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// What tracers pay at least: every one of all system calls, and one of all waits that
-// tells who ended them.
+// What tracers pay at least: every one of all system calls, one that only counts them,
+// and one of all waits that tells who ended them.
 var (
 	callTracepoints = []string{"sys_enter", "sys_exit"}
+	endTracepoints  = []string{"sys_exit"}
 	waitTracepoints = []string{"sched_switch", "sched_waking"}
 )
 

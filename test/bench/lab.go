@@ -15,6 +15,7 @@ type lab struct {
 	all, rest  []int    // CPUs: all that we may use, and those that the load leaves
 	foreign    programs // of others, that were there at the start
 	strangers  int      // measurements after which there were more of them
+	core       core
 	progress   io.Writer
 	result     *result
 }

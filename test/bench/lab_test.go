@@ -75,7 +75,7 @@ func testLab(t *testing.T, rounds int, list ...subject) (*lab, *bytes.Buffer) {
 		subjects:  append([]subject{{key: keyNothing, name: "nothing", attach: attachNothing}}, list...),
 		workloads: []workload{script(t.TempDir(), "exit 0")},
 		all:       cpus, rest: cpus, progress: &progress,
-		result: &result{Settings: settings{Rounds: rounds, ProgramRounds: rounds, Batches: 3, LoadCPU: testCPU(t)}},
+		result: &result{Settings: settings{Rounds: rounds, ProgramRounds: rounds, WatchPrograms: rounds, Batches: 3, Asks: 1, LoadCPU: testCPU(t)}},
 	}
 	for _, s := range l.subjects {
 		l.result.Subjects = append(l.result.Subjects, newSubjectResult(s))
@@ -203,8 +203,8 @@ func TestProgramThatCrawlsIsNotRepeated(t *testing.T) {
 		{2, 0, true}, // not run yet
 		{2, 4.9, true},
 		{2, 5.1, false},
-		{0.1, 2.9, true},
-		{0.1, 3.1, false},
+		{0.1, 0.9, true},
+		{0.1, 1.1, false},
 	} {
 		if test.took > 0 {
 			put(r.Seconds, "script", 0, test.took)
@@ -217,7 +217,7 @@ func TestProgramThatCrawlsIsNotRepeated(t *testing.T) {
 
 func TestNoProgramRoundsMeanNoPrograms(t *testing.T) {
 	l, progress := testLab(t, 1)
-	l.result.Settings.ProgramRounds = 0
+	l.result.Settings.ProgramRounds, l.result.Settings.WatchPrograms = 0, 0
 	if err := l.programs(t.Context()); err != nil || progress.Len() != 0 || len(l.result.Programs) != 0 {
 		t.Errorf("programs = %v, progress %q", err, progress)
 	}

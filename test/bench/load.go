@@ -15,13 +15,12 @@ import (
 
 // The load is a process of its own, so that a tracer can be pointed at it. It
 // is told "CALL BATCHES" in a line and answers with a line of that many
-// numbers: nanoseconds per call. "getppid 3" may give "85.1 84.9 85.3".
+// pairs: nanoseconds per call, and of the probe. "getppid 3" may give "85.1:8310 84.9:8310 85.3:8320".
 
 // batchTime is how long one batch lasts, about. Long against the clock's own
-// cost, short against the time slice (3 ms and more) that another process takes
-// away: most batches are then undisturbed even on a busy CPU, and the median leaves
-// the others out.
-const batchTime = 500 * time.Microsecond
+// cost, short against what disturbs: another process's time slice (3 ms and more), a
+// neighbour on the same core. Many batches are then undisturbed even on a busy machine.
+const batchTime = 200 * time.Microsecond
 
 // maxBatches bounds what one line may ask for.
 const maxBatches = 10_000
@@ -66,7 +65,7 @@ func serveLoad(in io.Reader, out io.Writer, cpu int) error {
 	return lines.Err()
 }
 
-func answer(calls map[string]func(), name string, batches int) []float64 {
+func answer(calls map[string]func(), name string, batches int) []batch {
 	if name == worstCall {
 		return worstOfBatches(calls["getppid"], batches)
 	}
@@ -76,24 +75,24 @@ func answer(calls map[string]func(), name string, batches int) []float64 {
 // worstOfBatches is the longest time from one call's end to the next one's in each batch,
 // in nanoseconds: whatever keeps the loop from going on is in it, but another thread that
 // got the CPU meanwhile, which the scheduler gives to anyone.
-func worstOfBatches(call func(), batches int) []float64 {
-	results := make([]float64, batches)
+func worstOfBatches(call func(), batches int) []batch {
+	results := make([]batch, batches)
 	last, switches := time.Now(), ownSwitches()
 	for i := range results {
-		results[i] = 1 // where the batch was all another thread's
+		results[i].ns = 1 // where the batch was all another thread's
 		for end := last.Add(batchTime); last.Before(end); {
 			call()
 			now := time.Now()
 			took := float64(now.Sub(last))
 			last = now
-			if took <= results[i] {
+			if took <= results[i].ns {
 				continue
 			}
 			// Asked only of one that would count: it is a system call, too.
 			if n := ownSwitches(); n != switches {
 				switches = n
 			} else {
-				results[i] = took
+				results[i].ns = took
 			}
 			last = time.Now()
 		}
@@ -134,15 +133,18 @@ func pauseAfter(name string) time.Duration {
 	return 0
 }
 
-// runBatches gives the nanoseconds per call of each batch. A first, short batch
+// runBatches times each batch, between two probes. A first, short batch
 // warms the caches and says how many calls make a batch.
-func runBatches(call func(), batches int, pause time.Duration) []float64 {
+func runBatches(call func(), batches int, pause time.Duration) []batch {
 	const few = 64
+	var units [64]uint64
 	timeCalls(call, few)
 	n := callsPerBatch(timeCalls(call, few)/few, batchTime)
-	results := make([]float64, batches)
+	results := make([]batch, batches)
 	for i := range results {
-		results[i] = float64(timeCalls(call, n)) / float64(n)
+		before := probe(&units)
+		results[i].ns = float64(timeCalls(call, n)) / float64(n)
+		results[i].probe = max(before, probe(&units))
 		time.Sleep(pause)
 	}
 	return results
@@ -180,30 +182,33 @@ func parseRequest(line string) (name string, batches int, err error) {
 	return name, batches, nil
 }
 
-func formatBatches(results []float64) string {
+func formatBatches(results []batch) string {
 	var line strings.Builder
-	for i, ns := range results {
+	for i, b := range results {
 		if i > 0 {
 			line.WriteByte(' ')
 		}
-		line.WriteString(strconv.FormatFloat(ns, 'f', 2, 64))
+		fmt.Fprintf(&line, "%.2f:%.0f", b.ns, b.probe)
 	}
 	return line.String()
 }
 
-// parseBatches reads an answer of n numbers.
-func parseBatches(line string, n int) ([]float64, error) {
+// parseBatches reads an answer of n batches.
+func parseBatches(line string, n int) ([]batch, error) {
 	fields := strings.Fields(line)
 	if len(fields) != n {
-		return nil, fmt.Errorf("%d numbers in the load's answer instead of %d", len(fields), n)
+		return nil, fmt.Errorf("%d batches in the load's answer instead of %d", len(fields), n)
 	}
-	results := make([]float64, n)
+	results := make([]batch, n)
 	for i, field := range fields {
-		ns, err := strconv.ParseFloat(field, 64)
-		if err != nil || !(ns > 0 && ns < 1e12) {
-			return nil, fmt.Errorf("%q in the load's answer: must be the nanoseconds of a call", field)
+		ns, probe, found := strings.Cut(field, ":")
+		var err, probeErr error
+		results[i].ns, err = strconv.ParseFloat(ns, 64)
+		results[i].probe, probeErr = strconv.ParseFloat(probe, 64)
+		b := results[i]
+		if !found || err != nil || probeErr != nil || !(b.ns > 0 && b.ns < 1e12) || !(b.probe >= 0 && b.probe < 1e12) {
+			return nil, fmt.Errorf("%q in the load's answer: must be the nanoseconds of a call, a colon, and those of the probe", field)
 		}
-		results[i] = ns
 	}
 	return results, nil
 }

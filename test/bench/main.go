@@ -151,6 +151,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (r *result, err
 		return nil, err
 	}
 	l.noteStrangers()
+	l.noteDisturbance()
 	l.result.Goals = l.result.goals()
 	l.result.Took = time.Since(l.result.Started).Seconds()
 	for _, s := range l.result.Subjects {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -18,16 +17,20 @@ type meter struct {
 	cmd     *exec.Cmd
 	ask     io.WriteCloser
 	answers *bufio.Reader
-	batches int // the median of that many is one measurement
+	core    *core
+	settings
 }
 
+// enough undisturbed batches make a measurement.
+const enough = 25
+
 // startMeter starts a load on its CPU. It lives until stop, or until ctx ends.
-func startMeter(ctx context.Context, cpu, batches int) (*meter, error) {
+func startMeter(ctx context.Context, s settings, c *core) (*meter, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own executable: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, loadCommand, strconv.Itoa(cpu))
+	cmd := exec.CommandContext(ctx, self, loadCommand, strconv.Itoa(s.LoadCPU))
 	// The runtime's preemption signals would each be a system call, and a stop
 	// under ptrace.
 	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOGC=off")
@@ -44,7 +47,7 @@ func startMeter(ctx context.Context, cpu, batches int) (*meter, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start load: %w", err)
 	}
-	return &meter{cmd: cmd, ask: ask, answers: bufio.NewReader(answers), batches: batches}, nil
+	return &meter{cmd: cmd, ask: ask, answers: bufio.NewReader(answers), core: c, settings: s}, nil
 }
 
 // stop ends the load and waits for its end.
@@ -66,17 +69,31 @@ func (m *meter) discard() {
 // pid is the load's, for tracers of one process.
 func (m *meter) pid() int { return m.cmd.Process.Pid }
 
-// cost is the median of some batches, in nanoseconds per call.
-func (m *meter) cost(call string, batches int) (float64, error) {
-	results, err := m.run(call, batches)
-	if err != nil {
-		return 0, err
+// cost is what a call takes, in nanoseconds: the median of the undisturbed batches. Where
+// too few of them come it is what the fastest of all take, and the core counts that.
+func (m *meter) cost(call string) (float64, error) {
+	asks := m.Asks
+	if call == slowCall {
+		asks = min(asks, slowAsks)
 	}
-	return median(results), nil
+	m.core.measured++
+	var all []batch
+	for range asks {
+		batches, err := m.run(call, m.Batches)
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, batches...)
+		if calm := m.core.undisturbed(all); len(calm) >= enough {
+			return median(calm), nil
+		}
+	}
+	m.core.disturbed++
+	return fastOnes(all), nil
 }
 
 // run asks for some batches, and gives what the load says of each.
-func (m *meter) run(call string, batches int) ([]float64, error) {
+func (m *meter) run(call string, batches int) ([]batch, error) {
 	if _, err := fmt.Fprintf(m.ask, "%s %d\n", call, batches); err != nil {
 		return nil, fmt.Errorf("ask load: %w", err)
 	}
@@ -93,14 +110,18 @@ func (m *meter) worst(d time.Duration) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return slices.Max(longest) / 1000, nil
+	most := 0.0
+	for _, b := range longest {
+		most = max(most, b.ns)
+	}
+	return most / 1000, nil
 }
 
 // costs is the cost of each call, in nanoseconds.
 func (m *meter) costs() (map[string]float64, error) {
 	costs := make(map[string]float64)
 	for _, call := range callNames {
-		cost, err := m.cost(call, m.batches)
+		cost, err := m.cost(call)
 		if err != nil {
 			return nil, err
 		}
@@ -112,13 +133,13 @@ func (m *meter) costs() (map[string]float64, error) {
 // slowedBy tells whether getppid now takes the given times what it took when
 // slowedBy was called: that a tracer that does not say so has begun.
 func (m *meter) slowedBy(factor float64) (func() (bool, error), error) {
-	const quick = 31
-	before, err := m.cost("getppid", quick)
+	const few = 31
+	before, err := m.run("getppid", few)
 	if err != nil {
 		return nil, err
 	}
 	return func() (bool, error) {
-		now, err := m.cost("getppid", quick)
-		return now > before*factor, err
+		now, err := m.run("getppid", few)
+		return fastOnes(now) > fastOnes(before)*factor, err
 	}, nil
 }

@@ -74,8 +74,9 @@ const markdownMethod = `## How it is measured
   removed; the next begins when the kernel has let go of the last one's programs. Every round has another order.
   The tables give the median of the rounds, and in brackets the smallest and the largest.
 - *Single calls*: a process with a CPU of its own makes raw ` + "`getppid`" + ` calls, and raw ` + "`read`" + ` calls of one byte of
-  ` + "`/dev/zero`" + `, in batches of half a millisecond; the median of the batches counts. The tracers run on the other CPUs. What is *added*
-  is the difference to the mean of the same with nothing attached just before and just after. The row "nothing" is
+  ` + "`/dev/zero`" + `, in batches of a fifth of a millisecond, before and after each of which some arithmetic tells whether a neighbour had half of the
+  core. The median of 25 or more batches counts in which none had; where there are too few of them within two seconds, it is what the fastest fiftieth take. The tracers run on the other CPUs. What is *added*
+  is the difference to the same with nothing attached, just before or just after, whichever was faster. The row "nothing" is
   measured in the same way and shows the error that is left.
 - *Ratios* are taken within a round, and the median is of these. ` + "`syscount -L`" + ` is the peer that does most nearly what
   syscountd does: it counts and times every call by syscall.
@@ -87,8 +88,8 @@ const markdownMethod = `## How it is measured
   process's own clock (` + "`clock_getcpuclockid`" + `), from a tenth of an interval after one reading to the same after the next. All that syscountd does is in
   it, reading, summaries, garbage collection; nothing is subtracted. ` + "`memlock`" + ` is what the maps ask for; the kernel's allocator gives 1,024 bytes for a row of its hash, which asks for 712. In the first interval all rows are new.
   In the intervals after that syscountd keeps to the other CPUs, and a loop of ` + "`getppid`" + ` on the load's CPU tells its longest call, those left out in which another thread got that CPU. The goals count if all rows were read and nothing was lost.
-- *Real programs* use all CPUs, and files in memory (` + "`/dev/shm`" + `). The fastest of three runs in a row counts. Its time is divided by the mean of the same with nothing attached just before and just
-  after; "of the fastest" compares these within a round. What takes more than 2.5 times as long, and over 3 seconds, is run once.
+- *Real programs* use all CPUs, and files in memory (` + "`/dev/shm`" + `). The fastest of ten runs in a row counts. Its time is divided by the mean of the same with nothing attached just before and just
+  after; "of the fastest" compares these within a round. Of the pipe it is the time that perf itself tells, without its start. What takes more than 2.5 times as long, and over a second, is run once.
 - syscountd runs as shipped but for the mode and the grouping: a histogram of each row, and every call held against
   its threshold. "Another PID" is process 1.
 `
@@ -134,7 +135,7 @@ func (r *result) writeSetting(out *strings.Builder) {
 	for _, v := range r.Versions {
 		t.add(v.Name, v.Version)
 	}
-	t.add("rounds", fmt.Sprintf("%d of the calls (%d in mode watch), %d batches each; %d of the programs; %.0f min in all",
-		r.Settings.Rounds, r.Settings.WatchRounds, r.Settings.Batches, r.Settings.ProgramRounds, math.Ceil(r.Took/60)))
+	t.add("rounds", fmt.Sprintf("%d of the calls (%d in mode watch); %d of the programs (%d in mode watch); %.0f min in all",
+		r.Settings.Rounds, r.Settings.WatchRounds, r.Settings.ProgramRounds, r.Settings.WatchPrograms, math.Ceil(r.Took/60)))
 	fmt.Fprintf(out, "%s\n", t.markdown())
 }

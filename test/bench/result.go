@@ -24,7 +24,9 @@ type settings struct {
 	Rounds        int `json:"rounds"`         // of the single calls
 	WatchRounds   int `json:"watch_rounds"`   // of these under mode watch
 	ProgramRounds int `json:"program_rounds"` // of the real programs
-	Batches       int `json:"batches"`        // per measurement of a call; their median counts
+	WatchPrograms int `json:"watch_programs"` // of these under mode watch, and with nothing attached
+	Batches       int `json:"batches"`        // of calls, asked for at a time
+	Asks          int `json:"asks"`           // at most, until enough batches are undisturbed
 	LoadCPU       int `json:"load_cpu"`
 	Rows          int `json:"rows"`          // to be read at the end of an interval; 0: that is not measured
 	RowIntervals  int `json:"row_intervals"` // how often
@@ -36,6 +38,15 @@ func (s settings) roundsOf(subject string) int {
 		return s.WatchRounds
 	}
 	return s.Rounds
+}
+
+// programRoundsOf is how often the real programs are measured under that subject. The fastest of all
+// runs under mode watch is held against that of nothing: so both have as many.
+func (s settings) programRoundsOf(subject string) int {
+	if subject == keyWatch || subject == keyNothing {
+		return s.WatchPrograms
+	}
+	return s.ProgramRounds
 }
 
 // programName names a real program: its column's key, and what it does.
@@ -51,7 +62,7 @@ type subjectResult struct {
 	// Failure is why there is no number.
 	Failure string `json:"did_not_run,omitempty"`
 	// CallNs is what a call takes, AddedNs what it takes more than with nothing
-	// attached just before and after, by call and round.
+	// attached just before or after, by call and round.
 	CallNs  map[string]series `json:"call_ns"`
 	AddedNs map[string]series `json:"added_ns"`
 	// Seconds is what a program takes, Slowdown that divided by what it takes with
@@ -83,7 +94,7 @@ func (r *subjectResult) putCalls(round int, under, before, after map[string]floa
 	r.Failure = ""
 	for call, ns := range under {
 		put(r.CallNs, call, round, ns)
-		put(r.AddedNs, call, round, ns-(before[call]+after[call])/2)
+		put(r.AddedNs, call, round, ns-min(before[call], after[call])) // what disturbs only makes it slower
 	}
 }
 
@@ -107,7 +118,7 @@ func (r *subjectResult) fastestOver(other *subjectResult, program string) float6
 }
 
 // wholeOf is what a call takes, divided by what it takes with nothing attached just
-// before and after.
+// before or after.
 func (r *subjectResult) wholeOf(call string) series {
 	bare := series{}
 	for round, ns := range r.CallNs[call] {

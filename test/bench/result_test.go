@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-func TestAddedIsOverTheMeanOfBeforeAndAfter(t *testing.T) {
+func TestAddedIsOverTheFasterOneOfBeforeAndAfter(t *testing.T) {
 	r := newSubjectResult(subject{key: "x", name: "X"})
 	r.putCalls(3, map[string]float64{"getppid": 200}, map[string]float64{"getppid": 80}, map[string]float64{"getppid": 100})
 	r.putCalls(5, map[string]float64{"getppid": 90}, map[string]float64{"getppid": 100}, map[string]float64{"getppid": 100})
-	if got, want := r.AddedNs["getppid"], (series{3: 110, 5: -10}); !maps.Equal(got, want) {
+	if got, want := r.AddedNs["getppid"], (series{3: 120, 5: -10}); !maps.Equal(got, want) {
 		t.Errorf("added %v, want %v", got, want)
 	}
 	if got, want := r.CallNs["getppid"], (series{3: 200, 5: 90}); !maps.Equal(got, want) {
@@ -48,10 +48,13 @@ func TestWatchIsHeldAgainstNothing(t *testing.T) {
 }
 
 func TestModeWatchHasRoundsOfItsOwn(t *testing.T) {
-	s := settings{Rounds: 9, WatchRounds: 15}
+	s := settings{Rounds: 9, WatchRounds: 15, ProgramRounds: 4, WatchPrograms: 12}
 	l := &lab{subjects: []subject{{key: keyNothing}, {key: keyWatch}}, result: &result{Settings: s}}
 	if s.roundsOf(keyWatch) != 15 || s.roundsOf(keyCount) != 9 || l.callRounds() != 15 {
 		t.Errorf("watch %d, count %d, all %d", s.roundsOf(keyWatch), s.roundsOf(keyCount), l.callRounds())
+	}
+	if s.programRoundsOf(keyWatch) != 12 || s.programRoundsOf(keyNothing) != 12 || s.programRoundsOf(keyCount) != 4 || l.programRounds() != 12 {
+		t.Errorf("programs: watch %d, nothing %d, count %d, all %d", s.programRoundsOf(keyWatch), s.programRoundsOf(keyNothing), s.programRoundsOf(keyCount), l.programRounds())
 	}
 	if l.subjects = l.subjects[:1]; l.callRounds() != 9 {
 		t.Errorf("without watch %d rounds, want 9", l.callRounds())

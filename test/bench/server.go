@@ -15,7 +15,7 @@ import (
 // serverRequests is what a run of the network server answers; serverClients are
 // the connections that ask at once.
 const (
-	serverRequests = 20_000
+	serverRequests = 5_000
 	serverClients  = 4
 )
 

@@ -62,12 +62,12 @@ func (l *lab) slowCalls(ctx context.Context) error {
 
 // slowRound measures the call with nothing attached, with no call slow, and with each.
 func (l *lab) slowRound(ctx context.Context, round int, r *slowResult) error {
-	m, err := startMeter(ctx, l.result.Settings.LoadCPU, l.result.Settings.Batches)
+	m, err := startMeter(ctx, l.result.Settings, &l.core)
 	if err != nil {
 		return err
 	}
 	defer func() { m.discard() }()
-	bare, err := m.cost(slowCall, m.batches)
+	bare, err := m.cost(slowCall)
 	if err != nil {
 		return err
 	}
@@ -104,6 +104,9 @@ type slowRecord struct {
 	Incidents struct{ Calls uint64 }
 	cpu       time.Duration // of the service, from when it was attached
 }
+
+// slowAsks bounds a measurement: the load pauses after each batch.
+const slowAsks = 4
 
 // slowBacklog is what the service gets to judge what waits in the ring.
 const slowBacklog = 300 * time.Millisecond
@@ -144,7 +147,7 @@ func (l *lab) slowUnder(ctx context.Context, m *meter, threshold string) (ns flo
 	if err != nil {
 		return 0, last, errors.Join(err, attached.detach())
 	}
-	ns, err = m.cost(slowCall, m.batches)
+	ns, err = m.cost(slowCall)
 	time.Sleep(slowBacklog)
 	ended, cpuErr := cpuTime(attached.pid)
 	if err := errors.Join(err, cpuErr, attached.detach()); err != nil {

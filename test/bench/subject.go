@@ -15,6 +15,7 @@ import (
 const (
 	keyNothing   = "nothing"
 	keyEmpty     = "empty"
+	keyEmptyEnd  = "empty-exit"
 	keyEmptyWait = "empty-waits"
 	keyProcess   = "account-process"
 	keyNoWaits   = "account-nowaits"
@@ -48,6 +49,7 @@ func subjects(dir, syscountd string) ([]subject, error) {
 	list := []subject{
 		{key: keyNothing, name: "nothing", attach: attachNothing},
 		{key: keyEmpty, name: "an empty pair of tp_btf programs", attach: attachEmpties(callTracepoints)},
+		{key: keyEmptyEnd, name: "an empty tp_btf program on sys_exit", attach: attachEmpties(endTracepoints)},
 		{key: keyEmptyWait, name: "empty tp_btf programs on sched_switch and sched_waking", attach: attachEmpties(waitTracepoints)},
 	}
 	for _, mode := range modes {

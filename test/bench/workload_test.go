@@ -45,6 +45,26 @@ func TestProgramThatFailsSaysWhy(t *testing.T) {
 	}
 }
 
+func TestProgramThatTellsItsRateIsTakenByIt(t *testing.T) {
+	run := func(text string) (float64, error) {
+		w := script(t.TempDir(), text)
+		w.operations = 500
+		program, err := w.prepare(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return program.run()
+	}
+	if seconds, err := run("sleep 0.1; echo; echo '   2000 ops/sec'"); err != nil || seconds != 0.25 {
+		t.Errorf("%v s, %v; want the 0.25 s of 500 operations", seconds, err)
+	}
+	for _, last := range []string{"2000 usecs/op", "0 ops/sec", "many ops/sec", "ops/sec"} {
+		if seconds, err := run("echo '" + last + "'"); err == nil || !strings.Contains(err.Error(), last) {
+			t.Errorf("%q: %v s, %v", last, seconds, err)
+		}
+	}
+}
+
 func TestAbandonedProgramDoesNotRun(t *testing.T) {
 	dir := t.TempDir()
 	program, err := script(dir, "touch began").prepare(t.Context())
