@@ -59,7 +59,7 @@ func (l *lab) callRound(ctx context.Context, round int) error {
 			}
 			continue
 		}
-		after, err := m.costs()
+		after, err := m.costs(l.pieces)
 		if err != nil {
 			return err
 		}
@@ -89,24 +89,29 @@ func (l *lab) noteDisturbance() {
 
 // freshMeter starts a load and asks for what calls cost with nothing attached.
 func (l *lab) freshMeter(ctx context.Context) (*meter, map[string]float64, error) {
-	m, err := startMeter(ctx, l.result.Settings, &l.core)
+	m, err := l.startMeter(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	costs, err := m.costs()
+	costs, err := m.costs(l.pieces)
 	if err != nil {
 		return nil, nil, errors.Join(err, m.stop())
 	}
 	return m, costs, nil
 }
 
-// callsUnder is what calls cost with the subject attached.
+// callsUnder is what calls cost with the subject attached; pieces of programs have a process
+// that a tracer of the load does not see.
 func (l *lab) callsUnder(ctx context.Context, s subject, m *meter) (map[string]float64, error) {
 	attached, err := s.attach(ctx, site{pid: m.pid(), meter: m})
 	if err != nil {
 		return nil, err
 	}
-	costs, err := m.costs()
+	pieces := l.pieces
+	if s.perProcess {
+		pieces = nil
+	}
+	costs, err := m.costs(pieces)
 	if err := errors.Join(err, attached.detach()); err != nil {
 		return nil, err
 	}

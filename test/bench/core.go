@@ -55,6 +55,12 @@ func (c *core) undisturbed(batches []batch) []float64 {
 	return calm
 }
 
+// firstDecile is what a tenth of xs does not exceed, of at least one: a probe does not see every
+// disturbance.
+func firstDecile(xs []float64) float64 {
+	return slices.Sorted(slices.Values(xs))[(len(xs)-1)/10]
+}
+
 // fastOnes is what the calls of the fastest fiftieth of the batches take at most, and 0 of none.
 func fastOnes(batches []batch) float64 {
 	if len(batches) == 0 {

@@ -22,6 +22,18 @@ func TestBatchesOfASharedCoreAreLeftOut(t *testing.T) {
 	}
 }
 
+func TestFirstDecile(t *testing.T) {
+	var xs []float64
+	for i := range 21 {
+		xs = append(xs, float64(20-i)) // 20..0
+	}
+	for n, want := range map[int]float64{1: 20, 10: 11, 11: 11, 21: 2} {
+		if got := firstDecile(xs[:n]); got != want {
+			t.Errorf("first decile of %v = %v, want %v", xs[:n], got, want)
+		}
+	}
+}
+
 func TestTheFastestBatchesAreAFiftieth(t *testing.T) {
 	var batches []batch
 	for i := range 101 {
@@ -42,7 +54,7 @@ func TestAMeasurementSaysWhetherItWasDisturbed(t *testing.T) {
 	if ns, err := m.cost("getppid"); err != nil || ns <= 0 || m.core.measured != 1 || m.core.disturbed != 1 {
 		t.Errorf("without an undisturbed batch: %v ns, %v, %+v", ns, err, *m.core)
 	}
-	m.core.fastest, m.Batches, m.Asks = 0, 10*enough, 20
+	m.core.fastest, m.Batches, m.Patience = 0, 10*enough, 5
 	if ns, err := m.cost("getppid"); err != nil || ns <= 0 || m.core.measured != 2 || m.core.disturbed != 1 {
 		t.Errorf("with undisturbed ones: %v ns, %v, %+v", ns, err, *m.core)
 	}

@@ -94,16 +94,16 @@ var callGoals = []struct {
 	{keyFiltered, keyLatency1, 0.75, "account filtered to another PID, of `syscount -L -p`"},
 }
 
-// watchGoals are about real programs under mode watch, against nothing attached:
-// only a switch from one thread to another costs something. A database or a server is
+// watchGoals are about mode watch, against nothing attached: only a switch from one
+// thread to another costs something. A database or a server is
 // promised, so that one of the two is enough; both are shown.
 var watchGoals = []struct {
-	program, note string
-	limit         float64
-}{{pipeKey, "", 1.06}, {databaseKey, " (this or the server)", 1.01}, {serverKey, " (this or the database)", 1.01}}
-
-// watchedCall is the limit for single calls, which do not block.
-const watchedCall = 1.01
+	call, note string
+	limit      float64
+}{
+	{"getppid", "", 1.01}, {"read", "", 1.01}, {pipeKey, "", 1.06},
+	{databaseKey, " (this or the server)", 1.01}, {serverKey, " (this or the database)", 1.01},
+}
 
 // programGoals are about real programs: under a mode of ours they take no longer
 // than under any peer that gives the same: times of all calls, counts alone,
@@ -134,30 +134,35 @@ func (r *result) goals() []goal {
 	if pipe, fastest := r.against(keyProcess, []string{keyNoWaits}, pipeKey); pipe.Rounds > 0 {
 		goals = append(goals, goal{Text: "pipe, whole time: account by process, of the same without waits", Limit: 1.06, Got: pipe, Fastest: fastest})
 	}
-	for _, program := range r.Programs {
+	for _, program := range r.programKeys() {
 		for _, g := range programGoals {
-			got, fastest := r.against(g.own, g.peers, program.Key)
+			got, fastest := r.against(g.own, g.peers, program)
 			goals = append(goals, goal{
-				Text: fmt.Sprintf("%s, whole time: %s", program.Key, g.text), Limit: 1, Got: got, Fastest: fastest,
+				Text: fmt.Sprintf("%s, whole time: %s", program, g.text), Limit: 1, Got: got, Fastest: fastest,
 			})
 		}
 	}
 	return slices.Concat(goals, r.watchGoals(), r.slowGoals(), r.rowGoals())
 }
 
+// programKeys are the real programs that were measured, whole or in pieces.
+func (r *result) programKeys() []string {
+	keys := slices.Clone(r.Pieces)
+	for _, program := range r.Programs {
+		if !slices.Contains(keys, program.Key) {
+			keys = append(keys, program.Key)
+		}
+	}
+	return keys
+}
+
 // watchGoals are those of a run in which the mode was measured.
 func (r *result) watchGoals() []goal {
 	var goals []goal
 	own := r.subject(keyWatch)
-	for _, call := range callNames {
-		if whole := own.wholeOf(call).spread(); whole.Rounds > 0 {
-			goals = append(goals, goal{Text: call + ", whole time: watch, of nothing attached", Limit: watchedCall, Got: whole})
-		}
-	}
 	for _, g := range watchGoals {
-		if got := own.Slowdown[g.program].spread(); got.Rounds > 0 {
-			fastest := own.fastestOver(r.subject(keyNothing), g.program)
-			goals = append(goals, goal{Text: g.program + ", whole time: watch, of nothing attached" + g.note, Limit: g.limit, Got: got, Fastest: fastest})
+		if got := own.wholeOf(g.call).spread(); got.Rounds > 0 {
+			goals = append(goals, goal{Text: g.call + ", whole time: watch, of nothing attached" + g.note, Limit: g.limit, Got: got})
 		}
 	}
 	return goals
@@ -165,17 +170,25 @@ func (r *result) watchGoals() []goal {
 
 // against is the program's slowdown under own, divided by that under the peer that is
 // hardest to beat, round by round; and the same of the fastest runs. These may be of
-// another peer: own is to be no slower than any of them, by either number.
+// another peer: own is to be no slower than any of them, by either number. What is
+// measured in pieces decides where there is such a thing; the fastest of these are not asked for.
 func (r *result) against(own string, peers []string, program string) (worst spread, fastest float64) {
+	inPieces := slices.Contains(r.Pieces, program)
 	for _, peer := range peers {
-		got := r.subject(own).Slowdown[program].over(r.subject(peer).Slowdown[program]).spread()
+		mine, others := r.subject(own).Slowdown[program], r.subject(peer).Slowdown[program]
+		if inPieces {
+			mine, others = r.subject(own).wholeOf(program), r.subject(peer).wholeOf(program)
+		}
+		got := mine.over(others).spread()
 		if got.Rounds == 0 {
 			continue
 		}
 		if got.Median > worst.Median {
 			worst = got
 		}
-		fastest = max(fastest, r.subject(own).fastestOver(r.subject(peer), program))
+		if !inPieces {
+			fastest = max(fastest, r.subject(own).fastestOver(r.subject(peer), program))
+		}
 	}
 	return worst, fastest
 }

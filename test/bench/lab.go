@@ -12,6 +12,8 @@ type lab struct {
 	workloads  []workload
 	rowService *rowService
 	syscountd  string   // the binary that is measured
+	pieces     []string // of programs, that are measured like calls
+	dir        string   // for what the load writes
 	all, rest  []int    // CPUs: all that we may use, and those that the load leaves
 	foreign    programs // of others, that were there at the start
 	strangers  int      // measurements after which there were more of them

@@ -75,7 +75,7 @@ func testLab(t *testing.T, rounds int, list ...subject) (*lab, *bytes.Buffer) {
 		subjects:  append([]subject{{key: keyNothing, name: "nothing", attach: attachNothing}}, list...),
 		workloads: []workload{script(t.TempDir(), "exit 0")},
 		all:       cpus, rest: cpus, progress: &progress,
-		result: &result{Settings: settings{Rounds: rounds, ProgramRounds: rounds, WatchPrograms: rounds, Batches: 3, Asks: 1, LoadCPU: testCPU(t)}},
+		result: &result{Settings: settings{Rounds: rounds, ProgramRounds: rounds, Batches: 3, LoadCPU: testCPU(t)}},
 	}
 	for _, s := range l.subjects {
 		l.result.Subjects = append(l.result.Subjects, newSubjectResult(s))
@@ -217,7 +217,7 @@ func TestProgramThatCrawlsIsNotRepeated(t *testing.T) {
 
 func TestNoProgramRoundsMeanNoPrograms(t *testing.T) {
 	l, progress := testLab(t, 1)
-	l.result.Settings.ProgramRounds, l.result.Settings.WatchPrograms = 0, 0
+	l.result.Settings.ProgramRounds = 0
 	if err := l.programs(t.Context()); err != nil || progress.Len() != 0 || len(l.result.Programs) != 0 {
 		t.Errorf("programs = %v, progress %q", err, progress)
 	}

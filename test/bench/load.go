@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ func serveLoad(in io.Reader, out io.Writer, cpu int) error {
 	if err := pinThread(0, []int{cpu}); err != nil {
 		return err
 	}
-	calls, err := openCalls()
+	calls, err := openCalls(cpu)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,10 @@ func serveLoad(in io.Reader, out io.Writer, cpu int) error {
 		if err != nil {
 			return err
 		}
-		results := answer(calls, name, batches)
+		results, err := calls.answer(name, batches)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 		if _, err := fmt.Fprintln(out, formatBatches(results)); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
@@ -65,11 +69,44 @@ func serveLoad(in io.Reader, out io.Writer, cpu int) error {
 	return lines.Err()
 }
 
-func answer(calls map[string]func(), name string, batches int) []batch {
+// calls are what the load can do: calls of the kernel, and pieces of programs, of which the
+// first one starts the program.
+type calls struct {
+	cpu    int
+	single map[string]func()
+	pieces map[string]piece
+	err    error // the first one of a piece
+}
+
+func (c *calls) answer(name string, batches int) ([]batch, error) {
 	if name == worstCall {
-		return worstOfBatches(calls["getppid"], batches)
+		return worstOfBatches(c.single["getppid"], batches), nil
 	}
-	return runBatches(calls[name], batches, pauseAfter(name))
+	call := c.single[name]
+	if call == nil {
+		p, err := c.open(name)
+		if err != nil {
+			return nil, err
+		}
+		call = func() {
+			if c.err == nil {
+				c.err = p()
+			}
+		}
+	}
+	return runBatches(call, batches, pauseAfter(name)), c.err
+}
+
+func (c *calls) open(name string) (piece, error) {
+	if p := c.pieces[name]; p != nil {
+		return p, nil
+	}
+	p, err := pieceMakers[name](c.cpu)
+	if err != nil {
+		return nil, err
+	}
+	c.pieces[name] = p
+	return p, nil
 }
 
 // worstOfBatches is the longest time from one call's end to the next one's in each batch,
@@ -111,19 +148,19 @@ func ownSwitches() int64 {
 
 // openCalls gives the calls by name. The calls are raw: package os would ask
 // the kernel for more than was said.
-func openCalls() (map[string]func(), error) {
+func openCalls(cpu int) (*calls, error) {
 	zero, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open /dev/zero: %w", err)
 	}
 	buffer, large := new([1]byte), new([slowBytes]byte)
-	return map[string]func(){
+	return &calls{cpu: cpu, pieces: map[string]piece{}, single: map[string]func(){
 		slowCall: func() {
 			unix.RawSyscall6(unix.SYS_PREAD64, uintptr(zero), uintptr(unsafe.Pointer(large)), slowBytes, 0, 0, 0)
 		},
 		"getppid": func() { unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) },
 		"read":    func() { unix.RawSyscall(unix.SYS_READ, uintptr(zero), uintptr(unsafe.Pointer(buffer)), 1) },
-	}, nil
+	}}, nil
 }
 
 func pauseAfter(name string) time.Duration {
@@ -158,22 +195,18 @@ func timeCalls(call func(), n int) time.Duration {
 	return time.Since(start)
 }
 
-// callsPerBatch is how many calls of the given cost fill the time. Under the
-// slowest tracers a call costs 50 us: even then a batch is some calls.
+// callsPerBatch is how many calls of the given cost fill the time, and at least one.
 func callsPerBatch(perCall, batch time.Duration) int {
-	const fewest, most = 8, 1_000_000
+	const fewest, most = 1, 1_000_000
 	return min(max(int(batch/max(perCall, 1)), fewest), most)
 }
 
 // parseRequest reads "CALL BATCHES".
 func parseRequest(line string) (name string, batches int, err error) {
 	name, number, _ := strings.Cut(line, " ")
-	known := name == slowCall || name == worstCall
-	for _, call := range callNames {
-		known = known || call == name
-	}
-	if !known {
-		return "", 0, fmt.Errorf("no call %q: must be one of %s, %s, %s", name, strings.Join(callNames[:], ", "), slowCall, worstCall)
+	known := slices.Concat(callNames[:], pieceNames[:], []string{slowCall, worstCall})
+	if !slices.Contains(known, name) {
+		return "", 0, fmt.Errorf("no call %q: must be one of %s", name, strings.Join(known, ", "))
 	}
 	batches, err = strconv.Atoi(number)
 	if err != nil || batches < 1 || batches > maxBatches {

@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,6 +29,8 @@ import (
 // The commands that the bench runs itself with.
 const (
 	loadCommand   = "load"
+	echoCommand   = "echo"
+	webCommand    = "web"
 	rowsCommand   = "rows"
 	serverCommand = "server"
 )
@@ -61,7 +64,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 }
 
 func isCommand(word string) bool {
-	return word == loadCommand || word == rowsCommand || word == serverCommand
+	return slices.Contains([]string{loadCommand, rowsCommand, serverCommand, echoCommand, webCommand}, word)
 }
 
 // serve is what the bench runs itself for.
@@ -75,6 +78,10 @@ func serve(ctx context.Context, command, argument string, in io.Reader, out io.W
 		return serveLoad(in, out, number)
 	case rowsCommand:
 		return serveRows(in, out, number)
+	case echoCommand:
+		return echo()
+	case webCommand:
+		return serveWeb(in, out)
 	}
 	return serveRequests(ctx, number)
 }
@@ -126,7 +133,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (r *result, err
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{all: cpus, rest: rest, progress: progress, result: &result{
+	l := &lab{dir: dir, all: cpus, rest: rest, progress: progress, result: &result{
 		Started: time.Now(), Settings: o.settings(loadCPU),
 		Machine: describeMachine(), Versions: toolVersions(o.syscountd),
 	}}
@@ -178,6 +185,14 @@ func (l *lab) furnish(dir string, o options) error {
 	if err != nil {
 		return err
 	}
-	l.workloads, err = selectWorkloads(programs, o.programs)
-	return err
+	if l.workloads, err = selectWorkloads(programs, o.programs); err != nil {
+		return err
+	}
+	for _, w := range l.workloads {
+		if slices.Contains(pieceNames[:], w.key) {
+			l.pieces = append(l.pieces, w.key)
+		}
+	}
+	l.result.Pieces = l.pieces
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -22,10 +23,11 @@ type meter struct {
 }
 
 // enough undisturbed batches make a measurement.
-const enough = 25
+const enough = 50
 
 // startMeter starts a load on its CPU. It lives until stop, or until ctx ends.
-func startMeter(ctx context.Context, s settings, c *core) (*meter, error) {
+// What it writes is in dir.
+func startMeter(ctx context.Context, s settings, c *core, dir string) (*meter, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own executable: %w", err)
@@ -34,6 +36,7 @@ func startMeter(ctx context.Context, s settings, c *core) (*meter, error) {
 	// The runtime's preemption signals would each be a system call, and a stop
 	// under ptrace.
 	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOGC=off")
+	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	ask, err := cmd.StdinPipe()
@@ -48,6 +51,11 @@ func startMeter(ctx context.Context, s settings, c *core) (*meter, error) {
 		return nil, fmt.Errorf("start load: %w", err)
 	}
 	return &meter{cmd: cmd, ask: ask, answers: bufio.NewReader(answers), core: c, settings: s}, nil
+}
+
+// startMeter starts one of the lab's.
+func (l *lab) startMeter(ctx context.Context) (*meter, error) {
+	return startMeter(ctx, l.result.Settings, &l.core, l.dir)
 }
 
 // stop ends the load and waits for its end.
@@ -69,23 +77,20 @@ func (m *meter) discard() {
 // pid is the load's, for tracers of one process.
 func (m *meter) pid() int { return m.cmd.Process.Pid }
 
-// cost is what a call takes, in nanoseconds: the median of the undisturbed batches. Where
+// cost is what a call takes, in nanoseconds: the first decile of the undisturbed batches. Where
 // too few of them come it is what the fastest of all take, and the core counts that.
 func (m *meter) cost(call string) (float64, error) {
-	asks := m.Asks
-	if call == slowCall {
-		asks = min(asks, slowAsks)
-	}
 	m.core.measured++
 	var all []batch
-	for range asks {
+	until := time.Now().Add(time.Duration(m.Patience) * time.Second)
+	for len(all) == 0 || time.Now().Before(until) {
 		batches, err := m.run(call, m.Batches)
 		if err != nil {
 			return 0, err
 		}
 		all = append(all, batches...)
 		if calm := m.core.undisturbed(all); len(calm) >= enough {
-			return median(calm), nil
+			return firstDecile(calm), nil
 		}
 	}
 	m.core.disturbed++
@@ -117,10 +122,10 @@ func (m *meter) worst(d time.Duration) (float64, error) {
 	return most / 1000, nil
 }
 
-// costs is the cost of each call, in nanoseconds.
-func (m *meter) costs() (map[string]float64, error) {
+// costs is the cost of each call, and of these pieces of programs, in nanoseconds.
+func (m *meter) costs(pieces []string) (map[string]float64, error) {
 	costs := make(map[string]float64)
-	for _, call := range callNames {
+	for _, call := range slices.Concat(callNames[:], pieces) {
 		cost, err := m.cost(call)
 		if err != nil {
 			return nil, err

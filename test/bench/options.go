@@ -17,18 +17,17 @@ type options struct {
 	only, programs        []string // nil: all of them
 	write                 string
 	syscountd             string
-	watchPrograms         int // rounds of the real programs under mode watch
 	cpu                   int // -1: the last one
 	rows                  int
 }
 
 // How large a run is: half an hour, and one that only shows that everything works.
 const (
-	usualRounds, usualProgramRounds, usualBatches, usualAsks = 9, 4, 100, 100
-	shortRounds, shortProgramRounds, shortBatches, shortAsks = 2, 1, 41, 1
-	maxRounds                                                = 1000
+	usualRounds, usualProgramRounds, usualBatches, usualPatience = 9, 4, 100, 3
+	shortRounds, shortProgramRounds, shortBatches, shortPatience = 2, 1, 41, 0
+	maxRounds                                                    = 1000
 	// A limit of a hundredth is near the noise: mode watch has more rounds than the others.
-	usualWatchRounds, usualWatchPrograms = 15, 12
+	usualWatchRounds = 15
 
 	usualRows, usualRowIntervals, shortRowIntervals = 50_000, 6, 3
 	rowInterval                                     = 10 * time.Second
@@ -40,7 +39,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(out)
 	set.IntVar(&o.rounds, "rounds", -1, fmt.Sprintf("`rounds` of the single calls (default %d, of mode watch %d; -short: %d)", usualRounds, usualWatchRounds, shortRounds))
-	set.IntVar(&o.programRounds, "program-rounds", -1, fmt.Sprintf("`rounds` of the real programs, 0 for none (default %d, of mode watch %d; -short: %d)", usualProgramRounds, usualWatchPrograms, shortProgramRounds))
+	set.IntVar(&o.programRounds, "program-rounds", -1, fmt.Sprintf("`rounds` of the real programs, 0 for none (default %d; -short: %d)", usualProgramRounds, shortProgramRounds))
 	set.BoolVar(&o.short, "short", false, "a quick run that shows whether everything works; its numbers are rough")
 	set.BoolVar(&o.json, "json", false, "print JSON, with the value of each round")
 	set.StringVar(&only, "only", "", "measure these subjects alone: `keys` with commas between them; a wrong one lists all")
@@ -66,15 +65,15 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 
 // complete puts the defaults in place and checks what goes together.
 func (o options) complete() (options, error) {
-	rounds, watchRounds, programRounds, watchPrograms := usualRounds, usualWatchRounds, usualProgramRounds, usualWatchPrograms
+	rounds, watchRounds, programRounds := usualRounds, usualWatchRounds, usualProgramRounds
 	if o.short {
-		rounds, watchRounds, programRounds, watchPrograms = shortRounds, shortRounds, shortProgramRounds, shortProgramRounds
+		rounds, watchRounds, programRounds = shortRounds, shortRounds, shortProgramRounds
 	}
 	if o.watchRounds = o.rounds; o.rounds == -1 {
 		o.rounds, o.watchRounds = rounds, watchRounds
 	}
-	if o.watchPrograms = o.programRounds; o.programRounds == -1 {
-		o.programRounds, o.watchPrograms = programRounds, watchPrograms
+	if o.programRounds == -1 {
+		o.programRounds = programRounds
 	}
 	if o.rounds < 1 || o.rounds > maxRounds {
 		return o, fmt.Errorf("-rounds %d: must be from 1 to %d", o.rounds, maxRounds)
@@ -92,14 +91,14 @@ func (o options) complete() (options, error) {
 }
 
 func (o options) settings(loadCPU int) settings {
-	batches, asks, intervals := usualBatches, usualAsks, usualRowIntervals
+	batches, patience, intervals := usualBatches, usualPatience, usualRowIntervals
 	if o.short {
-		batches, asks, intervals = shortBatches, shortAsks, shortRowIntervals
+		batches, patience, intervals = shortBatches, shortPatience, shortRowIntervals
 	}
 	if o.rows == 0 {
 		intervals = 0
 	}
 	return settings{
-		Rounds: o.rounds, WatchRounds: o.watchRounds, ProgramRounds: o.programRounds, WatchPrograms: o.watchPrograms, Batches: batches, Asks: asks, LoadCPU: loadCPU, Rows: o.rows, RowIntervals: intervals,
+		Rounds: o.rounds, WatchRounds: o.watchRounds, ProgramRounds: o.programRounds, Batches: batches, Patience: patience, LoadCPU: loadCPU, Rows: o.rows, RowIntervals: intervals,
 	}
 }

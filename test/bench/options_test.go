@@ -12,9 +12,9 @@ func TestOptions(t *testing.T) {
 		args string
 		want settings
 	}{
-		{"", settings{Rounds: 9, WatchRounds: 15, ProgramRounds: 4, WatchPrograms: 12, Batches: 100, Asks: 100, LoadCPU: 5, Rows: 50_000, RowIntervals: 6}},
-		{"-short", settings{Rounds: 2, WatchRounds: 2, ProgramRounds: 1, WatchPrograms: 1, Batches: 41, Asks: 1, LoadCPU: 5, Rows: 50_000, RowIntervals: 3}},
-		{"-short -rounds 4 -program-rounds 0 -rows 0", settings{Rounds: 4, WatchRounds: 4, ProgramRounds: 0, Batches: 41, Asks: 1, LoadCPU: 5}},
+		{"", settings{Rounds: 9, WatchRounds: 15, ProgramRounds: 4, Batches: 100, Patience: 3, LoadCPU: 5, Rows: 50_000, RowIntervals: 6}},
+		{"-short", settings{Rounds: 2, WatchRounds: 2, ProgramRounds: 1, Batches: 41, LoadCPU: 5, Rows: 50_000, RowIntervals: 3}},
+		{"-short -rounds 4 -program-rounds 0 -rows 0", settings{Rounds: 4, WatchRounds: 4, ProgramRounds: 0, Batches: 41, LoadCPU: 5}},
 	} {
 		o, err := parseOptions(strings.Fields(test.args), io.Discard)
 		if err != nil || o.settings(5) != test.want {

@@ -19,21 +19,12 @@ func (l *lab) programs(ctx context.Context) error {
 	if err := l.warmUp(ctx); err != nil {
 		return err
 	}
-	for round := range l.programRounds() {
+	for round := range l.result.Settings.ProgramRounds {
 		if err := l.programRound(ctx, round); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// programRounds is how many rounds the subject has that is measured most often.
-func (l *lab) programRounds() int {
-	most := 0
-	for _, s := range l.subjects {
-		most = max(most, l.result.Settings.programRoundsOf(s.key))
-	}
-	return most
 }
 
 // warmUp runs each program once: what it reads is in the page cache from then
@@ -65,12 +56,11 @@ func (l *lab) programRound(ctx context.Context, round int) error {
 	}
 	for k, at := range order(len(l.subjects), round) {
 		s, r := l.subjects[at], l.result.Subjects[at]
-		rounds := l.result.Settings.programRoundsOf(r.Key)
 		todo := l.worthRepeating(r, before)
-		if r.retired() || round >= rounds || len(todo) == 0 {
+		if r.retired() || len(todo) == 0 {
 			continue
 		}
-		l.say("programs: round %d of %d, %d of %d: %s", round+1, rounds, k+1, len(l.subjects), r.Name)
+		l.say("programs: round %d of %d, %d of %d: %s", round+1, l.result.Settings.ProgramRounds, k+1, len(l.subjects), r.Name)
 		under, err := l.programsUnder(ctx, s, todo)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -147,7 +137,7 @@ func (l *lab) programsUnder(ctx context.Context, s subject, todo []workload) (se
 // attachQuietly attaches with a load that is there for readiness only, and gone
 // before anything is measured.
 func (l *lab) attachQuietly(ctx context.Context, s subject, pid int) (attachment, error) {
-	m, err := startMeter(ctx, l.result.Settings, &l.core)
+	m, err := l.startMeter(ctx)
 	if err != nil {
 		return attachment{}, err
 	}
@@ -163,7 +153,7 @@ func (l *lab) attachQuietly(ctx context.Context, s subject, pid int) (attachment
 
 // programRuns is how often a program runs in a row. The fastest run counts: what
 // the neighbours of a shared machine add is never negative.
-const programRuns = 10
+const programRuns = 6
 
 // fastest is the shortest of several runs of w; of one that crawls there is one.
 func (l *lab) fastest(ctx context.Context, w workload, attach func(pid int) (attachment, error)) (float64, error) {

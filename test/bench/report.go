@@ -12,6 +12,9 @@ func (r *result) text() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n\n", r.Machine.sentence())
 	fmt.Fprintf(&out, "Added per call, over %s\n%s\n", r.bareCalls(), r.callTable().text())
+	if len(r.Pieces) > 0 {
+		fmt.Fprintf(&out, "Pieces of programs, how much longer they take\n%s%s\n", r.pieceList(), r.pieceTable().text())
+	}
 	if r.Slow != nil {
 		fmt.Fprintf(&out, "Slow calls\n%s\n", r.slowTable().text())
 	}
@@ -51,6 +54,16 @@ func (r *result) bareCalls() string {
 	return strings.Join(parts, " and ")
 }
 
+// pieceList is what the pieces of programs are, and how long they take with nothing attached.
+func (r *result) pieceList() string {
+	var out strings.Builder
+	for _, name := range r.Pieces {
+		bare := r.subject(keyNothing).CallNs[name].spread()
+		fmt.Fprintf(&out, "- %s: %s: %.1f us\n", name, pieceTexts[name], bare.Median/1000)
+	}
+	return out.String()
+}
+
 // programList is what the real programs do, and how long that takes with nothing attached.
 func (r *result) programList() string {
 	var out strings.Builder
@@ -75,9 +88,12 @@ const markdownMethod = `## How it is measured
   The tables give the median of the rounds, and in brackets the smallest and the largest.
 - *Single calls*: a process with a CPU of its own makes raw ` + "`getppid`" + ` calls, and raw ` + "`read`" + ` calls of one byte of
   ` + "`/dev/zero`" + `, in batches of a fifth of a millisecond, before and after each of which some arithmetic tells whether a neighbour had half of the
-  core. The median of 25 or more batches counts in which none had; where there are too few of them within two seconds, it is what the fastest fiftieth take. The tracers run on the other CPUs. What is *added*
+  core. The first decile of 50 or more batches counts in which none had; where there are too few of them within three seconds, it is what the fastest fiftieth take. The tracers run on the other CPUs. What is *added*
   is the difference to the same with nothing attached, just before or just after, whichever was faster. The row "nothing" is
   measured in the same way and shows the error that is left.
+- *Pieces of programs*: a whole program runs too long for nobody to disturb a part of it, and a few per cent cannot be told. Programs
+  that go on for ever are measured like calls: the load asks another process on its own CPU for one thing after the other,
+  and waits for each. A tracer of one process does not see that other one, and is left out. They decide the goals.
 - *Ratios* are taken within a round, and the median is of these. ` + "`syscount -L`" + ` is the peer that does most nearly what
   syscountd does: it counts and times every call by syscall.
 - A tracer counts as attached when it says so (perf, which does not, when calls cost five times as much), and its
@@ -88,7 +104,7 @@ const markdownMethod = `## How it is measured
   process's own clock (` + "`clock_getcpuclockid`" + `), from a tenth of an interval after one reading to the same after the next. All that syscountd does is in
   it, reading, summaries, garbage collection; nothing is subtracted. ` + "`memlock`" + ` is what the maps ask for; the kernel's allocator gives 1,024 bytes for a row of its hash, which asks for 712. In the first interval all rows are new.
   In the intervals after that syscountd keeps to the other CPUs, and a loop of ` + "`getppid`" + ` on the load's CPU tells its longest call, those left out in which another thread got that CPU. The goals count if all rows were read and nothing was lost.
-- *Real programs* use all CPUs, and files in memory (` + "`/dev/shm`" + `). The fastest of ten runs in a row counts. Its time is divided by the mean of the same with nothing attached just before and just
+- *Real programs* use all CPUs, and files in memory (` + "`/dev/shm`" + `). The fastest of six runs in a row counts. Its time is divided by the mean of the same with nothing attached just before and just
   after; "of the fastest" compares these within a round. Of the pipe it is the time that perf itself tells, without its start. What takes more than 2.5 times as long, and over a second, is run once.
 - syscountd runs as shipped but for the mode and the grouping: a histogram of each row, and every call held against
   its threshold. "Another PID" is process 1.
@@ -100,6 +116,9 @@ func (r *result) markdown() string {
 	out.WriteString(markdownHead)
 	r.writeSetting(&out)
 	fmt.Fprintf(&out, "## Single calls\n\nNanoseconds that are added to %s.\n\n%s\n", r.bareCalls(), r.callTable().markdown())
+	if len(r.Pieces) > 0 {
+		fmt.Fprintf(&out, "## Pieces of programs\n\nHow much longer they take.\n\n%s\n%s\n", r.pieceList(), r.pieceTable().markdown())
+	}
 	if r.Slow != nil {
 		fmt.Fprintf(&out, "## Slow calls\n\n%s\n", r.slowTable().markdown())
 	}
@@ -110,7 +129,7 @@ func (r *result) markdown() string {
 		out.WriteString("## Real programs\n\nHow much longer they take.\n\n")
 		fmt.Fprintf(&out, "%s\n%s\n", r.programList(), r.programTable().markdown())
 	}
-	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides. Of programs the fastest runs of all rounds have to hold as well, since what disturbs a program only makes it slower; where the two disagree the goal is not shown.\n\n%s\n", r.goalTable().markdown())
+	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides. Of a program that is not measured in pieces the fastest runs of all rounds have to hold as well, since what disturbs a program only makes it slower; where the two disagree the goal is not shown.\n\n%s\n", r.goalTable().markdown())
 	for i, note := range r.Notes {
 		if i == 0 {
 			out.WriteString("## Notes\n\n")
@@ -135,7 +154,7 @@ func (r *result) writeSetting(out *strings.Builder) {
 	for _, v := range r.Versions {
 		t.add(v.Name, v.Version)
 	}
-	t.add("rounds", fmt.Sprintf("%d of the calls (%d in mode watch); %d of the programs (%d in mode watch); %.0f min in all",
-		r.Settings.Rounds, r.Settings.WatchRounds, r.Settings.ProgramRounds, r.Settings.WatchPrograms, math.Ceil(r.Took/60)))
+	t.add("rounds", fmt.Sprintf("%d of the calls (%d in mode watch); %d of the programs; %.0f min in all",
+		r.Settings.Rounds, r.Settings.WatchRounds, r.Settings.ProgramRounds, math.Ceil(r.Took/60)))
 	fmt.Fprintf(out, "%s\n", t.markdown())
 }

@@ -12,6 +12,7 @@ type result struct {
 	Machine  machine          `json:"machine"`
 	Versions []version        `json:"versions"`
 	Programs []programName    `json:"programs"`
+	Pieces   []string         `json:"pieces"` // of programs, measured like calls
 	Subjects []*subjectResult `json:"subjects"`
 	Slow     *slowResult      `json:"slow,omitempty"`
 	Rows     *rowResult       `json:"rows,omitempty"`
@@ -24,9 +25,8 @@ type settings struct {
 	Rounds        int `json:"rounds"`         // of the single calls
 	WatchRounds   int `json:"watch_rounds"`   // of these under mode watch
 	ProgramRounds int `json:"program_rounds"` // of the real programs
-	WatchPrograms int `json:"watch_programs"` // of these under mode watch, and with nothing attached
 	Batches       int `json:"batches"`        // of calls, asked for at a time
-	Asks          int `json:"asks"`           // at most, until enough batches are undisturbed
+	Patience      int `json:"patience_s"`     // seconds to ask in, until enough batches are undisturbed
 	LoadCPU       int `json:"load_cpu"`
 	Rows          int `json:"rows"`          // to be read at the end of an interval; 0: that is not measured
 	RowIntervals  int `json:"row_intervals"` // how often
@@ -38,15 +38,6 @@ func (s settings) roundsOf(subject string) int {
 		return s.WatchRounds
 	}
 	return s.Rounds
-}
-
-// programRoundsOf is how often the real programs are measured under that subject. The fastest of all
-// runs under mode watch is held against that of nothing: so both have as many.
-func (s settings) programRoundsOf(subject string) int {
-	if subject == keyWatch || subject == keyNothing {
-		return s.WatchPrograms
-	}
-	return s.ProgramRounds
 }
 
 // programName names a real program: its column's key, and what it does.

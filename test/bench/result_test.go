@@ -27,9 +27,8 @@ func TestAddedIsOverTheFasterOneOfBeforeAndAfter(t *testing.T) {
 
 func TestWatchIsHeldAgainstNothing(t *testing.T) {
 	s := newSubjectResult(subject{key: keyWatch})
-	s.putCalls(1, map[string]float64{"getppid": 102, "read": 100}, map[string]float64{"getppid": 100, "read": 100}, map[string]float64{"getppid": 100, "read": 100})
-	bare := map[string]float64{pipeKey: 2, databaseKey: 2, serverKey: 2}
-	s.putPrograms(1, map[string]float64{pipeKey: 2.1, databaseKey: 2.01, serverKey: 2.1}, bare, bare)
+	bare := map[string]float64{"getppid": 100, "read": 100, pipeKey: 200, databaseKey: 200, serverKey: 200}
+	s.putCalls(1, map[string]float64{"getppid": 102, "read": 100, pipeKey: 210, databaseKey: 201, serverKey: 210}, bare, bare)
 	verdicts := map[string]string{}
 	for _, g := range (&result{Subjects: []*subjectResult{s}}).watchGoals() {
 		verdicts[g.Text] = g.verdict()
@@ -48,13 +47,10 @@ func TestWatchIsHeldAgainstNothing(t *testing.T) {
 }
 
 func TestModeWatchHasRoundsOfItsOwn(t *testing.T) {
-	s := settings{Rounds: 9, WatchRounds: 15, ProgramRounds: 4, WatchPrograms: 12}
+	s := settings{Rounds: 9, WatchRounds: 15}
 	l := &lab{subjects: []subject{{key: keyNothing}, {key: keyWatch}}, result: &result{Settings: s}}
 	if s.roundsOf(keyWatch) != 15 || s.roundsOf(keyCount) != 9 || l.callRounds() != 15 {
 		t.Errorf("watch %d, count %d, all %d", s.roundsOf(keyWatch), s.roundsOf(keyCount), l.callRounds())
-	}
-	if s.programRoundsOf(keyWatch) != 12 || s.programRoundsOf(keyNothing) != 12 || s.programRoundsOf(keyCount) != 4 || l.programRounds() != 12 {
-		t.Errorf("programs: watch %d, nothing %d, count %d, all %d", s.programRoundsOf(keyWatch), s.programRoundsOf(keyNothing), s.programRoundsOf(keyCount), l.programRounds())
 	}
 	if l.subjects = l.subjects[:1]; l.callRounds() != 9 {
 		t.Errorf("without watch %d rounds, want 9", l.callRounds())

@@ -25,7 +25,7 @@ func (l *lab) rowLatency(ctx context.Context, p *running, c *crowd, r *rowResult
 	if err := pinProcess(p.cmd.Process.Pid, l.rest); err != nil {
 		return err
 	}
-	m, err := startMeter(ctx, l.result.Settings, &l.core)
+	m, err := l.startMeter(ctx)
 	if err != nil {
 		return err
 	}

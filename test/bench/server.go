@@ -28,7 +28,7 @@ func serveRequests(ctx context.Context, requests int) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	server := &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello\n") }),
+		Handler:           http.HandlerFunc(hello),
 		ReadHeaderTimeout: time.Minute,
 	}
 	group, ctx := errgroup.WithContext(ctx)

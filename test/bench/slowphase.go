@@ -62,7 +62,7 @@ func (l *lab) slowCalls(ctx context.Context) error {
 
 // slowRound measures the call with nothing attached, with no call slow, and with each.
 func (l *lab) slowRound(ctx context.Context, round int, r *slowResult) error {
-	m, err := startMeter(ctx, l.result.Settings, &l.core)
+	m, err := l.startMeter(ctx)
 	if err != nil {
 		return err
 	}
@@ -104,9 +104,6 @@ type slowRecord struct {
 	Incidents struct{ Calls uint64 }
 	cpu       time.Duration // of the service, from when it was attached
 }
-
-// slowAsks bounds a measurement: the load pauses after each batch.
-const slowAsks = 4
 
 // slowBacklog is what the service gets to judge what waits in the ring.
 const slowBacklog = 300 * time.Millisecond

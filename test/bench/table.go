@@ -77,6 +77,23 @@ func (r *result) callTable() *table {
 	return t
 }
 
+// pieceTable is how much longer the pieces of programs take.
+func (r *result) pieceTable() *table {
+	t := &table{head: append([]string{"attached"}, r.Pieces...)}
+	for _, s := range r.Subjects {
+		if s.Failure != "" {
+			t.add(s.Name, "did not run: "+s.Failure)
+			continue
+		}
+		cells := []string{s.Name}
+		for _, name := range r.Pieces {
+			cells = append(cells, s.wholeOf(name).spread().slowdown())
+		}
+		t.add(cells...)
+	}
+	return t
+}
+
 // programTable is how much slower the real programs are.
 func (r *result) programTable() *table {
 	t := &table{head: []string{"attached"}}
