@@ -115,6 +115,7 @@ static __always_inline void forget_earlier(struct cpu *cpu, struct thread *t)
 	t->wait.off_ns = 0;
 }
 
+#include "resting.h"
 #include "switchover.h"
 #include "succession.h"
 

@@ -335,6 +335,8 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 	struct running *r = &cpu->running;
 
 	if (is_idle(r, prev, class)) {
+		if (r->generation)
+			put_to_rest(cpu, prev);
 		give_back(cpu, prev, NULL);
 		return;
 	}
@@ -387,7 +389,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 		return 0;
 	}
 	switch_out(cpu, prev, class_of_state(preempt, state), &now);
-	if (waits)
+	if (!return_from_rest(cpu, next) && waits)
 		switch_in(cpu, next, &now);
 	end_switch(cpu, began);
 	return 0;

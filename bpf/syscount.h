@@ -268,6 +268,27 @@ struct running {
 	__u16 _pad;
 };
 
+/*
+ * The record of a thread that has left the CPU, and has nothing open: see resting.h. One
+ * cache line.
+ */
+struct resting {
+	__u64 task; /* whose; 0: nobody's */
+	__u64 born_ns; /* its start_boottime: another one may get its memory */
+	__u64 regs; /* and the rest as in struct running */
+	__u64 group;
+	__u64 subject;
+	__u32 pid;
+	__u32 generation;
+	__u32 attachment;
+	__u32 switches; /* of the thread off the CPU, with this one */
+	__u8 observed;
+	__u8 suspended;
+	__u8 _pad[6];
+};
+
+enum places { RESTING = 8 }; /* kept for each CPU; a power of two */
+
 /* What it is multiplied with to know our own cost, beside the calls in struct counters; per CPU. */
 struct cost {
 	__u64 left_out; /* calls that ended, of threads or syscalls that are not observed */
@@ -299,6 +320,7 @@ struct cpu {
 	struct counters counters;
 	struct cost cost;
 	__u64 histogram_slot; /* of the last duration */
+	struct resting resting[RESTING];
 };
 
 /* Why a thread was off the CPU. */

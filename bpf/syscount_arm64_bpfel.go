@@ -127,6 +127,21 @@ type syscountCpu struct {
 	Counters      syscountCounters
 	Cost          syscountCost
 	HistogramSlot uint64
+	Resting       [8]struct {
+		_          structs.HostLayout
+		Task       uint64
+		BornNs     uint64
+		Regs       uint64
+		Group      uint64
+		Subject    uint64
+		Pid        uint32
+		Generation uint32
+		Attachment uint32
+		Switches   uint32
+		Observed   uint8
+		Suspended  uint8
+		Pad        [6]uint8
+	}
 }
 
 type syscountDoubles uint32

@@ -313,12 +313,6 @@ static __always_inline void off_cpu(struct wait *w, struct task_struct *task, __
 		name_blocker(w, LOAD(task, blocker));
 }
 
-/* How often the thread has left the CPU, with this time: the scheduler counts before it tells. */
-static __always_inline __u32 switches_of(struct task_struct *task)
-{
-	return LOAD(task, nvcsw) + LOAD(task, nivcsw);
-}
-
 /* Another program of ours has noted this leaving: see succession.h. */
 static __always_inline bool is_noted(const struct thread *t, struct task_struct *task)
 {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 )
 
@@ -111,5 +112,40 @@ func TestAgainstTakesThePeerThatIsHardestToBeat(t *testing.T) {
 		if diff := got.Median - test.want; diff < -0.01 || diff > 0.01 {
 			t.Errorf("against %q: %+v, want about %v", test.peers, got, test.want)
 		}
+	}
+}
+
+// A program that is measured in pieces is judged by these: by what they take under both, and
+// not by whole runs of it.
+func TestPiecesDecideOfTheirPrograms(t *testing.T) {
+	bare := map[string]float64{pipeKey: 100}
+	whole := map[string]float64{pipeKey: 1, "build": 1}
+	own, peer := newSubjectResult(subject{key: keyCountOnly, name: "own"}), newSubjectResult(subject{key: keyPlain, name: "peer"})
+	own.putCalls(0, map[string]float64{pipeKey: 110}, bare, bare)
+	own.putPrograms(0, map[string]float64{pipeKey: 1.5, "build": 1.1}, whole, whole)
+	peer.putCalls(0, map[string]float64{pipeKey: 120}, bare, bare)
+	peer.putPrograms(0, map[string]float64{pipeKey: 1.2, "build": 1}, whole, whole)
+	r := &result{
+		Subjects: []*subjectResult{own, peer}, Pieces: []string{pipeKey},
+		Programs: []programName{{"build", "a build"}, {pipeKey, "a pipe"}},
+	}
+	verdicts := map[string]string{}
+	for _, g := range r.goals() {
+		if g.Got.Rounds > 0 {
+			verdicts[g.Text] = g.verdict()
+		}
+	}
+	want := map[string]string{
+		"pipe, whole time: count by process, no slow calls, of `syscount`":  verdictReached,
+		"build, whole time: count by process, no slow calls, of `syscount`": verdictNotReached,
+	}
+	if !maps.Equal(verdicts, want) {
+		t.Errorf("%v; want %v", verdicts, want)
+	}
+	if rows := r.pieceTable().rows; len(rows) != 2 || rows[0][1] != "+10.0 % (+10.0..+10.0)" {
+		t.Errorf("%q", rows)
+	}
+	if text := r.pieceList(); !strings.Contains(text, "pipe: "+pieceTexts[pipeKey]) {
+		t.Errorf("%q", text)
 	}
 }

@@ -94,7 +94,7 @@ const watchPolicy = "/etc/watch.toml"
 // testEnv is for the test binary. Emulated, a million calls take about ten seconds:
 // fewer of them find as much.
 // All of these kernels let programs follow functions.
-var testEnv = []string{"SYSCOUNT_TEST_CALLS=60000", "SYSCOUNT_TEST_FUNCTIONS=1"}
+var testEnv = []string{"SYSCOUNT_TEST_CALLS=30000", "SYSCOUNT_TEST_FUNCTIONS=1"}
 
 // plan is what a machine with this kernel does. A test binary runs in its
 // package's directory, as with "go test".
