@@ -32,11 +32,13 @@ const maxBatches = 10_000
 var callNames = [...]string{"getppid", "read"}
 
 // slowCall is a call that takes a few microseconds, long enough to be slow by a
-// policy. After each batch of it there is a pause, so that user space keeps up.
+// policy. After each batch of it there is a pause, so that user space keeps up: a hundred
+// slow calls in half a millisecond, 50 times a second.
 const (
-	slowCall  = "pread64"
-	slowBytes = 64 << 10
-	slowPause = 10 * time.Millisecond
+	slowCall      = "pread64"
+	slowBytes     = 64 << 10
+	slowBatchTime = 500 * time.Microsecond
+	slowPause     = 10 * time.Millisecond
 )
 
 // worstCall is getppid too, but the answer is the longest time of one in each batch.
@@ -94,7 +96,10 @@ func (c *calls) answer(name string, batches int) ([]batch, error) {
 			}
 		}
 	}
-	return runBatches(call, batches, pauseAfter(name)), c.err
+	if name == slowCall {
+		return runBatches(call, batches, slowBatchTime, slowPause), nil
+	}
+	return runBatches(call, batches, batchTime, 0), c.err
 }
 
 func (c *calls) open(name string) (piece, error) {
@@ -163,20 +168,13 @@ func openCalls(cpu int) (*calls, error) {
 	}}, nil
 }
 
-func pauseAfter(name string) time.Duration {
-	if name == slowCall {
-		return slowPause
-	}
-	return 0
-}
-
 // runBatches times each batch, between two probes. A first, short batch
 // warms the caches and says how many calls make a batch.
-func runBatches(call func(), batches int, pause time.Duration) []batch {
+func runBatches(call func(), batches int, length, pause time.Duration) []batch {
 	const few = 64
 	var units [64]uint64
 	timeCalls(call, few)
-	n := callsPerBatch(timeCalls(call, few)/few, batchTime)
+	n := callsPerBatch(timeCalls(call, few)/few, length)
 	results := make([]batch, batches)
 	for i := range results {
 		before := probe(&units)

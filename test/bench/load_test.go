@@ -80,7 +80,7 @@ func TestBatchesAreAboutAsLongAsWanted(t *testing.T) {
 
 func TestBatchesMakeTheCallsThatTheyTime(t *testing.T) {
 	made := 0
-	results := runBatches(func() { made++; time.Sleep(time.Millisecond) }, 2, 0)
+	results := runBatches(func() { made++; time.Sleep(time.Millisecond) }, 2, batchTime, 0)
 	if len(results) != 2 || made != 64+64+2 {
 		t.Errorf("%d calls gave %v", made, results)
 	}
