@@ -11,11 +11,12 @@ import (
 )
 
 // What tracers pay at least: every one of all system calls, one that only counts them,
-// and one of all waits that tells who ended them.
+// one of all waits, and one that tells who ended them.
 var (
-	callTracepoints = []string{"sys_enter", "sys_exit"}
-	endTracepoints  = []string{"sys_exit"}
-	waitTracepoints = []string{"sched_switch", "sched_waking"}
+	callTracepoints   = []string{"sys_enter", "sys_exit"}
+	endTracepoints    = []string{"sys_exit"}
+	switchTracepoints = []string{"sched_switch"}
+	waitTracepoints   = []string{"sched_switch", "sched_waking"}
 )
 
 // attachEmpties puts a BPF program that does nothing on each of these tracepoints.

@@ -32,8 +32,8 @@ const maxBatches = 10_000
 var callNames = [...]string{"getppid", "read"}
 
 // slowCall is a call that takes a few microseconds, long enough to be slow by a
-// policy. After each batch of it there is a pause, so that user space keeps up: a hundred
-// slow calls in half a millisecond, 50 times a second.
+// policy. They come some hundred at a time, with a pause after each batch, so that user space
+// keeps up.
 const (
 	slowCall      = "pread64"
 	slowBytes     = 64 << 10

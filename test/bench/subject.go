@@ -16,6 +16,7 @@ const (
 	keyNothing   = "nothing"
 	keyEmpty     = "empty"
 	keyEmptyEnd  = "empty-exit"
+	keyEmptyOut  = "empty-switch"
 	keyEmptyWait = "empty-waits"
 	keyProcess   = "account-process"
 	keyNoWaits   = "account-nowaits"
@@ -50,6 +51,7 @@ func subjects(dir, syscountd string) ([]subject, error) {
 		{key: keyNothing, name: "nothing", attach: attachNothing},
 		{key: keyEmpty, name: "an empty pair of tp_btf programs", attach: attachEmpties(callTracepoints)},
 		{key: keyEmptyEnd, name: "an empty tp_btf program on sys_exit", attach: attachEmpties(endTracepoints)},
+		{key: keyEmptyOut, name: "an empty tp_btf program on sched_switch", attach: attachEmpties(switchTracepoints)},
 		{key: keyEmptyWait, name: "empty tp_btf programs on sched_switch and sched_waking", attach: attachEmpties(waitTracepoints)},
 	}
 	for _, mode := range modes {

@@ -93,7 +93,7 @@ func TestSelectSubjects(t *testing.T) {
 		t.Errorf("selected %q", got)
 	}
 	_, err = selectSubjects(list, []string{"dtrace"})
-	if err == nil || !strings.Contains(err.Error(), `"dtrace": must be among nothing, empty, empty-exit, empty-waits, account-none`) {
+	if err == nil || !strings.Contains(err.Error(), `"dtrace": must be among nothing, empty, empty-exit, empty-switch, empty-waits, account-none`) {
 		t.Errorf("an unknown key: %v", err)
 	}
 }
