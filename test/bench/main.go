@@ -189,8 +189,11 @@ func (l *lab) furnish(dir string, o options) error {
 		return err
 	}
 	for _, w := range l.workloads {
-		if slices.Contains(pieceNames[:], w.key) {
+		switch {
+		case slices.Contains(pieceNames[:], w.key):
 			l.pieces = append(l.pieces, w.key)
+		case w.key == buildKey:
+			l.pieces = append(l.pieces, processKey)
 		}
 	}
 	l.result.Pieces = l.pieces

@@ -111,7 +111,7 @@ func (m *meter) run(call string, batches int) ([]batch, error) {
 
 // worst is the longest time of a getppid in so long a loop of them, in microseconds.
 func (m *meter) worst(d time.Duration) (float64, error) {
-	longest, err := m.run(worstCall, int(d/batchTime))
+	longest, err := m.run(worstCall, int(d/worstBatchTime))
 	if err != nil {
 		return 0, err
 	}

@@ -23,22 +23,26 @@ import (
 // after the other, and waits for each.
 
 // pieceNames are what the load can ask for, in the order of the tables: the handing over of a
-// byte there and back, as in "perf bench sched pipe"; HTTP requests; transactions.
-var pieceNames = [...]string{pipeKey, serverKey, databaseKey}
+// byte there and back, as in "perf bench sched pipe"; HTTP requests; transactions; a process.
+var pieceNames = [...]string{pipeKey, serverKey, databaseKey, processKey}
 
 // pieceTexts say what each of them is.
 var pieceTexts = map[string]string{
 	pipeKey:     "a byte through a pipe to another process and one back, as in `perf bench sched pipe`",
 	serverKey:   fmt.Sprintf("%d requests to a web server (Go's net/http), each over a connection of its own of loopback", pieceClients),
 	databaseKey: fmt.Sprintf("%d transactions of sqlite3, each of which changes a row of a file in memory", pieceTransactions),
+	processKey:  "a process of /bin/true, which a shell starts and waits for: fork, exec, page faults and exit, as in a build",
 }
+
+// processKey has no program that runs as a whole: the build's processes are like these.
+const processKey = "process"
 
 // piece asks for one thing, and waits for it.
 type piece func() error
 
 // pieceMakers start the process that answers, on that CPU. It ends when we do.
 var pieceMakers = map[string]func(cpu int) (piece, error){
-	pipeKey: openPipe, serverKey: openServer, databaseKey: openDatabase,
+	pipeKey: openPipe, serverKey: openServer, databaseKey: openDatabase, processKey: openShell,
 }
 
 // partner starts a program on a CPU and gives the ends of its standard input and output.
@@ -192,7 +196,7 @@ func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "h
 // The table that transactions change has so many rows, and each piece is some of these.
 const (
 	pieceRows         = 100
-	pieceTransactions = 10
+	pieceTransactions = 25
 )
 
 // openDatabase is sqlite3 with a small table in a file. Without fsync, which would measure the disk.
@@ -219,4 +223,14 @@ func openDatabase(cpu int) (piece, error) {
 		}
 		return roundTrip(ask, answers, append(changes, ".print\n"...), answer)
 	}, nil
+}
+
+// openShell is a shell that starts a process for each line.
+func openShell(cpu int) (piece, error) {
+	ask, answers, err := partner(cpu, "/bin/sh", "-c", "while read -r _; do /bin/true; echo; done")
+	if err != nil {
+		return nil, err
+	}
+	line, answer := []byte("\n"), make([]byte, 16)
+	return func() error { return roundTrip(ask, answers, line, answer) }, nil
 }

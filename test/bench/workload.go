@@ -70,6 +70,7 @@ func selectWorkloads(all []workload, keys []string) ([]workload, error) {
 // pipeRounds is how often two threads on one CPU hand a byte to each other: four
 // calls and two context switches each time, and hardly anything else.
 const (
+	buildKey    = "build"
 	pipeKey     = "pipe"
 	serverKey   = "server"
 	databaseKey = "database"
@@ -100,7 +101,7 @@ func buildWorkload(dir string) (workload, error) {
 		}
 	}
 	return workload{
-		key: "build", name: fmt.Sprintf("build: make -j, %d C files", buildFiles),
+		key: buildKey, name: fmt.Sprintf("build: make -j, %d C files", buildFiles),
 		argv: []string{"make", "-s", "-j", strconv.Itoa(numCPU())}, dir: dir,
 		reset: func() error {
 			made, err := filepath.Glob(filepath.Join(dir, "*.o"))
