@@ -35,7 +35,7 @@ func (p *Program) Thread(steps ...Step) Step {
 // architecture has, and move to the next CPU after each hundred; and the known answer.
 func (p *Program) Migrating(t testing.TB, threads, callsEach int) ([]Step, map[Number]Tally) {
 	t.Helper()
-	cpus := p.masks(t)
+	cpus := p.Masks(t)
 	rounds := max(callsEach/((101+otherDoorsCalls())*len(cpus)), 1)
 	b, missing := p.Words(0), p.Text("/nonexistent/syscountd")
 	var mix []Step
@@ -72,8 +72,8 @@ func otherDoorsCalls() (n int) {
 	return n
 }
 
-// masks are the CPUs that we may run on, each in a mask of its own.
-func (p *Program) masks(t testing.TB) (addresses []uintptr) {
+// Masks are the CPUs that we may run on, each in a mask of its own.
+func (p *Program) Masks(t testing.TB) (addresses []uintptr) {
 	t.Helper()
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
