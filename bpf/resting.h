@@ -3,7 +3,7 @@
  * A thread that leaves the CPU while its storage has nothing to learn comes back to the same CPU as
  * a rule, and its record is what it was. So the CPU keeps the records of the last few such
  * threads: its next call finds its record as if it had not been away, where the way through its storage
- * costs a call 100 ns and more.
+ * costs a call several calls into the kernel.
  *
  * What is kept is a copy of what the storage says. It is right as long as the thread has not run
  * elsewhere, which the kernel's count of its switches tells; a thread that has got the memory of a dead

@@ -6,9 +6,8 @@ import (
 )
 
 // A CPU of a virtual machine has two speeds: that of a core, and what is left of it
-// while a neighbour's thread has the other half. It changes between them many times a second, calls
-// take a third to a half longer in one than in the other, and nothing in the guest says
-// which it is. So each batch of calls has a probe before and after it: arithmetic that keeps all units
+// while a neighbour's thread has the other half. It changes between them many times a second, and
+// nothing in the guest says which it is. So each batch of calls has a probe before and after it: arithmetic that keeps all units
 // of the core busy, which takes up to twice as long when the core is shared.
 
 // probeRounds make a probe last some 8 us where nobody disturbs it: short against a batch.

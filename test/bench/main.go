@@ -188,12 +188,13 @@ func (l *lab) furnish(dir string, o options) error {
 	if l.workloads, err = selectWorkloads(programs, o.programs); err != nil {
 		return err
 	}
-	for _, w := range l.workloads {
-		switch {
-		case slices.Contains(pieceNames[:], w.key):
-			l.pieces = append(l.pieces, w.key)
-		case w.key == buildKey:
-			l.pieces = append(l.pieces, processKey)
+	for _, piece := range pieceNames {
+		of := piece
+		if piece == processKey {
+			of = buildKey
+		}
+		if slices.ContainsFunc(l.workloads, func(w workload) bool { return w.key == of }) {
+			l.pieces = append(l.pieces, piece)
 		}
 	}
 	l.result.Pieces = l.pieces

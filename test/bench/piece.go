@@ -24,6 +24,7 @@ import (
 
 // pieceNames are what the load can ask for, in the order of the tables: the handing over of a
 // byte there and back, as in "perf bench sched pipe"; HTTP requests; transactions; a process.
+// The processes come last: they leave rows behind, which take the places of the others'.
 var pieceNames = [...]string{pipeKey, serverKey, databaseKey, processKey}
 
 // pieceTexts say what each of them is.
@@ -61,13 +62,18 @@ func partner(cpu int, argv ...string) (ask, answers int, err error) {
 	return in[1], out[0], errors.Join(stdin.Close(), stdout.Close())
 }
 
-// openPipe is a process that gives each byte back.
-func openPipe(cpu int) (piece, error) {
+// ownPartner is a partner that is this program, with a command of its own.
+func ownPartner(cpu int, command string) (ask, answers int, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find own executable: %w", err)
+		return 0, 0, fmt.Errorf("find own executable: %w", err)
 	}
-	ask, answers, err := partner(cpu, self, echoCommand, "0")
+	return partner(cpu, self, command, "0")
+}
+
+// openPipe is a process that gives each byte back.
+func openPipe(cpu int) (piece, error) {
+	ask, answers, err := ownPartner(cpu, echoCommand)
 	if err != nil {
 		return nil, err
 	}
@@ -132,11 +138,7 @@ const pieceClients = 8
 
 // openServer is a web server in a process of its own, and some connections to it.
 func openServer(cpu int) (piece, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find own executable: %w", err)
-	}
-	_, answers, err := partner(cpu, self, webCommand, "0")
+	_, answers, err := ownPartner(cpu, webCommand)
 	if err != nil {
 		return nil, err
 	}

@@ -56,62 +56,56 @@ func (t *table) markdown() string {
 	return out.String()
 }
 
-// callTable is the added cost of a call: median (smallest..largest) of the
-// rounds, and how much of that of syscount -L it is.
-func (r *result) callTable() *table {
-	t := &table{head: []string{"attached"}}
-	for _, call := range callNames {
-		t.head = append(t.head, call+", ns", "of syscount -L")
-	}
+// table has a line for each subject, with what cells gives of it under the heads, or why there is nothing.
+func (r *result) table(heads []string, cells func(*subjectResult) []string) *table {
+	t := &table{head: append([]string{"attached"}, heads...)}
 	for _, s := range r.Subjects {
 		if s.Failure != "" {
 			t.add(s.Name, "did not run: "+s.Failure)
 			continue
 		}
-		cells := []string{s.Name}
+		t.add(append([]string{s.Name}, cells(s)...)...)
+	}
+	return t
+}
+
+// callTable is the added cost of a call: median (smallest..largest) of the
+// rounds, and how much of that of syscount -L it is.
+func (r *result) callTable() *table {
+	var heads []string
+	for _, call := range callNames {
+		heads = append(heads, call+", ns", "of syscount -L")
+	}
+	return r.table(heads, func(s *subjectResult) (cells []string) {
 		for _, call := range callNames {
 			cells = append(cells, s.AddedNs[call].spread().nanoseconds(), r.relative(s, call).ratio())
 		}
-		t.add(cells...)
-	}
-	return t
+		return cells
+	})
 }
 
 // pieceTable is how much longer the pieces of programs take.
 func (r *result) pieceTable() *table {
-	t := &table{head: append([]string{"attached"}, r.Pieces...)}
-	for _, s := range r.Subjects {
-		if s.Failure != "" {
-			t.add(s.Name, "did not run: "+s.Failure)
-			continue
-		}
-		cells := []string{s.Name}
+	return r.table(r.Pieces, func(s *subjectResult) (cells []string) {
 		for _, name := range r.Pieces {
 			cells = append(cells, s.wholeOf(name).spread().slowdown())
 		}
-		t.add(cells...)
-	}
-	return t
+		return cells
+	})
 }
 
 // programTable is how much slower the real programs are.
 func (r *result) programTable() *table {
-	t := &table{head: []string{"attached"}}
+	var heads []string
 	for _, program := range r.Programs {
-		t.head = append(t.head, program.Key)
+		heads = append(heads, program.Key)
 	}
-	for _, s := range r.Subjects {
-		if s.Failure != "" {
-			t.add(s.Name, "did not run: "+s.Failure)
-			continue
-		}
-		cells := []string{s.Name}
+	return r.table(heads, func(s *subjectResult) (cells []string) {
 		for _, program := range r.Programs {
 			cells = append(cells, s.Slowdown[program.Key].spread().slowdown())
 		}
-		t.add(cells...)
-	}
-	return t
+		return cells
+	})
 }
 
 // goalTable is how the goals stand.
