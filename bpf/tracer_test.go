@@ -16,8 +16,7 @@ import (
 func running(t *testing.T, opts Options, f Filter) *Tracer {
 	t.Helper()
 	tracer := shared.borrow(t, opts)
-	// An emulated machine has nobody else.
-	if targets := len(f.PIDFDs) + len(f.CgroupNames) + len(f.CgroupIDs) + len(f.Users) + len(f.Comms); targets == 0 && !dear {
+	if targets := len(f.PIDFDs) + len(f.CgroupNames) + len(f.CgroupIDs) + len(f.Users) + len(f.Comms); targets == 0 {
 		shared.spoilt[tracer] = true
 	}
 	all := func(Syscall) Setting { return Setting{Traits: TraitObserved, ThresholdNs: Never} }
