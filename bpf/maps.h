@@ -41,6 +41,9 @@ struct thread {
 	__u64 sp;
 	__u64 known_ns; /* when we last knew which call it was in */
 
+	__u32 early; /* where the leader of a young process lists its calls: see early.h */
+	__u32 _pad2;
+
 	struct wait wait;
 };
 
@@ -110,6 +113,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct near_row);
 } near_rows SEC(".maps");
+
+/* The first calls of young processes: a part for each CPU. Mapped by the agent, as near_rows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct early_list);
+} early_lists SEC(".maps");
 
 /* Those of the groups that found no room there; bounded by max_entries, which the loader sets. */
 struct {

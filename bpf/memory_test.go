@@ -46,6 +46,7 @@ func TestSizesAreThoseOfTheDocumentation(t *testing.T) {
 		"thread":      {uint64(unsafe.Sizeof(syscountThread{})), thread[0]},
 		"row":         {uint64(unsafe.Sizeof(syscountRow{})), row[0]},
 		"near row":    {uint64(unsafe.Sizeof(syscountNearRow{})), figures(t, "near row", 1)[0]},
+		"early list":  {uint64(unsafe.Sizeof(syscountEarlyList{})), figures(t, "early list", 3)[0]},
 		"row key":     {uint64(unsafe.Sizeof(syscountRowKey{})), row[1]},
 		"cgroup path": {uint64(unsafe.Sizeof(syscountCgroupPath{})), figures(t, "path of a cgroup", 1)[0]},
 		"slow call":   {uint64(unsafe.Sizeof(syscountSlowCall{})), ring[2]},

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,17 +22,14 @@ type nearRows struct {
 }
 
 func (t *Tracer) mapNearRows(by GroupBy) (nearRows, error) {
-	m := t.objs.NearRows
 	var shift uint32
 	if err := t.objs.NearShift.Get(&shift); err != nil {
 		return nearRows{}, fmt.Errorf("read the number of rows near a CPU: %w", err)
 	}
-	length := int(m.MaxEntries()) * int(unsafe.Sizeof(syscountNearRow{}))
-	memory, err := unix.Mmap(m.FD(), 0, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	memory, rows, err := mapShared[syscountNearRow](t.objs.NearRows)
 	if err != nil {
 		return nearRows{}, fmt.Errorf("map the rows: %w", err)
 	}
-	rows := unsafe.Slice((*syscountNearRow)(unsafe.Pointer(unsafe.SliceData(memory))), m.MaxEntries())
 	return nearRows{memory, rows, shift, by != GroupByNone}, nil
 }
 

@@ -98,6 +98,13 @@ static __always_inline bool is_same_name(const struct process_name *known, const
 	       !known->exited;
 }
 
+static __always_inline void read_name(struct process_name *name, struct task_struct *named)
+{
+	name->cgroup = cgroup_of(named);
+	name->uid = LOAD(named, cred->uid.val);
+	bpf_probe_read_kernel_str(name->comm, sizeof(name->comm), named->comm);
+}
+
 /*
  * Comes with each new row, so that the name of the program it became after execve
  * wins; most rows find it there, and an update would take memory anew. False: there is no room. Then there must be no
@@ -107,28 +114,34 @@ static __noinline bool keep_process_name(const struct row_key *row)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_key key = { .start_ns = row->group, .pid = row->pid };
-	struct task_struct *named = row_group == GROUP_BY_COMM ? task : task->group_leader;
 	struct process_name *known, name = {};
 
 	if ((row_group != GROUP_BY_PROCESS && row_group != GROUP_BY_COMM) || row->group == GROUP_CALIBRATION)
 		return true;
-	name.cgroup = cgroup_of(named);
-	name.uid = LOAD(named, cred->uid.val);
-	bpf_probe_read_kernel_str(name.comm, sizeof(name.comm), named->comm);
+	read_name(&name, row_group == GROUP_BY_COMM ? task : task->group_leader);
 	known = bpf_map_lookup_elem(&process_names, &key);
 	if (known && is_same_name(known, &name))
 		return true;
 	return !bpf_map_update_elem(&process_names, &key, &name, BPF_ANY);
 }
 
-/* The last thread has ended: the process makes no call any more. */
-static __always_inline void mark_exited(struct task_struct *leader)
+/* The last thread has ended: the process makes no call any more, and its name is the last that it has given itself.
+ */
+static __noinline void mark_exited(struct task_struct *leader)
 {
 	struct process_key key = { .start_ns = LOAD(leader, start_boottime), .pid = pid_in_our_namespace(leader) };
-	struct process_name *name = bpf_map_lookup_elem(&process_names, &key);
+	struct process_name *known = bpf_map_lookup_elem(&process_names, &key);
+	struct process_name name = {};
 
-	if (name)
-		name->exited = 1;
+	if (!known)
+		return;
+	read_name(&name, leader);
+	if (!is_same_name(known, &name)) {
+		name.exited = 1;
+		if (!bpf_map_update_elem(&process_names, &key, &name, BPF_EXIST))
+			return;
+	}
+	known->exited = 1;
 }
 
 #endif

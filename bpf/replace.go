@@ -79,13 +79,16 @@ func (t *Tracer) successorBy(next Options, p plan) (_ *Tracer, err error) {
 	if err := s.assemble(spec, stored{maps: t.mapsFor(s.opts)}); err != nil {
 		return nil, err
 	}
-	s.near, err = s.mapNearRows(s.groupBy)
+	if s.near, err = s.mapNearRows(s.groupBy); err != nil {
+		return nil, err
+	}
+	s.early, err = s.mapEarlyCalls()
 	s.opts.Mode, s.opts.Sample, s.mode = ModeAccount, t.opts.Sample, ModeAccount
 	return s, err
 }
 
 // ownMaps are of the programs themselves, or made for groups and their number.
-var ownMaps = []string{"near_rows", "rows", "rest", "process_names"}
+var ownMaps = []string{"near_rows", "early_lists", "rows", "rest", "process_names"}
 
 // mapsFor are those that programs for other options go on with. The constants are
 // never among them.
@@ -183,14 +186,14 @@ func (s *Tracer) sinceNow(word *ebpf.Variable) error {
 // become makes the successor the tracer, and closes what was. The ring of slow calls is
 // the same, and so is its reader.
 func (t *Tracer) become(s *Tracer) error {
-	old := &Tracer{objs: t.objs, parts: t.parts, near: t.near, targeted: t.targeted}
+	old := &Tracer{objs: t.objs, parts: t.parts, near: t.near, early: t.early, targeted: t.targeted}
 	if !t.opts.SameRows(s.opts) {
 		t.calibrationCalls = 0
 	}
 	t.replaced.Lock()
 	t.objs, t.parts, t.layout, t.links, t.drain = s.objs, s.parts, s.layout, s.links, s.drain
 	t.opts, t.planned, t.targeted, t.mode = s.opts, s.planned, s.targeted, s.mode
-	t.near, t.waits, t.groupBy = s.near, s.waits, s.groupBy
+	t.near, t.early, t.waits, t.groupBy = s.near, s.early, s.waits, s.groupBy
 	t.replaced.Unlock()
 	return old.Close()
 }

@@ -36,6 +36,7 @@ static __always_inline void put_to_rest(struct cpu *cpu, struct task_struct *tas
 	place->group = r->group;
 	place->subject = r->subject;
 	place->pid = r->pid;
+	place->early = r->early;
 	place->generation = r->generation;
 	place->attachment = attachment;
 	place->switches = switches_of(task);
@@ -62,6 +63,7 @@ static __always_inline bool return_from_rest(struct cpu *cpu, struct task_struct
 	r->group = place->group;
 	r->subject = place->subject;
 	r->pid = place->pid;
+	r->early = place->early;
 	r->observed = place->observed;
 	r->suspended = place->suspended;
 	r->regs = place->regs;

@@ -20,7 +20,7 @@ type Group struct {
 	PID uint32 // process only, in our own PID namespace
 }
 
-// RowKey names a row: each has one CPU as its only writer.
+// RowKey names a row: each has one CPU as its only writer, or is made of the list of a process's first calls.
 type RowKey struct {
 	Group
 	Syscall
@@ -66,6 +66,7 @@ func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
 		}
 	}
 	t.near.each(each)
+	t.early.each(interval, each)
 	for _, m := range []*ebpf.Map{t.objs.Rows, t.objs.Rest} {
 		if err := eachEntry(m, each); err != nil {
 			return fmt.Errorf("read the rows: %w", err)
@@ -131,6 +132,7 @@ func (t *Tracer) DeleteRows(keys []RowKey) error {
 		}
 	}
 	t.near.free(raws)
+	t.early.free(raws)
 	if err := deleteAll(t.objs.Rows, slices.Collect(maps.Keys(raws))); err != nil {
 		return fmt.Errorf("free the rows: %w", err)
 	}

@@ -93,6 +93,7 @@ static __always_inline void hold(struct running *r, struct task_struct *task, st
 	r->first_ns = t->wait.call == UNTIMED ? t->wait.first_ns : 0;
 	r->first = t->wait.first;
 	r->regs = t->regs;
+	r->early = t->early;
 	barrier();
 	r->generation = t->generation;
 }

@@ -212,42 +212,53 @@ static __always_inline void judge(struct cpu *cpu, __u32 slot, struct ended *end
 		hand_over(cpu, slot, ended);
 }
 
+/* Adds a call to its process's list, or to its row. */
+static __always_inline void count_ended(struct cpu *cpu, const struct ended *ended, bool timed)
+{
+	struct row *row;
+
+	if (cpu->running.early && list_call(cpu, timed))
+		return;
+	row = count_call(cpu, cpu->running.syscall, ended->ret);
+	if (row && timed)
+		add_time(cpu, row, ended->end_ns - ended->start_ns);
+}
+
 /*
  * A call of which no time was taken, but which is known since some moment: it began before that, or
  * then. Mode count has no other times. Where one of some calls is timed, its row has only
  * these: they are a random sample, and those that waited are not.
  */
-static __noinline void finish_from_first_ns(struct cpu *cpu, struct row *row, struct ended *ended)
+static __noinline void finish_from_first_ns(struct cpu *cpu, struct ended *ended)
 {
 	ended->start_ns = ended->first_ns;
 	ended->end_ns = bpf_ktime_get_ns();
-	if (row && is_counting() && ended->end_ns >= ended->start_ns)
-		add_time(cpu, row, ended->end_ns - ended->start_ns);
+	if (ended->end_ns < ended->start_ns)
+		ended->end_ns = ended->start_ns;
+	count_ended(cpu, ended, is_counting());
 	judge(cpu, cpu->running.syscall, ended);
 }
 
 /* The end of a call that had begun: its row, and the slow path if it took its threshold. */
 static __always_inline void finish(struct cpu *cpu, struct ended *ended)
 {
-	__u32 slot = cpu->running.syscall;
-	struct row *row;
+	bool timed = ended->start_ns != UNTIMED;
 
 	if (!is_wanted_result(ended->ret) && cpu->running.group != GROUP_CALIBRATION) {
 		cpu->counters.unwanted++;
+		return;
+	}
+	if (!timed && ended->first_ns) {
+		finish_from_first_ns(cpu, ended);
 		return;
 	}
 	if (ended->end_ns < ended->start_ns) {
 		cpu->counters.negative++;
 		ended->end_ns = ended->start_ns;
 	}
-	row = count_call(cpu, slot, ended->ret);
-	if (ended->start_ns != UNTIMED) {
-		if (row)
-			add_time(cpu, row, ended->end_ns - ended->start_ns);
-		judge(cpu, slot, ended);
-	} else if (ended->first_ns) {
-		finish_from_first_ns(cpu, row, ended);
-	}
+	count_ended(cpu, ended, timed);
+	if (timed)
+		judge(cpu, cpu->running.syscall, ended);
 }
 
 #endif

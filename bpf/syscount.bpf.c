@@ -26,6 +26,7 @@
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile bool waits = true; /* where the time of slow calls went is measured */
 const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
+const volatile __u32 early_places = 0; /* lists of each CPU for young processes, a power of two; 0: there are none */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
 const volatile __u32 has_task_work = TASK_WORK_NONE;
 const volatile bool preemptible = false; /* preemption has to be switched off: see UNPREEMPTED */
@@ -84,6 +85,7 @@ const enum choice *unused_choice __attribute__((unused));
 const enum errors *unused_errors __attribute__((unused));
 const enum task_work *unused_task_work __attribute__((unused));
 const enum doubles *unused_doubles __attribute__((unused));
+const enum early *unused_early __attribute__((unused));
 
 /* --- maps --- */
 
@@ -108,10 +110,16 @@ static __always_inline bool has_trait(__u32 slot, __u8 trait)
 	return traits[table_index(slot)] & trait;
 }
 
+static __always_inline bool is_error(long ret)
+{
+	return ret < 0 && ret >= -MAX_ERRNO;
+}
+
 /* --- who is observed --- */
 
 #include "cgroup.h"
 #include "process.h"
+#include "early.h"
 #include "verdict.h"
 #include "running.h"
 

@@ -144,6 +144,29 @@ struct near_row {
 	struct row row;
 };
 
+/*
+ * An entry of an early list: the duration in ns in the lower half, and this in the upper one, with
+ * the lower bits of the number of the interval above it. 0: none yet.
+ */
+enum early {
+	EARLY_CALLS = 61, /* of a list */
+	EARLY_SYSCALL = TABLE_SLOTS - 1, /* mask of the slot */
+	EARLY_CALL = 1 << 11, /* so that no entry is 0 */
+	EARLY_ERROR = 1 << 12,
+	EARLY_TIMED = 1 << 13,
+	EARLY_INTERVAL_SHIFT = 14,
+};
+
+/* The first calls of a young process: see early.h. The kernel side takes free places, user space makes them free. */
+struct early_list {
+	__u64 group; /* as in struct row_key */
+	__u32 pid; /* 0: the place is free */
+	__u32 used; /* of calls */
+	__u32 interval; /* of the last of them */
+	__u32 _pad;
+	__u64 calls[EARLY_CALLS];
+};
+
 /* Whose row it is; written with the first row of a process, or of a comm (start_ns: its hash, pid 0). */
 struct process_key {
 	__u64 start_ns; /* CLOCK_BOOTTIME */
@@ -266,6 +289,8 @@ struct running {
 	__u8 stale; /* the waits in the thread's storage are of an UNTIMED call that has ended */
 	__u8 first; /* what first_ns is: enum call_start */
 	__u16 _pad;
+	__u32 early; /* where the leader of a young process lists its calls: see early.h */
+	__u32 _pad2;
 };
 
 /*
@@ -282,9 +307,10 @@ struct resting {
 	__u32 generation;
 	__u32 attachment;
 	__u32 switches; /* of the thread off the CPU, with this one */
+	__u32 early;
 	__u8 observed;
 	__u8 suspended;
-	__u8 _pad[6];
+	__u8 _pad[2];
 };
 
 enum places { RESTING = 8 }; /* kept for each CPU; a power of two */
@@ -320,6 +346,8 @@ struct cpu {
 	struct counters counters;
 	struct cost cost;
 	__u64 histogram_slot; /* of the last duration */
+	__u32 next_early; /* where to look for a free list */
+	__u32 _pad;
 	struct resting resting[RESTING];
 };
 
@@ -498,6 +526,7 @@ _Static_assert(sizeof(struct row_key) == 16, "hashed and compared as bytes: no g
 _Static_assert(sizeof(struct row) == 32 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the size in docs/architecture.md");
 _Static_assert(sizeof(struct assignment_key) == 16, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct floor_key) == 8, "hashed and compared as bytes: no gaps");
+_Static_assert(sizeof(struct early_list) == 512, "the size in docs/architecture.md; eight cache lines");
 _Static_assert(sizeof(struct process_key) == 16, "hashed and compared as bytes: no gaps");
 
 #endif

@@ -127,6 +127,8 @@ type syscountCpu struct {
 	Counters      syscountCounters
 	Cost          syscountCost
 	HistogramSlot uint64
+	NextEarly     uint32
+	Pad           uint32
 	Resting       [8]struct {
 		_          structs.HostLayout
 		Task       uint64
@@ -138,9 +140,10 @@ type syscountCpu struct {
 		Generation uint32
 		Attachment uint32
 		Switches   uint32
+		Early      uint32
 		Observed   uint8
 		Suspended  uint8
-		Pad        [6]uint8
+		Pad        [2]uint8
 	}
 }
 
@@ -152,6 +155,27 @@ const (
 	syscountDoublesDOUBLED_FUNCTIONS   syscountDoubles = 4
 	syscountDoublesDOUBLED_SWITCHES    syscountDoubles = 8
 )
+
+type syscountEarly uint32
+
+const (
+	syscountEarlyEARLY_CALLS          syscountEarly = 61
+	syscountEarlyEARLY_SYSCALL        syscountEarly = 2047
+	syscountEarlyEARLY_CALL           syscountEarly = 2048
+	syscountEarlyEARLY_ERROR          syscountEarly = 4096
+	syscountEarlyEARLY_TIMED          syscountEarly = 8192
+	syscountEarlyEARLY_INTERVAL_SHIFT syscountEarly = 14
+)
+
+type syscountEarlyList struct {
+	_        structs.HostLayout
+	Group    uint64
+	Pid      uint32
+	Used     uint32
+	Interval uint32
+	Pad      uint32
+	Calls    [61]uint64
+}
 
 type syscountErrors uint32
 
@@ -299,6 +323,8 @@ type syscountRunning struct {
 	Stale      uint8
 	First      uint8
 	Pad        uint16
+	Early      uint32
+	Pad2       uint32
 }
 
 type syscountScratch struct {
@@ -399,6 +425,8 @@ type syscountThread struct {
 	Ip               uint64
 	Sp               uint64
 	KnownNs          uint64
+	Early            uint32
+	Pad2             uint32
 	Wait             syscountWait
 }
 
@@ -482,6 +510,7 @@ const (
 	syscountMapCgroupPaths         = "cgroup_paths"
 	syscountMapCpus                = "cpus"
 	syscountMapDrafts              = "drafts"
+	syscountMapEarlyLists          = "early_lists"
 	syscountMapEmptyRow            = "empty_row"
 	syscountMapFloors              = "floors"
 	syscountMapMarks               = "marks"
@@ -522,6 +551,7 @@ const (
 	syscountVarCgroupnsRoot        = "cgroupns_root"
 	syscountVarDoubled             = "doubled"
 	syscountVarDrainStep           = "drain_step"
+	syscountVarEarlyPlaces         = "early_places"
 	syscountVarEdition             = "edition"
 	syscountVarFamily              = "family"
 	syscountVarFilterCgroups       = "filter_cgroups"
@@ -562,6 +592,7 @@ const (
 	syscountVarUnusedCgroupPathEnd = "unused_cgroup_path_end"
 	syscountVarUnusedChoice        = "unused_choice"
 	syscountVarUnusedDoubles       = "unused_doubles"
+	syscountVarUnusedEarly         = "unused_early"
 	syscountVarUnusedErrors        = "unused_errors"
 	syscountVarUnusedFdKind        = "unused_fd_kind"
 	syscountVarUnusedGroupBy       = "unused_group_by"
@@ -646,6 +677,7 @@ type syscountMapSpecs struct {
 	CgroupPaths   *ebpf.MapSpec `ebpf:"cgroup_paths"`
 	Cpus          *ebpf.MapSpec `ebpf:"cpus"`
 	Drafts        *ebpf.MapSpec `ebpf:"drafts"`
+	EarlyLists    *ebpf.MapSpec `ebpf:"early_lists"`
 	EmptyRow      *ebpf.MapSpec `ebpf:"empty_row"`
 	Floors        *ebpf.MapSpec `ebpf:"floors"`
 	Marks         *ebpf.MapSpec `ebpf:"marks"`
@@ -677,6 +709,7 @@ type syscountVariableSpecs struct {
 	CgroupnsRoot        *ebpf.VariableSpec `ebpf:"cgroupns_root"`
 	Doubled             *ebpf.VariableSpec `ebpf:"doubled"`
 	DrainStep           *ebpf.VariableSpec `ebpf:"drain_step"`
+	EarlyPlaces         *ebpf.VariableSpec `ebpf:"early_places"`
 	Edition             *ebpf.VariableSpec `ebpf:"edition"`
 	Family              *ebpf.VariableSpec `ebpf:"family"`
 	FilterCgroups       *ebpf.VariableSpec `ebpf:"filter_cgroups"`
@@ -717,6 +750,7 @@ type syscountVariableSpecs struct {
 	UnusedCgroupPathEnd *ebpf.VariableSpec `ebpf:"unused_cgroup_path_end"`
 	UnusedChoice        *ebpf.VariableSpec `ebpf:"unused_choice"`
 	UnusedDoubles       *ebpf.VariableSpec `ebpf:"unused_doubles"`
+	UnusedEarly         *ebpf.VariableSpec `ebpf:"unused_early"`
 	UnusedErrors        *ebpf.VariableSpec `ebpf:"unused_errors"`
 	UnusedFdKind        *ebpf.VariableSpec `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.VariableSpec `ebpf:"unused_group_by"`
@@ -758,6 +792,7 @@ type syscountMaps struct {
 	CgroupPaths   *ebpf.Map `ebpf:"cgroup_paths"`
 	Cpus          *ebpf.Map `ebpf:"cpus"`
 	Drafts        *ebpf.Map `ebpf:"drafts"`
+	EarlyLists    *ebpf.Map `ebpf:"early_lists"`
 	EmptyRow      *ebpf.Map `ebpf:"empty_row"`
 	Floors        *ebpf.Map `ebpf:"floors"`
 	Marks         *ebpf.Map `ebpf:"marks"`
@@ -783,6 +818,7 @@ func (m *syscountMaps) Close() error {
 		m.CgroupPaths,
 		m.Cpus,
 		m.Drafts,
+		m.EarlyLists,
 		m.EmptyRow,
 		m.Floors,
 		m.Marks,
@@ -815,6 +851,7 @@ type syscountVariables struct {
 	CgroupnsRoot        *ebpf.Variable `ebpf:"cgroupns_root"`
 	Doubled             *ebpf.Variable `ebpf:"doubled"`
 	DrainStep           *ebpf.Variable `ebpf:"drain_step"`
+	EarlyPlaces         *ebpf.Variable `ebpf:"early_places"`
 	Edition             *ebpf.Variable `ebpf:"edition"`
 	Family              *ebpf.Variable `ebpf:"family"`
 	FilterCgroups       *ebpf.Variable `ebpf:"filter_cgroups"`
@@ -855,6 +892,7 @@ type syscountVariables struct {
 	UnusedCgroupPathEnd *ebpf.Variable `ebpf:"unused_cgroup_path_end"`
 	UnusedChoice        *ebpf.Variable `ebpf:"unused_choice"`
 	UnusedDoubles       *ebpf.Variable `ebpf:"unused_doubles"`
+	UnusedEarly         *ebpf.Variable `ebpf:"unused_early"`
 	UnusedErrors        *ebpf.Variable `ebpf:"unused_errors"`
 	UnusedFdKind        *ebpf.Variable `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.Variable `ebpf:"unused_group_by"`

@@ -30,6 +30,7 @@ type Tracer struct {
 	mode     Mode // in force
 	slow     *ringbuf.Reader
 	near     nearRows
+	early    earlyCalls
 	waits    bool
 	groupBy  GroupBy
 	symbols  symbols
@@ -99,6 +100,9 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, from stored) (err error) {
 	if t.near, err = t.mapNearRows(t.groupBy); err != nil {
 		return err
 	}
+	if t.early, err = t.mapEarlyCalls(); err != nil {
+		return err
+	}
 	if err := errors.Join(t.locate(), t.markSelf()); err != nil {
 		return err
 	}
@@ -146,9 +150,10 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	if err != nil {
 		return fmt.Errorf("count the CPUs that are online: %w", err)
 	}
-	shift := nearShift(rows, opts.GroupBy, online)
+	shift, early := nearShift(rows, opts.GroupBy, online), earlyPlaces(rows, opts.GroupBy, online)
 	near := uint32(online) << shift
 	spec.Maps["near_rows"].MaxEntries = near
+	spec.Maps["early_lists"].MaxEntries = max(early*uint32(online), 1)
 	spec.Maps["rows"].MaxEntries = max(rows, near+1) - near
 	spec.Maps["process_names"].MaxEntries = rows
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
@@ -157,6 +162,7 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 		spec.Variables["mode"].Set(uint8(opts.Mode)),
 		spec.Variables["waits"].Set(bit(!opts.NoWaits)),
 		spec.Variables["near_shift"].Set(shift),
+		spec.Variables["early_places"].Set(early),
 		spec.Variables["has_prev_state"].Set(bit(kernelTypes().switchArguments >= 4)),
 		spec.Variables["has_rdonly_cast"].Set(bit(kernelTypes().rdonlyCast)),
 		spec.Variables["has_task_work"].Set(uint32(kernelTypes().taskWork)),
@@ -360,7 +366,7 @@ func (t *Tracer) Close() error {
 	if t.slow != nil {
 		err = errors.Join(err, t.slow.Close())
 	}
-	err = errors.Join(err, t.near.unmap(), t.targeted.close())
+	err = errors.Join(err, t.near.unmap(), t.early.unmap(), t.targeted.close())
 	if t.parts != nil {
 		t.parts.Close()
 	}

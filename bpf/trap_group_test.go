@@ -88,8 +88,8 @@ func trapOverflowKeepsTotals(t *testing.T, r *rig, opts Options) {
 	}
 }
 
-// A process is told of by the name that it had at the last of its new rows: that of
-// the program that it has become.
+// A process is told of by the name that it had at its end: that of the program that it has
+// become.
 func TestTheLastNameOfAProcessWins(t *testing.T) {
 	p := bpftest.NewProgram()
 	process := p.Start(t, call(unix.SYS_GETPPID).Times(3), call(unix.SYS_PRCTL, unix.PR_SET_NAME, p.Text("renamed")),

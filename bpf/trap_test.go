@@ -236,7 +236,9 @@ func emptied(tracer *Tracer) error {
 	}
 	all := map[syscountRowKey]bool{}
 	tracer.near.each(func(key *syscountRowKey, _ *syscountRow) { all[*key] = true })
+	tracer.early.each(0, func(key *syscountRowKey, _ *syscountRow) { all[*key] = true })
 	tracer.near.free(all)
+	tracer.early.free(all)
 	if err := tracer.FlushSlow(); err != nil {
 		return err
 	}

@@ -83,6 +83,7 @@ __noinline int decide(struct thread *t)
 	if (!t)
 		return 0;
 	t->observed = 0;
+	t->early = NOT_EARLY;
 	t->subject = filter_owners ? subject_of(ADDRESS(task)) : cgroup;
 	t->pid = 0;
 	t->group = 0;
@@ -101,6 +102,7 @@ __noinline int decide(struct thread *t)
 	if (row_group == GROUP_BY_PROCESS) {
 		t->group = LOAD(leader, start_boottime);
 		t->pid = pid_in_our_namespace(leader);
+		t->early = early_at_first(task, leader);
 	} else if (row_group == GROUP_BY_CGROUP) {
 		t->group = cgroup;
 	}
@@ -115,11 +117,6 @@ static __always_inline bool is_decided(struct task_struct *task, __u32 of_genera
 	if (filter_owners)
 		return of_subject == subject_of(ADDRESS(task));
 	return !(row_group == GROUP_BY_CGROUP || filter_cgroups) || of_subject == cgroup_of(task);
-}
-
-static __always_inline bool is_error(long ret)
-{
-	return ret < 0 && ret >= -MAX_ERRNO;
 }
 
 /* Whether the filter wants calls with this result. Global: what the verifier learns of it here stays here. */

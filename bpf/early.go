@@ -1,0 +1,198 @@
+package bpf
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/agent/histogram"
+)
+
+// earlyCalls are the lists of young processes' first calls (bpf/early.h), in memory that is
+// shared with the kernel side. It takes free places, and only it writes into one that is taken.
+type earlyCalls struct {
+	memory []byte
+	lists  []syscountEarlyList
+	rows   earlyRows
+}
+
+// earlyCPU is the CPU of the rows that are made of lists, which has no number: what the list
+// does not take of the same calls is in rows of other CPUs.
+const earlyCPU = ^uint16(0)
+
+// The layout of an entry: enum early of syscount.h.
+const (
+	earlyWhat          = 32 // where the upper half begins
+	earlySyscall       = uint64(syscountEarlyEARLY_SYSCALL) << earlyWhat
+	earlyError         = uint64(syscountEarlyEARLY_ERROR) << earlyWhat
+	earlyTimed         = uint64(syscountEarlyEARLY_TIMED) << earlyWhat
+	earlyIntervalShift = earlyWhat + int(syscountEarlyEARLY_INTERVAL_SHIFT)
+	earlyIntervals     = 1<<(64-earlyIntervalShift) - 1 // mask
+)
+
+// mapShared maps the values of an array that lets itself be mapped.
+func mapShared[V any](m *ebpf.Map) (memory []byte, values []V, err error) {
+	var v V
+	memory, err = unix.Mmap(m.FD(), 0, int(m.MaxEntries())*int(unsafe.Sizeof(v)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, nil, err
+	}
+	return memory, unsafe.Slice((*V)(unsafe.Pointer(unsafe.SliceData(memory))), m.MaxEntries()), nil
+}
+
+func (t *Tracer) mapEarlyCalls() (earlyCalls, error) {
+	memory, lists, err := mapShared[syscountEarlyList](t.objs.EarlyLists)
+	if err != nil {
+		return earlyCalls{}, fmt.Errorf("map the first calls of processes: %w", err)
+	}
+	return earlyCalls{memory: memory, lists: lists}, nil
+}
+
+func (e *earlyCalls) unmap() error {
+	if e.memory == nil {
+		return nil
+	}
+	err := unix.Munmap(e.memory)
+	*e = earlyCalls{}
+	if err != nil {
+		return fmt.Errorf("unmap the first calls of processes: %w", err)
+	}
+	return nil
+}
+
+// owner is whose list it is: a process, as in the keys of rows. False: nobody's, or the kernel
+// side is about to take it, and its parts have not come through in their order.
+func (l *syscountEarlyList) owner() (syscountRowKey, bool) {
+	pid := atomic.LoadUint32(&l.Pid)
+	return syscountRowKey{Group: l.Group, Pid: pid, Cpu: earlyCPU}, pid != 0 && l.Group != 0
+}
+
+// each calls fn with the rows that the lists make, a process after the other; the extremes are of that interval. A
+// process may have several lists: a thread may have taken the leader's place, or the filter has changed.
+func (e *earlyCalls) each(interval uint32, fn func(*syscountRowKey, *syscountRow)) {
+	type taken struct {
+		owner syscountRowKey
+		list  *syscountEarlyList
+	}
+	var all []taken
+	for i := range e.lists {
+		if owner, ok := e.lists[i].owner(); ok {
+			all = append(all, taken{owner, &e.lists[i]})
+		}
+	}
+	slices.SortFunc(all, func(a, b taken) int {
+		return cmp.Or(cmp.Compare(a.owner.Group, b.owner.Group), cmp.Compare(a.owner.Pid, b.owner.Pid))
+	})
+	for i, t := range all {
+		e.rows.add(t.list, interval)
+		if i+1 == len(all) || all[i+1].owner != t.owner {
+			e.rows.flush(t.owner, fn)
+		}
+	}
+}
+
+// free empties the lists of these rows' owners, and takes them out of the keys; of the owners no
+// thread lives. The PID goes last: from then on the place is the kernel's.
+func (e *earlyCalls) free(keys map[syscountRowKey]bool) {
+	owners := map[syscountRowKey]bool{}
+	for key := range keys {
+		if key.Cpu == earlyCPU {
+			delete(keys, key)
+			key.Syscall = 0
+			owners[key] = true
+		}
+	}
+	if len(owners) == 0 {
+		return
+	}
+	for i := range e.lists {
+		if owner, ok := e.lists[i].owner(); ok && owners[owner] {
+			l := &e.lists[i]
+			l.Calls, l.Used, l.Interval, l.Group = [len(l.Calls)]uint64{}, 0, 0, 0
+			atomic.StoreUint32(&l.Pid, 0)
+		}
+	}
+}
+
+// earlyRows are those of one process, in the order of its first calls; place is where that of a syscall
+// stands, plus one.
+type earlyRows struct {
+	place [allSlots]uint16
+	slots []uint16
+	rows  []syscountRow
+}
+
+// add adds the calls of a list, as add_time() of row.h does.
+func (r *earlyRows) add(l *syscountEarlyList, interval uint32) {
+	ran := int32(l.Interval-interval) >= 0
+	for i := range l.Calls {
+		call := atomic.LoadUint64(&l.Calls[i])
+		slot := uint16(call & earlySyscall >> earlyWhat)
+		if call == 0 || uint32(slot) >= allSlots {
+			return
+		}
+		row := r.of(slot)
+		row.Count++
+		if call&earlyError != 0 {
+			row.Errors++
+		}
+		if call&earlyTimed == 0 {
+			continue
+		}
+		ns := call & (1<<earlyWhat - 1)
+		row.Timed++
+		row.TotalNs += ns
+		row.Histogram[histogram.Slot(ns)]++
+		if ran && call>>earlyIntervalShift == uint64(interval&earlyIntervals) {
+			row.seen(interval, ns)
+		}
+	}
+}
+
+func (row *syscountRow) seen(interval uint32, ns uint64) {
+	e := &row.Extremes[interval&1]
+	if e.Interval != interval {
+		e.Interval, e.MinNs, e.MaxNs = interval, ns, ns
+		return
+	}
+	e.MinNs, e.MaxNs = min(e.MinNs, ns), max(e.MaxNs, ns)
+}
+
+func (r *earlyRows) of(slot uint16) *syscountRow {
+	if r.place[slot] == 0 {
+		r.slots, r.rows = append(r.slots, slot), append(r.rows, syscountRow{})
+		r.place[slot] = uint16(len(r.rows))
+	}
+	return &r.rows[r.place[slot]-1]
+}
+
+func (r *earlyRows) flush(owner syscountRowKey, fn func(*syscountRowKey, *syscountRow)) {
+	for i, slot := range r.slots {
+		owner.Syscall = slot
+		fn(&owner, &r.rows[i])
+		r.place[slot] = 0
+	}
+	r.slots, r.rows = r.slots[:0], r.rows[:0]
+}
+
+// The array takes 512 bytes for each list, in use or not: 1 MB for each of a few CPUs, at most
+// 8 MB for many. A list stands for some twenty rows.
+const (
+	maxEarlyListsOfCPU = 2048
+	maxEarlyLists      = 16384
+)
+
+// earlyPlaces is the number of lists for each CPU, a power of two, or 0 where there is no use for them.
+func earlyPlaces(rows uint32, by GroupBy, cpus int) uint32 {
+	places := min(maxEarlyListsOfCPU, maxEarlyLists/cpus, int(rows)/8/cpus)
+	if by != GroupByProcess || places == 0 {
+		return 0
+	}
+	return 1 << (bits.Len(uint(places)) - 1)
+}

@@ -1,0 +1,239 @@
+package bpf
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/syscountd/syscountd/agent/histogram"
+	"github.com/syscountd/syscountd/bpf/bpftest"
+)
+
+// youngster is a process that forks a child, which makes so many calls of getppid and a close that
+// fails. The child is young when it is seen first, however long the machine takes.
+func youngster(t *testing.T, opts Options, getppids int) *watched {
+	t.Helper()
+	p := bpftest.NewProgram()
+	child := p.Steps(call(unix.SYS_GETPPID).Times(getppids), call(unix.SYS_CLOSE, ^uintptr(0)), exit())
+	process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+	tracer := shared.watchAll(t, opts, process)
+	process.Poke()
+	process.Finish()
+	return tracer
+}
+
+// listed are the calls in the lists.
+func listed(tracer *watched) calls {
+	all := calls{}
+	tracer.early.each(tracer.Interval(), func(key *syscountRowKey, row *syscountRow) {
+		sc, _ := syscallOf(uint32(key.Syscall))
+		all[sc] = tally{all[sc].calls + row.Count, all[sc].errors + row.Errors}
+	})
+	return all
+}
+
+// Listed are as many calls as there is room for, and those after them are added to rows: both
+// together are all.
+func TestTheFirstCallsOfAYoungProcessAreListed(t *testing.T) {
+	const room = int(syscountEarlyEARLY_CALLS)
+	for mode, opts := range modes {
+		for _, n := range []int{1, room - 1, room, 5 * room} {
+			t.Run(fmt.Sprintf("%s %d", mode, n), func(t *testing.T) {
+				tracer := youngster(t, opts, n)
+				got, inLists, skipped := counted(t, tracer), listed(tracer), tracer.skipped(t)
+				getppid, closed := own(unix.SYS_GETPPID), own(unix.SYS_CLOSE)
+				if want := (tally{uint64(n), 0}); !got[getppid].isShortOf(want, skipped) {
+					t.Errorf("%d calls of getppid; want %d, with %d runs skipped", got[getppid].calls, n, skipped)
+				}
+				if want := (tally{1, 1}); !got[closed].isShortOf(want, skipped) {
+					t.Errorf("close: %+v; want %+v, with %d runs skipped", got[closed], want, skipped)
+				}
+				if want := min(n, room); inLists[getppid].calls > uint64(want) || inLists[getppid].calls+skipped < uint64(want) {
+					t.Errorf("%d calls of getppid are listed; want %d, with %d runs skipped", inLists[getppid].calls, want, skipped)
+				}
+				wantTimes(t, tracer)
+			})
+		}
+	}
+}
+
+// wantTimes wants a row's times to be of its timed calls, whether they were listed or not.
+func wantTimes(t *testing.T, tracer *watched) {
+	t.Helper()
+	timesAll := timesAll(tracer.Options())
+	err := tracer.EachRow(tracer.Interval(), func(key RowKey, row Row) {
+		var inHistogram uint64
+		for _, n := range row.Histogram {
+			inHistogram += uint64(n)
+		}
+		if inHistogram != row.Timed || row.Timed > row.Count || timesAll && row.Timed != row.Count {
+			t.Errorf("%v: %d of %d calls are timed, %d in the histogram", key, row.Timed, row.Count, inHistogram)
+		}
+		if row.Timed > 0 && (row.MinNs > row.MaxNs || row.TotalNs < row.MaxNs || row.TotalNs > row.MaxNs*row.Timed) {
+			t.Errorf("%v: %d calls from %d to %d ns, in all %d", key, row.Timed, row.MinNs, row.MaxNs, row.TotalNs)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A list is free again when its process's rows are, and the next process's rows are its own.
+func TestAListIsFreedWithTheRows(t *testing.T) {
+	for range 3 {
+		tracer := youngster(t, modes["account"], 10)
+		var keys []RowKey
+		if err := tracer.EachRow(tracer.Interval(), func(key RowKey, _ Row) { keys = append(keys, key) }); err != nil {
+			t.Fatal(err)
+		}
+		if len(listed(tracer)) == 0 {
+			t.Error("nothing is listed")
+		}
+		if err := tracer.DeleteRows(keys); err != nil {
+			t.Fatal(err)
+		}
+		for i := range tracer.early.lists {
+			if l := &tracer.early.lists[i]; *l != (syscountEarlyList{}) {
+				t.Errorf("list %d is not free: %+v", i, *l)
+			}
+		}
+		if left := counted(t, tracer); len(left) > 0 {
+			t.Errorf("rows are left: %+v", left)
+		}
+	}
+}
+
+// Where all lists are taken, calls are added to rows.
+func TestWithoutAFreeListCallsAreAddedToRows(t *testing.T) {
+	tracer := shared.borrow(t, modes["account"])
+	for i := range tracer.early.lists {
+		l := &tracer.early.lists[i]
+		l.Group, l.Calls[0] = 1, early(t, 1, 0, false, false, 1)
+		atomic.StoreUint32(&l.Pid, 1)
+	}
+	p := bpftest.NewProgram()
+	child := p.Steps(call(unix.SYS_GETPPID).Times(10), exit())
+	process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+	cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-lists.scope")
+	cgroup.Add(process.PID())
+	if err := tracer.SetFilter(Filter{CgroupIDs: []uint64{cgroup.ID()}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := tracer.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	process.Poke()
+	process.Finish()
+	w := &watched{tracer}
+	if got := counted(t, w)[own(unix.SYS_GETPPID)]; !got.isShortOf(tally{10, 0}, w.skipped(t)) {
+		t.Errorf("%d calls of getppid; want 10, with %d runs skipped", got.calls, w.skipped(t))
+	}
+	if got := listed(w)[own(unix.SYS_GETPPID)]; got.calls != 0 {
+		t.Errorf("%d calls are listed", got.calls)
+	}
+}
+
+// early is an entry as the kernel side makes it.
+func early(t *testing.T, slot uint16, ns uint32, failed, timed bool, interval uint32) uint64 {
+	t.Helper()
+	if uint32(slot) >= allSlots {
+		t.Fatalf("slot %d", slot)
+	}
+	what := uint32(slot) | uint32(syscountEarlyEARLY_CALL) | interval<<syscountEarlyEARLY_INTERVAL_SHIFT
+	if failed {
+		what |= uint32(syscountEarlyEARLY_ERROR)
+	}
+	if timed {
+		what |= uint32(syscountEarlyEARLY_TIMED)
+	}
+	return uint64(what)<<32 | uint64(ns)
+}
+
+// The rows that lists make are those that the same calls would have made, whatever the calls are;
+// a process may have several lists, and its calls may be of several intervals.
+func TestListsMakeTheRowsOfTheirCalls(t *testing.T) {
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		now := random.Uint32()
+		want := map[syscountRowKey]syscountRow{}
+		e := earlyCalls{lists: make([]syscountEarlyList, 40)}
+		for i := range e.lists {
+			l := &e.lists[i]
+			l.Group, l.Pid = 1+random.Uint64N(5), 1+random.Uint32N(3)
+			if random.IntN(4) == 0 {
+				l.Pid = 0 // the place is free
+			}
+			for call := range random.IntN(len(l.Calls) + 1) {
+				slot, ns, failed, timed := uint16(random.IntN(5)), random.Uint32()>>random.IntN(32), random.IntN(3) == 0, random.IntN(3) > 0
+				l.Interval = now - uint32(random.IntN(3))
+				l.Calls[call] = early(t, slot, ns, failed, timed, l.Interval)
+				if l.Pid == 0 {
+					continue
+				}
+				key := syscountRowKey{Group: l.Group, Pid: l.Pid, Syscall: slot, Cpu: earlyCPU}
+				row := want[key]
+				row.Count++
+				if failed {
+					row.Errors++
+				}
+				if timed {
+					row.Timed++
+					row.TotalNs += uint64(ns)
+					row.Histogram[histogram.Slot(uint64(ns))]++
+				}
+				if x := &row.Extremes[now&1]; timed && l.Interval == now {
+					if x.Interval != now {
+						x.Interval, x.MinNs, x.MaxNs = now, uint64(ns), uint64(ns)
+					}
+					x.MinNs, x.MaxNs = min(x.MinNs, uint64(ns)), max(x.MaxNs, uint64(ns))
+				}
+				want[key] = row
+			}
+			l.Interval = now // of the last call
+		}
+		got := map[syscountRowKey]syscountRow{}
+		e.each(now, func(key *syscountRowKey, row *syscountRow) {
+			if _, twice := got[*key]; twice {
+				t.Errorf("seed %d: %+v comes twice", seed, *key)
+			}
+			got[*key] = *row
+		})
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("seed %d: the rows are not those of the calls", seed)
+		}
+	}
+}
+
+// An entry has the lower bits of its interval's number only: the list's own tells those of long ago.
+func TestCallsOfLongAgoAreNotOfThisInterval(t *testing.T) {
+	const now = 1 << 20
+	e := earlyCalls{lists: make([]syscountEarlyList, 1)}
+	l := &e.lists[0]
+	l.Group, l.Pid, l.Interval = 1, 1, now-earlyIntervals-1
+	l.Calls[0] = early(t, 1, 1000, false, true, l.Interval)
+	e.each(now, func(_ *syscountRowKey, row *syscountRow) {
+		if x := row.Extremes[now&1]; row.Count != 1 || x.Interval == now {
+			t.Errorf("%d calls, extremes %+v; want one, and none", row.Count, x)
+		}
+	})
+}
+
+func TestPlacesForLists(t *testing.T) {
+	for _, test := range []struct {
+		rows uint32
+		by   GroupBy
+		cpus int
+		want uint32
+	}{
+		{131072, GroupByProcess, 2, 2048}, {131072, GroupByProcess, 64, 256}, {4096, GroupByProcess, 2, 256}, {4096, GroupByProcess, 3, 128},
+		{131072, GroupByComm, 2, 0}, {131072, GroupByCgroup, 2, 0}, {1, GroupByNone, 2, 0}, {1, GroupByProcess, 2, 0}, {131072, GroupByProcess, 40_000, 0},
+	} {
+		if got := earlyPlaces(test.rows, test.by, test.cpus); got != test.want {
+			t.Errorf("%+v: %d places", test, got)
+		}
+	}
+}
