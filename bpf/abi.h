@@ -17,7 +17,7 @@
 
 static __always_inline bool is_compat(struct task_struct *task)
 {
-	return LOAD(task, thread_info.status) & TS_COMPAT;
+	return PLAIN(task, thread_info.status) & TS_COMPAT;
 }
 
 static __always_inline __u32 syscall_slot(struct task_struct *task, long id)
@@ -104,7 +104,7 @@ static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 ar
 
 static __always_inline bool is_compat(struct task_struct *task)
 {
-	return LOAD(task, thread_info.flags) & (1UL << TIF_32BIT);
+	return PLAIN(task, thread_info.flags) & (1UL << TIF_32BIT);
 }
 
 static __always_inline __u32 syscall_slot(struct task_struct *task, long id)

@@ -49,16 +49,21 @@ static __always_inline bool is_pseudo(unsigned long magic)
 	return false;
 }
 
-static __always_inline __u8 kind_of_inode(struct inode *inode)
+/* Anonymous inodes have had a file's mode since 6.16, and none before: the file system tells. */
+static __always_inline __u8 kind_of_regular(struct inode *inode)
 {
 	unsigned long magic = FIELD(FIELD(inode, i_sb), s_magic);
 
-	/* Anonymous inodes have had a file's mode since 6.16: the file system tells. */
 	if (magic == ANON_INODE_FS_MAGIC)
 		return FD_ANON;
+	return is_pseudo(magic) ? FD_PSEUDO : FD_FILE;
+}
+
+static __always_inline __u8 kind_of_inode(struct inode *inode)
+{
 	switch (FIELD(inode, i_mode) & S_IFMT) {
 	case S_IFREG:
-		return is_pseudo(magic) ? FD_PSEUDO : FD_FILE;
+		return kind_of_regular(inode);
 	case S_IFDIR:
 		return FD_DIR;
 	case S_IFBLK:
@@ -76,7 +81,7 @@ static __always_inline __u8 kind_of_inode(struct inode *inode)
 /* NULL: no such descriptor, or closed by now. */
 static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
 {
-	struct fdtable *table = FIELD(FIELD(task, files), fdt);
+	struct fdtable *table = FIELD(PLAIN(task, files), fdt);
 	struct timespec64 *slot; /* any structure that begins with 64 bits: a cast wants one */
 
 	fd = (__u32)fd;

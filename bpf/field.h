@@ -34,6 +34,13 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 #define LOAD(object, field) (has_rdonly_cast ? CAST(*(object), object)->field : (object)->field)
 
 /*
+ * The same where it is read most often: of a pointer that the verifier trusts, such as a tracepoint's
+ * argument, the plain load is one instruction; of one that was cast the compiler of
+ * the kernel makes eight, which ask whether it is an address of the kernel.
+ */
+#define PLAIN(object, field) ((object)->field)
+
+/*
  * A pointer as a number. Some functions are global, so that the verifier looks at them
  * once and not from each caller, and such a one takes no pointer to a kernel's structure;
  * nor does the verifier let a pointer pass for a number, until a global function has

@@ -256,6 +256,7 @@ struct task_struct___until_5_15 {
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
+	void *stack;
 	unsigned int flags;
 	int on_cpu; /* it runs, or is being switched out */
 	unsigned long nvcsw;

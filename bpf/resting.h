@@ -15,12 +15,12 @@
 /* How often the thread has left the CPU, with this time: the scheduler counts before it tells. */
 static __always_inline __u32 switches_of(struct task_struct *task)
 {
-	return LOAD(task, nvcsw) + LOAD(task, nivcsw);
+	return PLAIN(task, nvcsw) + PLAIN(task, nivcsw);
 }
 
 static __always_inline struct resting *place_of(struct cpu *cpu, struct task_struct *task)
 {
-	return &cpu->resting[LOAD(task, pid) & (RESTING - 1)];
+	return &cpu->resting[PLAIN(task, pid) & (RESTING - 1)];
 }
 
 /* The running thread, whose record this is, leaves the CPU. */
@@ -31,7 +31,7 @@ static __always_inline void put_to_rest(struct cpu *cpu, struct task_struct *tas
 
 	place->task = 0;
 	barrier();
-	place->born_ns = LOAD(task, start_boottime);
+	place->born_ns = PLAIN(task, start_boottime);
 	place->regs = r->regs;
 	place->group = r->group;
 	place->subject = r->subject;
@@ -56,7 +56,7 @@ static __always_inline bool return_from_rest(struct cpu *cpu, struct task_struct
 		return false;
 	place->task = 0;
 	if (r->task || place->generation != generation || place->attachment != attachment ||
-	    place->switches != switches_of(task) || place->born_ns != LOAD(task, start_boottime) ||
+	    place->switches != switches_of(task) || place->born_ns != PLAIN(task, start_boottime) ||
 	    calibrator == (__u64)task)
 		return false;
 	r->task = (__u64)task;

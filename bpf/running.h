@@ -145,7 +145,7 @@ __noinline int take(struct cpu *cpu)
 	forget_earlier(cpu, t);
 	if (t->by_watch)
 		leave_watch(cpu, t, task, false);
-	t->regs = (__u64)bpf_task_pt_regs(task);
+	t->regs = (__u64)user_registers(task);
 	if (!is_decided(task, t->generation, t->subject) || !is_ours(t->observed) || is_calibrating(task))
 		decide(t);
 	hold(r, task, t);

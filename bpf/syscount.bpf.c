@@ -38,6 +38,8 @@ volatile __u32 pidns_level = 0;
 volatile __u32 pidns_inum = 0;
 volatile __u64 cgroupns_root = 0; /* id of the root of its cgroup namespace */
 
+volatile __u64 registers_at = 0; /* where in a thread's stack its user registers are: also set by locate */
+
 volatile __u64 calibrator = 0; /* address of the agent's thread that measures what a call costs; 0: none does */
 
 /* Changed while running, through the mapped memory of .data. */
@@ -108,6 +110,14 @@ static __always_inline __u64 threshold_of(__u32 slot)
 static __always_inline bool has_trait(__u32 slot, __u8 trait)
 {
 	return traits[table_index(slot)] & trait;
+}
+
+/* The same for all threads: a call into the kernel less, where the cast lets us read what we point to. */
+static __always_inline struct pt_regs *user_registers(struct task_struct *task)
+{
+	if (has_rdonly_cast)
+		return CAST(struct pt_regs, (void *)((__u64)PLAIN(task, stack) + registers_at));
+	return (struct pt_regs *)bpf_task_pt_regs(task);
 }
 
 static __always_inline bool is_error(long ret)
@@ -310,8 +320,7 @@ static __always_inline bool is_stranger(const struct thread *t, struct task_stru
 {
 	if (!switched || class == WAIT_RUNQUEUE || class >= WAIT_STOPPED)
 		return false;
-	return (!t || t->attachment != attachment || t->generation != generation) &&
-	       is_in_call((struct pt_regs *)bpf_task_pt_regs(task));
+	return (!t || t->attachment != attachment || t->generation != generation) && is_in_call(user_registers(task));
 }
 
 /* The thread takes its record along. Gives the time, if it has looked at the clock. Global: see ADDRESS. */
@@ -348,7 +357,7 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 		give_back(cpu, prev, NULL);
 		return;
 	}
-	if (LOAD(prev, flags) & PF_KTHREAD || (!waits && !r->task)) {
+	if (PLAIN(prev, flags) & PF_KTHREAD || (!waits && !r->task)) {
 		if (r->task)
 			give_back(cpu, prev, NULL);
 		return;
@@ -361,7 +370,7 @@ static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next,
 	__u64 *sleeper = sleeper_like(next);
 	struct thread *t;
 
-	if (!sleeper || !*sleeper || LOAD(next, flags) & PF_KTHREAD)
+	if (!sleeper || !*sleeper || PLAIN(next, flags) & PF_KTHREAD)
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
 	if (!t || !t->wait.off_ns)
@@ -410,9 +419,9 @@ int BPF_PROG(tick)
 	struct pt_regs *regs;
 	struct cpu *cpu;
 
-	if (LOAD(task, flags) & (PF_KTHREAD | PF_EXITING))
+	if (PLAIN(task, flags) & (PF_KTHREAD | PF_EXITING))
 		return 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	regs = user_registers(task);
 	if (!is_in_call(regs))
 		return 0;
 	cpu = this_cpu();
@@ -494,6 +503,7 @@ int locate(void *ctx)
 	if (!read_upid(pid, pidns_level, &upid))
 		return 1;
 	pidns_inum = BPF_CORE_READ(upid.ns, ns.inum);
+	registers_at = ADDRESS(bpf_task_pt_regs(task)) - (__u64)LOAD(task, stack);
 	cgroupns_root = BPF_CORE_READ(task, nsproxy, cgroup_ns, root_cset, dfl_cgrp, kn, id);
 	return 0;
 }

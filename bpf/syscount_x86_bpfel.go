@@ -576,6 +576,7 @@ const (
 	syscountVarPidnsInum           = "pidns_inum"
 	syscountVarPidnsLevel          = "pidns_level"
 	syscountVarPreemptible         = "preemptible"
+	syscountVarRegistersAt         = "registers_at"
 	syscountVarRowGroup            = "row_group"
 	syscountVarSample              = "sample"
 	syscountVarSweepAgeNs          = "sweep_age_ns"
@@ -734,6 +735,7 @@ type syscountVariableSpecs struct {
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.VariableSpec `ebpf:"pidns_level"`
 	Preemptible         *ebpf.VariableSpec `ebpf:"preemptible"`
+	RegistersAt         *ebpf.VariableSpec `ebpf:"registers_at"`
 	RowGroup            *ebpf.VariableSpec `ebpf:"row_group"`
 	Sample              *ebpf.VariableSpec `ebpf:"sample"`
 	SweepAgeNs          *ebpf.VariableSpec `ebpf:"sweep_age_ns"`
@@ -876,6 +878,7 @@ type syscountVariables struct {
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.Variable `ebpf:"pidns_level"`
 	Preemptible         *ebpf.Variable `ebpf:"preemptible"`
+	RegistersAt         *ebpf.Variable `ebpf:"registers_at"`
 	RowGroup            *ebpf.Variable `ebpf:"row_group"`
 	Sample              *ebpf.Variable `ebpf:"sample"`
 	SweepAgeNs          *ebpf.Variable `ebpf:"sweep_age_ns"`

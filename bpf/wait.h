@@ -158,14 +158,6 @@ static __noinline void begin_waits_apart(struct wait *w, struct task_struct *tas
 	begin_waits(w, task, call, now);
 }
 
-/* Where the thread's calls keep the user registers, without a call into the kernel where that is known. */
-static __always_inline struct pt_regs *registers_of(const struct thread *t, struct task_struct *task)
-{
-	if (has_rdonly_cast && t->regs)
-		return CAST(struct pt_regs, (void *)t->regs);
-	return (struct pt_regs *)bpf_task_pt_regs(task);
-}
-
 /*
  * The call that the thread is in, by its start; 0: in none. Where the beginning
  * was not looked at the registers tell, which hold no result yet.
@@ -180,7 +172,7 @@ static __always_inline __u64 call_of(struct thread *t, struct task_struct *task,
 		return 0;
 	if (class == WAIT_RUNQUEUE && t->wait.call != UNTIMED)
 		return 0;
-	return is_in_call(registers_of(t, task)) ? UNTIMED : 0;
+	return is_in_call(user_registers(task)) ? UNTIMED : 0;
 }
 
 /*
@@ -208,10 +200,10 @@ static __always_inline bool is_followed(const struct thread *t, struct task_stru
 	if (t->suspended_ret)
 		slot = t->suspended;
 	else if (!t->start_ns)
-		slot = syscall_slot(task, number_in(registers_of(t, task)));
+		slot = syscall_slot(task, number_in(user_registers(task)));
 	if (has_trait(slot, TRAIT_RESTART))
 		return true;
-	return threshold_of(slot) != NEVER && !is_on_exempt(task, registers_of(t, task), slot);
+	return threshold_of(slot) != NEVER && !is_on_exempt(task, user_registers(task), slot);
 }
 
 /* Only since when it is known: its row wants that, where the call has no time of its own. */
@@ -230,14 +222,14 @@ static __always_inline void pass_over(struct wait *w, __u64 call)
  */
 static __always_inline __u64 *sleeper_like(struct task_struct *task)
 {
-	__u32 index = LOAD(task, pid) & (SLEEPERS - 1);
+	__u32 index = PLAIN(task, pid) & (SLEEPERS - 1);
 
 	return bpf_map_lookup_elem(&sleepers, &index);
 }
 
 static __always_inline __u64 since_this_tick(struct task_struct *task)
 {
-	return (__u64)LOAD(task, pid) << 32 | (__u32)bpf_jiffies64();
+	return (__u64)PLAIN(task, pid) << 32 | (__u32)bpf_jiffies64();
 }
 
 static __always_inline void note_sleeper(struct task_struct *task)

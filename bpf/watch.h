@@ -242,7 +242,7 @@ static __always_inline void go_off(struct thread *t, struct task_struct *task, _
 __noinline __u64 stay_in_call(struct cpu *cpu, __u32 class)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = user_registers(task);
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 	__u64 now;
 
@@ -268,7 +268,7 @@ __noinline __u64 stay_in_call(struct cpu *cpu, __u32 class)
 __noinline __u64 wait_in_call(struct cpu *cpu, __u32 class)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = user_registers(task);
 	__u32 slot = syscall_slot(task, number_in(regs));
 	struct thread *t;
 	__u64 now;
@@ -301,9 +301,9 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 
 	if (cpu->running.task)
 		unload(cpu, prev);
-	if (LOAD(prev, flags) & (PF_KTHREAD | PF_EXITING))
+	if (PLAIN(prev, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
-	regs = (struct pt_regs *)bpf_task_pt_regs(prev);
+	regs = user_registers(prev);
 	if (!is_in_call(regs)) {
 		if (class != WAIT_RUNQUEUE || callbacks_to_come)
 			*clock = stay_in_call(cpu, class);
@@ -335,7 +335,7 @@ static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, 
 	struct thread *t;
 	__u64 now;
 
-	if (!sleeper || !*sleeper || LOAD(next, flags) & (PF_KTHREAD | PF_EXITING))
+	if (!sleeper || !*sleeper || PLAIN(next, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
 	if (!switching && !was_long_off(*sleeper, next))
 		return;
