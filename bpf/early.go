@@ -2,14 +2,9 @@ package bpf
 
 import (
 	"cmp"
-	"fmt"
 	"math/bits"
 	"slices"
 	"sync/atomic"
-	"unsafe"
-
-	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/agent/histogram"
 )
@@ -17,9 +12,8 @@ import (
 // earlyCalls are the lists of young processes' first calls (bpf/early.h), in memory that is
 // shared with the kernel side. It takes free places, and only it writes into one that is taken.
 type earlyCalls struct {
-	memory []byte
-	lists  []syscountEarlyList
-	rows   earlyRows
+	mapped[syscountEarlyList]
+	rows earlyRows
 }
 
 // earlyCPU is the CPU of the rows that are made of lists, which has no number: what the list
@@ -36,36 +30,6 @@ const (
 	earlyIntervals     = 1<<(64-earlyIntervalShift) - 1 // mask
 )
 
-// mapShared maps the values of an array that lets itself be mapped.
-func mapShared[V any](m *ebpf.Map) (memory []byte, values []V, err error) {
-	var v V
-	memory, err = unix.Mmap(m.FD(), 0, int(m.MaxEntries())*int(unsafe.Sizeof(v)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, nil, err
-	}
-	return memory, unsafe.Slice((*V)(unsafe.Pointer(unsafe.SliceData(memory))), m.MaxEntries()), nil
-}
-
-func (t *Tracer) mapEarlyCalls() (earlyCalls, error) {
-	memory, lists, err := mapShared[syscountEarlyList](t.objs.EarlyLists)
-	if err != nil {
-		return earlyCalls{}, fmt.Errorf("map the first calls of processes: %w", err)
-	}
-	return earlyCalls{memory: memory, lists: lists}, nil
-}
-
-func (e *earlyCalls) unmap() error {
-	if e.memory == nil {
-		return nil
-	}
-	err := unix.Munmap(e.memory)
-	*e = earlyCalls{}
-	if err != nil {
-		return fmt.Errorf("unmap the first calls of processes: %w", err)
-	}
-	return nil
-}
-
 // owner is whose list it is: a process, as in the keys of rows. False: nobody's, or the kernel
 // side is about to take it, and its parts have not come through in their order.
 func (l *syscountEarlyList) owner() (syscountRowKey, bool) {
@@ -81,9 +45,9 @@ func (e *earlyCalls) each(interval uint32, fn func(*syscountRowKey, *syscountRow
 		list  *syscountEarlyList
 	}
 	var all []taken
-	for i := range e.lists {
-		if owner, ok := e.lists[i].owner(); ok {
-			all = append(all, taken{owner, &e.lists[i]})
+	for i := range e.values {
+		if owner, ok := e.values[i].owner(); ok {
+			all = append(all, taken{owner, &e.values[i]})
 		}
 	}
 	slices.SortFunc(all, func(a, b taken) int {
@@ -111,9 +75,9 @@ func (e *earlyCalls) free(keys map[syscountRowKey]bool) {
 	if len(owners) == 0 {
 		return
 	}
-	for i := range e.lists {
-		if owner, ok := e.lists[i].owner(); ok && owners[owner] {
-			l := &e.lists[i]
+	for i := range e.values {
+		if owner, ok := e.values[i].owner(); ok && owners[owner] {
+			l := &e.values[i]
 			l.Calls, l.Used, l.Interval, l.Group = [len(l.Calls)]uint64{}, 0, 0, 0
 			atomic.StoreUint32(&l.Pid, 0)
 		}

@@ -96,8 +96,8 @@ func TestAListIsFreedWithTheRows(t *testing.T) {
 		if err := tracer.DeleteRows(keys); err != nil {
 			t.Fatal(err)
 		}
-		for i := range tracer.early.lists {
-			if l := &tracer.early.lists[i]; *l != (syscountEarlyList{}) {
+		for i := range tracer.early.values {
+			if l := &tracer.early.values[i]; *l != (syscountEarlyList{}) {
 				t.Errorf("list %d is not free: %+v", i, *l)
 			}
 		}
@@ -110,8 +110,8 @@ func TestAListIsFreedWithTheRows(t *testing.T) {
 // Where all lists are taken, calls are added to rows.
 func TestWithoutAFreeListCallsAreAddedToRows(t *testing.T) {
 	tracer := shared.borrow(t, modes["account"])
-	for i := range tracer.early.lists {
-		l := &tracer.early.lists[i]
+	for i := range tracer.early.values {
+		l := &tracer.early.values[i]
 		l.Group, l.Calls[0] = 1, early(t, 1, 0, false, false, 1)
 		atomic.StoreUint32(&l.Pid, 1)
 	}
@@ -160,9 +160,9 @@ func TestListsMakeTheRowsOfTheirCalls(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		now := random.Uint32()
 		want := map[syscountRowKey]syscountRow{}
-		e := earlyCalls{lists: make([]syscountEarlyList, 40)}
-		for i := range e.lists {
-			l := &e.lists[i]
+		e := earlyCalls{mapped: mapped[syscountEarlyList]{values: make([]syscountEarlyList, 40)}}
+		for i := range e.values {
+			l := &e.values[i]
 			l.Group, l.Pid = 1+random.Uint64N(5), 1+random.Uint32N(3)
 			if random.IntN(4) == 0 {
 				l.Pid = 0 // the place is free
@@ -211,8 +211,8 @@ func TestListsMakeTheRowsOfTheirCalls(t *testing.T) {
 // An entry has the lower bits of its interval's number only: the list's own tells those of long ago.
 func TestCallsOfLongAgoAreNotOfThisInterval(t *testing.T) {
 	const now = 1 << 20
-	e := earlyCalls{lists: make([]syscountEarlyList, 1)}
-	l := &e.lists[0]
+	e := earlyCalls{mapped: mapped[syscountEarlyList]{values: make([]syscountEarlyList, 1)}}
+	l := &e.values[0]
 	l.Group, l.Pid, l.Interval = 1, 1, now-earlyIntervals-1
 	l.Calls[0] = early(t, 1, 1000, false, true, l.Interval)
 	e.each(now, func(_ *syscountRowKey, row *syscountRow) {

@@ -7,49 +7,31 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-
-	"golang.org/x/sys/unix"
 )
 
 // nearRows are the rows of the array near_rows, in memory that is shared with
 // the kernel side: a part of the same length for each CPU. The kernel side
 // takes free places, and only it writes into a place with an owner.
 type nearRows struct {
-	memory  []byte
-	rows    []syscountNearRow
+	mapped[syscountNearRow]
 	shift   uint32 // rows of a CPU, as a power of two
 	grouped bool   // a row with no group is not whole yet
 }
 
-func (t *Tracer) mapNearRows(by GroupBy) (nearRows, error) {
-	var shift uint32
-	if err := t.objs.NearShift.Get(&shift); err != nil {
-		return nearRows{}, fmt.Errorf("read the number of rows near a CPU: %w", err)
+func (t *Tracer) mapNearRows(by GroupBy) (n nearRows, err error) {
+	n.grouped = by != GroupByNone
+	if err := t.objs.NearShift.Get(&n.shift); err != nil {
+		return n, fmt.Errorf("read the number of rows near a CPU: %w", err)
 	}
-	memory, rows, err := mapShared[syscountNearRow](t.objs.NearRows)
-	if err != nil {
-		return nearRows{}, fmt.Errorf("map the rows: %w", err)
-	}
-	return nearRows{memory, rows, shift, by != GroupByNone}, nil
-}
-
-func (n *nearRows) unmap() error {
-	if n.memory == nil {
-		return nil
-	}
-	err := unix.Munmap(n.memory)
-	*n = nearRows{}
-	if err != nil {
-		return fmt.Errorf("unmap the rows: %w", err)
-	}
-	return nil
+	n.mapped, err = mapValues[syscountNearRow](t.objs.NearRows)
+	return n, err
 }
 
 // each calls fn with a copy of each row that has an owner.
 func (n *nearRows) each(fn func(*syscountRowKey, *syscountRow)) {
-	for i := range n.rows {
+	for i := range n.values {
 		if key, ok := n.key(i); ok {
-			row := n.rows[i].Row
+			row := n.values[i].Row
 			fn(&key, &row)
 		}
 	}
@@ -58,7 +40,7 @@ func (n *nearRows) each(fn func(*syscountRowKey, *syscountRow)) {
 // key is whose row the place is. False: nobody's, or the kernel side is about to
 // take it, and its parts have not come through in their order.
 func (n *nearRows) key(i int) (syscountRowKey, bool) {
-	row := &n.rows[i]
+	row := &n.values[i]
 	owner := atomic.LoadUint64(&row.Owner)
 	if owner == 0 || n.grouped && row.Group == 0 {
 		return syscountRowKey{}, false
@@ -72,10 +54,10 @@ func (n *nearRows) free(keys map[syscountRowKey]bool) {
 	if len(keys) == 0 {
 		return
 	}
-	for i := range n.rows {
+	for i := range n.values {
 		if key, ok := n.key(i); ok && keys[key] {
-			n.rows[i].Row, n.rows[i].Group = syscountRow{}, 0
-			atomic.StoreUint64(&n.rows[i].Owner, 0)
+			n.values[i].Row, n.values[i].Group = syscountRow{}, 0
+			atomic.StoreUint64(&n.values[i].Owner, 0)
 			delete(keys, key)
 		}
 	}

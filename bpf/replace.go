@@ -82,7 +82,7 @@ func (t *Tracer) successorBy(next Options, p plan) (_ *Tracer, err error) {
 	if s.near, err = s.mapNearRows(s.groupBy); err != nil {
 		return nil, err
 	}
-	s.early, err = s.mapEarlyCalls()
+	s.early.mapped, err = mapValues[syscountEarlyList](s.objs.EarlyLists)
 	s.opts.Mode, s.opts.Sample, s.mode = ModeAccount, t.opts.Sample, ModeAccount
 	return s, err
 }

@@ -100,7 +100,7 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, from stored) (err error) {
 	if t.near, err = t.mapNearRows(t.groupBy); err != nil {
 		return err
 	}
-	if t.early, err = t.mapEarlyCalls(); err != nil {
+	if t.early.mapped, err = mapValues[syscountEarlyList](t.objs.EarlyLists); err != nil {
 		return err
 	}
 	if err := errors.Join(t.locate(), t.markSelf()); err != nil {
