@@ -137,6 +137,39 @@ func TestWithoutAFreeListCallsAreAddedToRows(t *testing.T) {
 	}
 }
 
+// Where the place of its list has become another's, as after a replacement by programs with other
+// places, a process lists nothing more.
+func TestNobodyWritesIntoTheListOfAnother(t *testing.T) {
+	p := bpftest.NewProgram()
+	b := p.Words(0)
+	child := p.Steps(call(unix.SYS_GETPPID).Times(5), call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1), call(unix.SYS_GETPPID).Times(5), exit())
+	process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+	tracer := shared.watchAll(t, modes["account"], process)
+	process.Poke()
+	process.Hear()
+	others := 0
+	for i := range tracer.early.values {
+		if l := &tracer.early.values[i]; l.Pid != 0 {
+			l.Group, l.Pid = 1, 1
+			others += int(l.Used)
+		}
+	}
+	process.Poke()
+	process.Finish()
+	after := 0
+	for _, l := range tracer.early.values {
+		if l.Pid == 1 {
+			after += int(l.Used)
+		}
+	}
+	if others == 0 || after != others {
+		t.Errorf("%d calls were in lists before they became another's, %d after", others, after)
+	}
+	if got := counted(t, tracer)[own(unix.SYS_GETPPID)]; !got.isShortOf(tally{10, 0}, tracer.skipped(t)) {
+		t.Errorf("%d calls of getppid; want 10, with %d runs skipped", got.calls, tracer.skipped(t))
+	}
+}
+
 // early is an entry as the kernel side makes it.
 func early(t *testing.T, slot uint16, ns uint32, failed, timed bool, interval uint32) uint64 {
 	t.Helper()
