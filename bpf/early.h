@@ -19,10 +19,10 @@
 #define NOT_EARLY 0
 #define EARLY_WANTED (~0U) /* it gets a list with its first call */
 
-/* What a leader's first calls go to; rows of other groups are few. */
+/* What a leader's first calls go to. */
 static __always_inline __u32 early_at_first(struct task_struct *task, struct task_struct *leader)
 {
-	if (!early_places || row_group != GROUP_BY_PROCESS || task != leader)
+	if (!early_places || task != leader)
 		return NOT_EARLY;
 	return bpf_ktime_get_boot_ns() - LOAD(leader, start_boottime) < YOUNG_NS ? EARLY_WANTED : NOT_EARLY;
 }

@@ -1,11 +1,13 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -167,6 +169,42 @@ func TestNobodyWritesIntoTheListOfAnother(t *testing.T) {
 	}
 	if got := counted(t, tracer)[own(unix.SYS_GETPPID)]; !got.isShortOf(tally{10, 0}, tracer.skipped(t)) {
 		t.Errorf("%d calls of getppid; want 10, with %d runs skipped", got.calls, tracer.skipped(t))
+	}
+}
+
+// A process has no call to list yet, since only its getppids are observed, and runs while other programs take
+// over: they have rows of other groups, or lists of their own.
+func TestAReplacementBeforeTheFirstListedCall(t *testing.T) {
+	const listed = 100 // more than a list takes
+	all := []Options{{GroupBy: GroupByComm, Rows: 4096}, {GroupBy: GroupByNone}, {GroupBy: GroupByCgroup, Rows: 4096}, {GroupBy: GroupByProcess, Rows: 8192}}
+	others := 4_000_000
+	if dear {
+		all, others = all[1:2], 200_000
+	}
+	for _, next := range all {
+		t.Run(nameOfReplacement(next), func(t *testing.T) {
+			p := bpftest.NewProgram()
+			child := p.Steps(call(unix.SYS_GETPID).Times(others), call(unix.SYS_GETPPID).Times(listed), exit())
+			process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+			cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-lists.scope")
+			cgroup.Add(process.PID())
+			tracer := newReplaceable(t, base)
+			if err := errors.Join(tracer.nameCalls(unix.SYS_GETPPID), tracer.SetFilter(Filter{CgroupIDs: []uint64{cgroup.ID()}})); err != nil {
+				t.Fatal(err)
+			}
+			process.Poke()
+			time.Sleep(10 * time.Millisecond) // the child runs
+			tracer.replace(t, next)
+			getppid := own(unix.SYS_GETPPID)
+			if n := counted(t, tracer.watched)[getppid].calls + tracer.counted[getppid].calls; n > 0 {
+				t.Errorf("%d calls were made before the replacement: nothing was tested", n)
+			}
+			process.Finish()
+			tracer.take(t)
+			if got := tracer.counted[getppid]; !got.isShortOf(tally{listed, 0}, tracer.skipped(t)) {
+				t.Errorf("%d calls of getppid; want %d, with %d runs skipped", got.calls, listed, tracer.skipped(t))
+			}
+		})
 	}
 }
 

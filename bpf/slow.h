@@ -217,7 +217,7 @@ static __always_inline void count_ended(struct cpu *cpu, const struct ended *end
 {
 	struct row *row;
 
-	if (cpu->running.early && list_call(cpu, timed))
+	if (early_places && cpu->running.early && list_call(cpu, timed))
 		return;
 	row = count_call(cpu, cpu->running.syscall, ended->ret);
 	if (row && timed)

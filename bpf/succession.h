@@ -76,6 +76,7 @@ static __noinline bool regroup(struct cpu *cpu)
 	r->group = t->group;
 	r->pid = t->pid;
 	r->subject = t->subject;
+	r->early = t->early;
 	r->generation = t->generation;
 	r->observed = t->observed;
 	return r->observed;
