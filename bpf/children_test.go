@@ -8,6 +8,13 @@ import (
 	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
+// parentOf forks a child that goes on with those steps, and waits for its end.
+func parentOf(child uintptr) []bpftest.Step {
+	return []bpftest.Step{
+		call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit(),
+	}
+}
+
 // The grandchild is nobody's any more when it makes its first call after the fork, and
 // no look at /proc could tell whose it was. It stays observed when the filter gets more
 // processes, and no longer than the filter.
@@ -19,7 +26,7 @@ func TestChildrenAreObservedFromTheirBirth(t *testing.T) {
 		work := []bpftest.Step{call(unix.SYS_READV, 0, p.Words(b, 1), 1), call(unix.SYS_GETPPID).Times(calls), call(unix.SYS_WRITE, 1, b, 1)}
 		grandchild := p.Steps(append(append(append(work, work...), work...), exit())...)
 		child := p.Steps(call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(grandchild), exit())
-		process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+		process := p.Start(t, parentOf(child)...)
 		tracer := running(t, Options{GroupBy: GroupByNone}, Filter{PIDFDs: []int{pidfdOf(t, process.PID())}, Children: children})
 		process.Poke()
 		process.Finish()

@@ -24,7 +24,7 @@ func youngster(t *testing.T, opts Options, getppids int) *watched {
 	t.Helper()
 	p := bpftest.NewProgram()
 	child := p.Steps(call(unix.SYS_GETPPID).Times(getppids), call(unix.SYS_CLOSE, ^uintptr(0)), exit())
-	process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+	process := p.Start(t, parentOf(child)...)
 	tracer := shared.watchAll(t, opts, process)
 	process.Poke()
 	process.Finish()
@@ -122,7 +122,7 @@ func TestWithoutAFreeListCallsAreAddedToRows(t *testing.T) {
 	}
 	p := bpftest.NewProgram()
 	child := p.Steps(call(unix.SYS_GETPPID).Times(10), exit())
-	process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+	process := p.Start(t, parentOf(child)...)
 	cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-lists.scope")
 	cgroup.Add(process.PID())
 	if err := tracer.SetFilter(Filter{CgroupIDs: []uint64{cgroup.ID()}}); err != nil {
@@ -148,7 +148,7 @@ func TestNobodyWritesIntoTheListOfAnother(t *testing.T) {
 	p := bpftest.NewProgram()
 	b := p.Words(0)
 	child := p.Steps(call(unix.SYS_GETPPID).Times(5), call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1), call(unix.SYS_GETPPID).Times(5), exit())
-	process := p.Start(t, call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(child), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+	process := p.Start(t, parentOf(child)...)
 	tracer := shared.watchAll(t, modes["account"], process)
 	process.Poke()
 	process.Hear()
@@ -188,8 +188,7 @@ func TestAReplacementBeforeTheFirstListedCall(t *testing.T) {
 			p := bpftest.NewProgram()
 			b := p.Words(0)
 			endless := p.Steps(call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_GETPID).Times(1<<40))
-			process := p.Start(t, p.Handler(unix.SIGUSR1, 0, call(unix.SYS_GETPPID).Times(listed), exit()),
-				call(unix.SYS_CLONE, uintptr(unix.SIGCHLD)).IfZero(endless), call(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0), exit())
+			process := p.Start(t, append([]bpftest.Step{p.Handler(unix.SIGUSR1, 0, call(unix.SYS_GETPPID).Times(listed), exit())}, parentOf(endless)...)...)
 			cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-lists.scope")
 			cgroup.Add(process.PID())
 			tracer := newReplaceable(t, base)
