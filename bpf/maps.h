@@ -34,7 +34,7 @@ struct thread {
 	__u8 called_back; /* the kernel will call us back when the thread returns to user mode */
 	__u8 resumed; /* the call that it is in is the one of the waits */
 	__u8 by_watch; /* mode watch has made the record, or taken it over: see switchover.h */
-	__u8 _pad;
+	__u8 sleeper; /* it is counted there: see sleeper.h */
 	__u32 switches; /* of the thread off the CPU, with the last one that was noted */
 	__u32 delivered_mark; /* where a signal was delivered, and which program saw it: see succession.h */
 	__u64 ip; /* where its call was made, and on which stack */
@@ -197,12 +197,18 @@ struct {
 
 #define SLEEPERS 2048
 
-/* See sleeper_like(). */
+/* See sleeper.h. */
+struct sleepers {
+	__u32 threads; /* that are in it */
+	__u32 _pad;
+	__u64 last; /* which of them left the CPU last, and when: since_tick() */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLEEPERS);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct sleepers);
 } sleepers SEC(".maps");
 
 /* Kernel stacks of those who woke somebody up after a long wait: what of them was an interrupt, user space tells. */

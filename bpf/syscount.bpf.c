@@ -304,13 +304,13 @@ int BPF_PROG(signal_deliver, int sig, void *info, struct k_sigaction *action)
  * and its storage has nothing to learn. That cannot be said of one that blocks where
  * calls have no stamp.
  */
-static __always_inline bool is_idle(const struct running *r, struct task_struct *prev, __u32 class)
+static __always_inline bool is_idle(const struct running *r, struct task_struct *prev, struct leaving how)
 {
 	if (r->task != (__u64)prev || r->start_ns || r->first_ns || r->stale)
 		return false;
 	if (!waits || !r->observed)
 		return true;
-	return !r->suspended && !(has_unstamped() && class != WAIT_RUNQUEUE);
+	return !r->suspended && !(has_unstamped() && !is_runnable(how));
 }
 
 /*
@@ -348,11 +348,11 @@ __noinline __u64 take_along(struct cpu *cpu, __u32 class)
 }
 
 /* The thread leaves the CPU. */
-static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev, __u32 class, __u64 *now)
+static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev, struct leaving how, __u64 *now)
 {
 	struct running *r = &cpu->running;
 
-	if (is_idle(r, prev, class)) {
+	if (is_idle(r, prev, how)) {
 		if (r->generation)
 			put_to_rest(cpu, prev);
 		give_back(cpu, prev, NULL);
@@ -363,19 +363,23 @@ static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev
 			give_back(cpu, prev, NULL);
 		return;
 	}
-	*now = take_along(cpu, class);
+	*now = take_along(cpu, class_of(how));
 }
 
 static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next, __u64 *now)
 {
-	__u64 *sleeper = sleeper_like(next);
+	struct sleepers *place = sleepers_like(next);
 	struct thread *t;
 
-	if (!sleeper || !*sleeper || PLAIN(next, flags) & PF_KTHREAD)
+	if (!place || !place->threads || PLAIN(next, flags) & PF_KTHREAD)
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
-	if (!t || !t->wait.off_ns)
+	if (!t)
 		return;
+	if (!t->wait.off_ns) {
+		forget_sleeper(t, place);
+		return;
+	}
 	if (t->by_watch)
 		leave_watch(cpu, t, next, t->attachment == attachment && t->switches == switches_of(next));
 	if (!t->wait.off_ns)
@@ -390,14 +394,17 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct cpu *cpu = this_cpu();
-	__u32 state = has_prev_state ? (__u32)ctx[3] : LOAD(prev, __state);
+	struct leaving how = {
+		.preempted = preempt,
+		.state = has_prev_state ? (__u32)ctx[3] : LOAD(prev, __state),
+	};
 	__u64 now = 0, began;
 
 	if (!cpu)
 		return 0;
 	began = begin_switch(cpu);
 	if (is_watching()) {
-		watch_out(cpu, prev, class_of_state(preempt, state), &now);
+		watch_out(cpu, prev, how, &now);
 		watch_in(cpu, next, &now);
 		end_switch(cpu, began);
 		return 0;
@@ -406,7 +413,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 		end_switch(cpu, began);
 		return 0;
 	}
-	switch_out(cpu, prev, class_of_state(preempt, state), &now);
+	switch_out(cpu, prev, how, &now);
 	if (!return_from_rest(cpu, next) && waits)
 		switch_in(cpu, next, &now);
 	end_switch(cpu, began);
@@ -453,6 +460,7 @@ static __always_inline void ended_thread(struct task_struct *task)
 	give_back(cpu, task, t);
 	if (!t)
 		return;
+	forget_sleeper(t, sleepers_like(task));
 	end_watching(cpu, t, task);
 	forget_earlier(cpu, t);
 	cpu->counters.abandoned += t->suspended_ret != 0;

@@ -333,6 +333,13 @@ type syscountScratch struct {
 	Path syscountCgroupPath
 }
 
+type syscountSleepers struct {
+	_       structs.HostLayout
+	Threads uint32
+	Pad     uint32
+	Last    uint64
+}
+
 type syscountSlots uint32
 
 const (
@@ -419,7 +426,7 @@ type syscountThread struct {
 	CalledBack       uint8
 	Resumed          uint8
 	ByWatch          uint8
-	Pad              uint8
+	Sleeper          uint8
 	Switches         uint32
 	DeliveredMark    uint32
 	Ip               uint64

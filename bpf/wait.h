@@ -21,9 +21,26 @@
 /* A shorter wait's stack explains nothing, and taking it costs more than all else here. */
 #define LOOK_NS 1000000
 
-static __always_inline __u32 class_of_state(bool preempted, __u32 state)
+#include "sleeper.h"
+
+/* How a thread leaves the CPU, as sched_switch tells. */
+struct leaving {
+	bool preempted;
+	__u32 state;
+};
+
+/* It does not wait for anything but a CPU. */
+static __always_inline bool is_runnable(struct leaving how)
 {
-	if (preempted || !state)
+	return how.preempted || !how.state;
+}
+
+/* enum wait_class. Asked for where it is used, which few switches come to. */
+static __always_inline __u32 class_of(struct leaving how)
+{
+	__u32 state = how.state;
+
+	if (is_runnable(how))
 		return WAIT_RUNQUEUE;
 	if (state & TASK_FROZEN)
 		return WAIT_FROZEN;
@@ -217,30 +234,6 @@ static __always_inline void pass_over(struct wait *w, __u64 call)
 }
 
 /*
- * Who slept last, of the threads whose number ends alike, and since which tick: 0 is nobody.
- * Spares those who do not wait in an observed call, and short waits, the look at their storage.
- */
-static __always_inline __u64 *sleeper_like(struct task_struct *task)
-{
-	__u32 index = PLAIN(task, pid) & (SLEEPERS - 1);
-
-	return bpf_map_lookup_elem(&sleepers, &index);
-}
-
-static __always_inline __u64 since_this_tick(struct task_struct *task)
-{
-	return (__u64)PLAIN(task, pid) << 32 | (__u32)bpf_jiffies64();
-}
-
-static __always_inline void note_sleeper(struct task_struct *task)
-{
-	__u64 *sleeper = sleeper_like(task);
-
-	if (sleeper)
-		*sleeper = since_this_tick(task);
-}
-
-/*
  * The thread came back to the CPU unseen (see running.h): how long it waited. Its CPU time
  * tells it to a tick; and if its waking was noted, the time in which it was runnable since
  * tells it to the nanosecond, where that is no more, see settle().
@@ -336,7 +329,7 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 	}
 	off_cpu(w, task, class, now);
 	t->switches = switches_of(task); /* mode watch may come during the wait: 1 ns of what takes 100 */
-	note_sleeper(task);
+	note_sleeper(t, task, since_this_tick(task));
 }
 
 /* The wait was the longest until now: who ended it, and where it was spent. */
@@ -379,12 +372,12 @@ static __always_inline void come(struct wait *w, struct task_struct *task, __u64
  */
 static __always_inline void wake(void *ctx, struct task_struct *task)
 {
-	__u64 *sleeper = sleeper_like(task);
+	struct sleepers *place = sleepers_like(task);
 	struct thread *t;
 	struct wait *w;
 	__u64 waited;
 
-	if (!sleeper || !*sleeper || *sleeper == since_this_tick(task))
+	if (!place || !place->threads || place->last == since_this_tick(task))
 		return;
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!t || !t->wait.off_ns || t->wait.off_jiffies == (__u32)bpf_jiffies64())

@@ -230,12 +230,9 @@ static __always_inline void go_on_waiting(struct cpu *cpu, struct thread *t, str
 
 static __always_inline void go_off(struct thread *t, struct task_struct *task, __u32 class, __u64 now)
 {
-	__u64 *sleeper = sleeper_like(task);
-
 	off_cpu(&t->wait, task, class, now);
 	t->switches = switches_of(task);
-	if (sleeper)
-		*sleeper = looks_at_once(t, now) ? (__u64)LOAD(task, pid) << 32 : since_this_tick(task);
+	note_sleeper(t, task, looks_at_once(t, now) ? since_tick(task, 0) : since_this_tick(task));
 }
 
 /* The thread's call has a result, but it has not come back to user mode, or not for good. As wait_in_call(). */
@@ -294,7 +291,7 @@ __noinline __u64 wait_in_call(struct cpu *cpu, __u32 class)
 }
 
 /* The thread leaves the CPU. */
-static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, __u32 class, __u64 *clock)
+static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, struct leaving how, __u64 *clock)
 {
 	struct pt_regs *regs;
 	__u32 slot;
@@ -305,19 +302,13 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 		return;
 	regs = user_registers(prev);
 	if (!is_in_call(regs)) {
-		if (class != WAIT_RUNQUEUE || callbacks_to_come)
-			*clock = stay_in_call(cpu, class);
+		if (!is_runnable(how) || callbacks_to_come)
+			*clock = stay_in_call(cpu, class_of(how));
 		return;
 	}
 	slot = syscall_slot(prev, number_in(regs));
 	if (is_wanted(slot) && !is_on_exempt(prev, regs, slot))
-		*clock = wait_in_call(cpu, class);
-}
-
-/* Two ticks have begun since it left, or nothing tells. */
-static __always_inline bool was_long_off(__u64 sleeper, struct task_struct *task)
-{
-	return sleeper >> 32 != LOAD(task, pid) || (__u32)bpf_jiffies64() - (__u32)sleeper > 1;
+		*clock = wait_in_call(cpu, class_of(how));
 }
 
 /* What the thread has in its storage is of the call in which it has been off the CPU until now. */
@@ -331,18 +322,22 @@ static __always_inline bool takes_over(struct cpu *cpu, struct thread *t, struct
 /* The thread comes to the CPU. */
 static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, __u64 *clock)
 {
-	__u64 *sleeper = sleeper_like(next);
+	struct sleepers *place = sleepers_like(next);
 	struct thread *t;
 	__u64 now;
 
-	if (!sleeper || !*sleeper || PLAIN(next, flags) & (PF_KTHREAD | PF_EXITING))
+	if (!place || !place->threads || PLAIN(next, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
-	if (!switching && !was_long_off(*sleeper, next))
+	if (!switching && !was_long_off(place, next))
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
-	/* It may have been off the CPU for something else since then, such as a preemption in user mode. */
-	if (!t || !t->wait.off_ns || t->attachment != attachment || t->switches != switches_of(next))
+	if (!t)
 		return;
+	/* It may have been off the CPU for something else since then, such as a preemption in user mode. */
+	if (!t->wait.off_ns || t->attachment != attachment || t->switches != switches_of(next)) {
+		forget_sleeper(t, place);
+		return;
+	}
 	if (!takes_over(cpu, t, next))
 		return;
 	*clock = now = *clock ?: bpf_ktime_get_ns();
