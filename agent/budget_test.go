@@ -191,6 +191,40 @@ func TestAnIntervalTellsWhatItCost(t *testing.T) {
 	}
 }
 
+// A neighbour who makes calls dearer while they are measured is no reason to leave a step, neither
+// one that was long in force nor one that was just taken.
+func TestADisturbedCalibrationLeadsDownNoStep(t *testing.T) {
+	disturb := func(k *fakeKernel) { k.disturbed = 1 }
+	t.Run("long in force", func(t *testing.T) {
+		r := runAuto(t, minutely, true)
+		for i := range 20 {
+			if i == 5 {
+				r.inside(func() { disturb(r.kernel()) })
+			}
+			r.tenSeconds(300_000)
+		}
+		if got := r.steps(); len(got) > 0 {
+			t.Errorf("steps %v; want none", got)
+		}
+	})
+	t.Run("just taken", func(t *testing.T) {
+		r := runAuto(t, minutely, true)
+		r.inside(func() {
+			price := r.kernel().switched
+			r.kernel().switched = func(k *fakeKernel) error {
+				disturb(k)
+				return price(k)
+			}
+		})
+		for range 3 {
+			r.tenSeconds(500_000)
+		}
+		if got := r.steps(); !slices.Equal(got, []string{"account/16"}) {
+			t.Errorf("steps %v; want one to account with sample 16", got)
+		}
+	})
+}
+
 // What loading the programs took is no reason for another step.
 func TestLoadingIsNotHeldAgainstTheNewStep(t *testing.T) {
 	r := runAuto(t, minutely, true)

@@ -54,6 +54,11 @@ func (a *Agent) judgeCost(callsPerSecond float64) {
 	elapsed := a.mono() - b.lookBegan
 	spent := b.look
 	b.shares = a.sharesNow(spent, elapsed)
+	if b.climb != nil && b.climb.mayGoDown(b.shares) {
+		a.calibrateAgain()
+		spent = spent.At(b.prices[a.inForce()])
+		b.shares = a.sharesNow(spent, elapsed)
+	}
 	if b.climb != nil {
 		a.climbBy(spent, elapsed, callsPerSecond)
 	}
@@ -93,8 +98,17 @@ func (a *Agent) climbBy(spent cost.Spent, elapsed time.Duration, callsPerSecond 
 	next := c.Next(look)
 	for next != c.at && a.takeStep(next, shares, spent, elapsed) {
 		look.Step, look.Expected = c.at, a.expected(spent, elapsed)
+		if look.Expected[c.at] > c.Budget {
+			a.calibrateAgain()
+			look.Expected = a.expected(spent, elapsed)
+		}
 		next = c.Settle(look)
 	}
+}
+
+// mayGoDown: this is more than the budget, and there is a lower step.
+func (c *climb) mayGoDown(shares cost.Shares) bool {
+	return shares.Sum() > c.Budget && c.at < len(c.steps)-1
 }
 
 // expected is the share of all CPUs that each step would have taken; NaN where it was never measured,

@@ -58,7 +58,8 @@ type fakeKernel struct {
 	functions bool   // a few calls go by functions, so that a list of others needs another load
 	why       string // what WhyTracepoints returns
 
-	speed bpf.Speed // what Calibrate finds while attached; a call takes 100 ns else
+	speed     bpf.Speed // what Calibrate finds while attached; a call takes 100 ns else
+	disturbed int       // so many calibrations more find that it takes twice as long
 
 	numbering uint32                      // of sets of floors
 	sets      []map[bpf.Syscall]bpf.Floor // those in which it is another one than everywhere
@@ -381,7 +382,12 @@ func (k *fakeKernel) Calibrate() (bpf.Speed, error) {
 		return bpf.Speed{CallNs: 100, LeftOutNs: 100, SpinNs: 1}, k.refuseCalibrate
 	}
 	k.calibrated += k.speed.Calls
-	return k.speed, k.refuseCalibrate
+	found := k.speed
+	if k.disturbed > 0 {
+		k.disturbed--
+		found.CallNs *= 2
+	}
+	return found, k.refuseCalibrate
 }
 
 func (k *fakeKernel) CalibrationCalls() uint64 {
