@@ -83,10 +83,10 @@ func (t *Tracer) cpus() (cpus []syscountCpu, err error) {
 	return cpus, nil
 }
 
-// countersOf makes three of the one that spares mode count time in each call.
+// countersOf tells each by itself: a call adds to one of them only, where it would to two or three.
 func countersOf(c syscountCounters) Counters {
 	return Counters{
-		Enter: c.Enter, Exit: c.Exit + c.Counted, Matched: c.Matched + c.Counted, Unstamped: c.Unstamped + c.Counted,
+		Enter: c.Enter, Exit: c.Exit + c.Matched + c.Counted, Matched: c.Matched + c.Counted, Unstamped: c.Unstamped + c.Counted,
 		HandedOver: c.HandedOver, CallbacksDied: c.CallbacksDied, Suspended: c.Suspended, Resumed: c.Resumed,
 		Interrupted: c.Interrupted, Abandoned: c.Abandoned, Died: c.Died, Overwritten: c.Overwritten,
 		ExitWithoutEnter: c.ExitWithoutEnter, Refiltered: c.Refiltered, Unwanted: c.Unwanted, Negative: c.Negative,

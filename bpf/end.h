@@ -13,9 +13,9 @@ static __always_inline bool end_stamped(struct cpu *cpu, struct ended *ended)
 		cpu->cost.left_out++;
 		return false;
 	}
-	cpu->counters.exit++;
 	ended->end_ns = ended->start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
 	if (!cpu->running.observed) {
+		cpu->counters.exit++;
 		cpu->counters.refiltered++;
 		return false;
 	}
@@ -24,6 +24,7 @@ static __always_inline bool end_stamped(struct cpu *cpu, struct ended *ended)
 		note_sigreturn();
 	}
 	if (is_restart(ended->ret)) {
+		cpu->counters.exit++;
 		suspend(cpu, ended);
 		return false;
 	}

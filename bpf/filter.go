@@ -27,12 +27,14 @@ func (t *Tracer) SetFilter(f Filter) error {
 	}
 	cgroups := len(f.CgroupNames) + len(f.CgroupIDs)
 	owners := len(f.Users) + len(f.Comms)
+	byCgroup, byOwner := cgroups+len(f.ExcludedCgroupNames) > 0, owners+len(f.ExcludedComms) > 0
 	if err := errors.Join(
 		t.objs.FilterChildren.Set(bit(f.Children)),
 		t.objs.Family.Set(next),
 		t.objs.FilterPids.Set(bit(len(f.PIDFDs) > 0)),
-		t.objs.FilterCgroups.Set(bit(cgroups+len(f.ExcludedCgroupNames) > 0)),
-		t.objs.FilterOwners.Set(bit(owners+len(f.ExcludedComms) > 0)),
+		t.objs.FilterCgroups.Set(bit(byCgroup)),
+		t.objs.FilterOwners.Set(bit(byOwner)),
+		t.objs.FilterSubjects.Set(bit(byCgroup || byOwner)),
 		t.objs.FilterTargets.Set(bit(len(f.PIDFDs)+cgroups+owners > 0)),
 		t.objs.WantedErrors.Set(f.wantedErrors()),
 		t.objs.FilterResults.Set(bit(f.Failed || len(f.Errnos) > 0))); err != nil {

@@ -252,7 +252,7 @@ static __always_inline void finish(struct cpu *cpu, struct ended *ended)
 		finish_from_first_ns(cpu, ended);
 		return;
 	}
-	if (ended->end_ns < ended->start_ns) {
+	if (timed && ended->end_ns < ended->start_ns) {
 		cpu->counters.negative++;
 		ended->end_ns = ended->start_ns;
 	}

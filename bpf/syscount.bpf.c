@@ -57,6 +57,7 @@ volatile bool filter_pids = false;
 volatile bool filter_children = false; /* a process of that mark hands it on */
 volatile bool filter_cgroups = false;
 volatile bool filter_owners = false; /* by user or by comm */
+volatile bool filter_subjects = false; /* one of these two: what a verdict depends on may change. Each call asks */
 volatile bool filter_targets = false; /* something names who is observed; else it is all but the excluded */
 volatile bool filter_results = false;
 volatile __u64 wanted_errors[ERROR_WORDS] = {}; /* a bit for each number, if filter_results */

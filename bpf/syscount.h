@@ -231,8 +231,8 @@ struct cgroup_name {
  */
 struct counters {
 	__u64 enter; /* calls of observed threads that began */
-	__u64 exit; /* calls of observed threads that ended */
-	__u64 matched; /* ended calls that had begun */
+	__u64 exit; /* calls of observed threads that ended, but for those of the next two */
+	__u64 matched; /* ended calls that had begun: an exit and a matched one in one */
 	__u64 counted; /* ended calls whose beginning was not looked at: an exit, an unstamped and a matched one in
 			  one */
 	__u64 unstamped; /* the same, where it is not counted, or not yet: restarts, filters */

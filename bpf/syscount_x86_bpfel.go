@@ -566,6 +566,7 @@ const (
 	syscountVarFilterOwners        = "filter_owners"
 	syscountVarFilterPids          = "filter_pids"
 	syscountVarFilterResults       = "filter_results"
+	syscountVarFilterSubjects      = "filter_subjects"
 	syscountVarFilterTargets       = "filter_targets"
 	syscountVarFollowedNs          = "followed_ns"
 	syscountVarGeneration          = "generation"
@@ -725,6 +726,7 @@ type syscountVariableSpecs struct {
 	FilterOwners        *ebpf.VariableSpec `ebpf:"filter_owners"`
 	FilterPids          *ebpf.VariableSpec `ebpf:"filter_pids"`
 	FilterResults       *ebpf.VariableSpec `ebpf:"filter_results"`
+	FilterSubjects      *ebpf.VariableSpec `ebpf:"filter_subjects"`
 	FilterTargets       *ebpf.VariableSpec `ebpf:"filter_targets"`
 	FollowedNs          *ebpf.VariableSpec `ebpf:"followed_ns"`
 	Generation          *ebpf.VariableSpec `ebpf:"generation"`
@@ -868,6 +870,7 @@ type syscountVariables struct {
 	FilterOwners        *ebpf.Variable `ebpf:"filter_owners"`
 	FilterPids          *ebpf.Variable `ebpf:"filter_pids"`
 	FilterResults       *ebpf.Variable `ebpf:"filter_results"`
+	FilterSubjects      *ebpf.Variable `ebpf:"filter_subjects"`
 	FilterTargets       *ebpf.Variable `ebpf:"filter_targets"`
 	FollowedNs          *ebpf.Variable `ebpf:"followed_ns"`
 	Generation          *ebpf.Variable `ebpf:"generation"`

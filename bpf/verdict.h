@@ -114,9 +114,9 @@ static __always_inline bool is_decided(struct task_struct *task, __u32 of_genera
 {
 	if (of_generation != generation)
 		return false;
-	if (filter_owners)
-		return of_subject == subject_of(ADDRESS(task));
-	return !(row_group == GROUP_BY_CGROUP || filter_cgroups) || of_subject == cgroup_of(task);
+	if (row_group != GROUP_BY_CGROUP && !filter_subjects)
+		return true;
+	return of_subject == (filter_owners ? subject_of(ADDRESS(task)) : cgroup_of(task));
 }
 
 /* Whether the filter wants calls with this result. Global: what the verifier learns of it here stays here. */
