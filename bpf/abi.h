@@ -60,9 +60,9 @@ static __always_inline long number_in(struct pt_regs *regs)
 
 /* Until a call has a result, its register holds this: arch/x86/entry/entry_64.S. An interrupt leaves -1 as the
  * number. */
-static __always_inline bool is_in_call(struct pt_regs *regs)
+static __always_inline bool is_in_call_of(struct pt_regs *regs, long number)
 {
-	return (int)regs->orig_ax >= 0 && (long)regs->ax == -ENOSYS;
+	return number >= 0 && (long)regs->ax == -ENOSYS;
 }
 
 static __always_inline long result_of(struct pt_regs *regs, __u32 slot)
@@ -145,9 +145,9 @@ static __always_inline long number_in(struct pt_regs *regs)
 }
 
 /* The first argument's register is the result's. */
-static __always_inline bool is_in_call(struct pt_regs *regs)
+static __always_inline bool is_in_call_of(struct pt_regs *regs, long number)
 {
-	return regs->syscallno >= 0 && regs->regs[0] == regs->orig_x0;
+	return number >= 0 && regs->regs[0] == regs->orig_x0;
 }
 
 /* The kernel takes the upper half of a 32-bit program's result away (arch/arm64/include/asm/syscall.h). */
@@ -173,4 +173,10 @@ static __always_inline void read_args(struct pt_regs *regs, __u32 slot, __u64 ar
 }
 
 #endif
+
+static __always_inline bool is_in_call(struct pt_regs *regs)
+{
+	return is_in_call_of(regs, number_in(regs));
+}
+
 #endif

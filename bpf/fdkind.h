@@ -78,17 +78,27 @@ static __always_inline __u8 kind_of_inode(struct inode *inode)
 	return FD_ANON;
 }
 
+static __always_inline struct file *file_in(struct fdtable *table, __u32 fd)
+{
+	struct timespec64 *slot; /* any structure that begins with 64 bits: a cast wants one */
+
+	slot = (struct timespec64 *)(FIELD(table, fd) + fd);
+	return (struct file *)FIELD(slot, tv_sec);
+}
+
 /* NULL: no such descriptor, or closed by now. */
 static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 fd)
 {
 	struct fdtable *table = FIELD(PLAIN(task, files), fdt);
-	struct timespec64 *slot; /* any structure that begins with 64 bits: a cast wants one */
 
-	fd = (__u32)fd;
-	if (!table || fd >= FIELD(table, max_fds))
-		return NULL;
-	slot = (struct timespec64 *)(FIELD(table, fd) + fd);
-	return (struct file *)FIELD(slot, tv_sec);
+	return table && (__u32)fd < FIELD(table, max_fds) ? file_in(table, fd) : NULL;
+}
+
+/* The same where the call waits, and hence has the descriptor. Of another one it is anything, which is read with
+ * care. */
+static __always_inline struct file *file_waited_for(struct task_struct *task, __u64 fd)
+{
+	return file_in(FIELD(PLAIN(task, files), fdt), fd);
 }
 
 /* NULL: no descriptor, or one that is closed. */

@@ -9,13 +9,14 @@
  * program of each tracepoint serves all modes: see switchover.h.
  *
  * The order of the file: configuration, maps, who is observed, rows, restarts,
- * waits, the slow path, ends of calls, ticks and mode watch, programs.
+ * waits, the slow path, ends of calls, ticks and mode watch, context switches, programs.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "syscount.h"
+#include "report.h"
 #include "field.h"
 #include "abi.h"
 #include "histogram.h"
@@ -172,6 +173,10 @@ extern void bpf_preempt_enable(void) __ksym __weak;
 #include "tick.h"
 #include "watch.h"
 
+/* --- context switches --- */
+
+#include "switch.h"
+
 /* --- programs --- */
 
 /*
@@ -298,96 +303,6 @@ int BPF_PROG(signal_deliver, int sig, void *info, struct k_sigaction *action)
 {
 	UNPREEMPTED(deliver(action));
 	return 0;
-}
-
-/*
- * The thread has made calls since it came, is in none that anybody waits for,
- * and its storage has nothing to learn. That cannot be said of one that blocks where
- * calls have no stamp.
- */
-static __always_inline bool is_idle(const struct running *r, struct task_struct *prev, struct leaving how)
-{
-	if (r->task != (__u64)prev || r->start_ns || r->first_ns || r->stale)
-		return false;
-	if (!waits || !r->observed)
-		return true;
-	return !r->suspended && !(has_unstamped() && !is_runnable(how));
-}
-
-/*
- * After a change of mode: the thread may be in a call that it began before, and
- * that nobody knows of yet.
- */
-static __always_inline bool is_stranger(const struct thread *t, struct task_struct *task, __u32 class)
-{
-	if (!switched || class == WAIT_RUNQUEUE || class >= WAIT_STOPPED)
-		return false;
-	return (!t || t->attachment != attachment || t->generation != generation) && is_in_call(user_registers(task));
-}
-
-/* The thread takes its record along. Gives the time, if it has looked at the clock. Global: see ADDRESS. */
-__noinline __u64 take_along(struct cpu *cpu, __u32 class)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
-	struct running *r;
-	__u64 now = 0;
-
-	if (!cpu)
-		return 0;
-	r = &cpu->running;
-	if (t && r->first == START_TICK && r->task == (__u64)task)
-		keep_tick(r, t, task);
-	give_back(cpu, task, t);
-	if (t && t->by_watch)
-		leave_watch(cpu, t, task, false);
-	if (waits && is_stranger(t, task, class))
-		t = acquaint(cpu, task);
-	if (waits && t)
-		leave(t, task, class, &now);
-	return now;
-}
-
-/* The thread leaves the CPU. */
-static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev, struct leaving how, __u64 *now)
-{
-	struct running *r = &cpu->running;
-
-	if (is_idle(r, prev, how)) {
-		if (r->generation)
-			put_to_rest(cpu, prev);
-		give_back(cpu, prev, NULL);
-		return;
-	}
-	if (PLAIN(prev, flags) & PF_KTHREAD || (!waits && !r->task)) {
-		if (r->task)
-			give_back(cpu, prev, NULL);
-		return;
-	}
-	*now = take_along(cpu, class_of(how));
-}
-
-static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next, __u64 *now)
-{
-	struct sleepers *place = sleepers_like(next);
-	struct thread *t;
-
-	if (!place || !place->threads || PLAIN(next, flags) & PF_KTHREAD)
-		return;
-	t = bpf_task_storage_get(&threads, next, NULL, 0);
-	if (!t)
-		return;
-	if (!t->wait.off_ns) {
-		forget_sleeper(t, place);
-		return;
-	}
-	if (t->by_watch)
-		leave_watch(cpu, t, next, t->attachment == attachment && t->switches == switches_of(next));
-	if (!t->wait.off_ns)
-		return;
-	come(&t->wait, next, now);
-	if (t->attachment == attachment)
-		hold(&cpu->running, next, t);
 }
 
 /* The state is an argument since Linux 5.18; before, and while a waker is at it, the task has it. */

@@ -203,7 +203,7 @@ static __always_inline bool is_on_exempt(struct task_struct *task, struct pt_reg
 	if (!has_rdonly_cast || !has_trait(slot, TRAIT_FD_FIRST) || !looks[table_index(slot)].exempt)
 		return false;
 	read_args(regs, slot, args);
-	return is_exempt(slot, file_of_fd(task, args[0]));
+	return is_exempt(slot, file_waited_for(task, args[0]));
 }
 
 /*

@@ -294,6 +294,7 @@ __noinline __u64 wait_in_call(struct cpu *cpu, __u32 class)
 static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, struct leaving how, __u64 *clock)
 {
 	struct pt_regs *regs;
+	long number;
 	__u32 slot;
 
 	if (cpu->running.task)
@@ -301,12 +302,13 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 	if (PLAIN(prev, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
 	regs = user_registers(prev);
-	if (!is_in_call(regs)) {
+	number = number_in(regs);
+	if (!is_in_call_of(regs, number)) {
 		if (!is_runnable(how) || callbacks_to_come)
 			*clock = stay_in_call(cpu, class_of(how));
 		return;
 	}
-	slot = syscall_slot(prev, number_in(regs));
+	slot = syscall_slot(prev, number);
 	if (is_wanted(slot) && !is_on_exempt(prev, regs, slot))
 		*clock = wait_in_call(cpu, class_of(how));
 }
