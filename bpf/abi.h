@@ -24,9 +24,9 @@ static __always_inline __u32 syscall_slot(struct task_struct *task, long id)
 {
 	__u32 nr = (__u32)id; /* -1 from ptrace becomes the largest number */
 
-	if (is_compat(task))
+	if (unlikely(is_compat(task)))
 		return SLOT_IN(NATIVE_SLOTS, COMPAT_SLOTS, nr);
-	if (nr & X32_BIT && nr != (__u32)-1) {
+	if (unlikely(nr & X32_BIT && nr != (__u32)-1)) {
 		nr &= ~X32_BIT;
 		return SLOT_IN(NATIVE_SLOTS + COMPAT_SLOTS, X32_SLOTS, nr);
 	}
@@ -111,7 +111,7 @@ static __always_inline __u32 syscall_slot(struct task_struct *task, long id)
 {
 	__u32 nr = (__u32)id;
 
-	if (is_compat(task))
+	if (unlikely(is_compat(task)))
 		return SLOT_IN(NATIVE_SLOTS, COMPAT_SLOTS, nr);
 	return SLOT_IN(0, NATIVE_SLOTS, nr);
 }

@@ -16,7 +16,7 @@
 static __always_inline __u64 begin_switch(struct cpu *cpu)
 {
 	cpu->cost.switches++;
-	if (cpu->cost.until_timed) {
+	if (likely(cpu->cost.until_timed)) {
 		cpu->cost.until_timed--;
 		return 0;
 	}
@@ -29,7 +29,7 @@ static __always_inline void end_switch(struct cpu *cpu, __u64 began)
 {
 	__u64 ended, took, clock;
 
-	if (!began)
+	if (likely(!began))
 		return;
 	ended = bpf_ktime_get_ns();
 	took = ended - began;

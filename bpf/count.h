@@ -63,9 +63,9 @@ static __always_inline __u32 slot_at_exit(struct task_struct *task, struct pt_re
 	long id = number_in(regs);
 	long across = exec_across(task, id);
 
-	if (id == -1)
+	if (unlikely(id == -1))
 		id = number_of_minus_one();
-	else if (across)
+	else if (unlikely(across))
 		id = number_across(id, across);
 	return syscall_slot(task, id);
 }

@@ -9,21 +9,21 @@ static __always_inline bool end_stamped(struct cpu *cpu, struct ended *ended)
 	ended->start_ns = cpu->running.start_ns;
 	cpu->running.start_ns = 0;
 	take_first_block(&cpu->running, ended);
-	if (ended->start_ns == LEFT_OUT) {
+	if (unlikely(ended->start_ns == LEFT_OUT)) {
 		cpu->cost.left_out++;
 		return false;
 	}
 	ended->end_ns = ended->start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
-	if (!cpu->running.observed) {
+	if (unlikely(!cpu->running.observed)) {
 		cpu->counters.exit++;
 		cpu->counters.refiltered++;
 		return false;
 	}
-	if (has_trait(cpu->running.syscall, TRAIT_SIGRETURN)) {
+	if (unlikely(has_trait(cpu->running.syscall, TRAIT_SIGRETURN))) {
 		ended->ret = 0; /* what the interrupted code has in its register */
 		note_sigreturn();
 	}
-	if (is_restart(ended->ret)) {
+	if (unlikely(is_restart(ended->ret))) {
 		cpu->counters.exit++;
 		suspend(cpu, ended);
 		return false;
@@ -87,21 +87,21 @@ static __always_inline bool end_unstamped(struct cpu *cpu, struct pt_regs *regs,
 	__u8 its_traits;
 	__u32 slot;
 
-	if (!is_counting() && !r->first_ns && !(r->suspended && switched)) {
+	if (unlikely(!is_counting()) && !r->first_ns && !(r->suspended && switched)) {
 		end_unknown(cpu, regs);
 		return false;
 	}
 	ended->start_ns = ended->end_ns = UNTIMED;
 	slot = slot_at_exit(running_task(cpu), regs);
-	if (r->suspended)
+	if (unlikely(r->suspended))
 		end_resumed(cpu, &slot, ended);
 	take_first_block(r, ended);
 	its_traits = traits[table_index(slot)];
-	if ((its_traits & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN)) != TRAIT_OBSERVED &&
+	if (unlikely((its_traits & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN)) != TRAIT_OBSERVED) &&
 	    !is_counted_so(cpu, its_traits, ended))
 		return false;
 	r->syscall = slot;
-	if (is_restart(ended->ret)) {
+	if (unlikely(is_restart(ended->ret))) {
 		cpu->counters.exit++;
 		cpu->counters.unstamped++;
 		suspend(cpu, ended);
@@ -130,7 +130,7 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 		has_ended = end_stamped(cpu, ended);
 	else
 		has_ended = end_unstamped(cpu, regs, ended);
-	if (has_ended)
+	if (likely(has_ended))
 		finish(cpu, ended);
 }
 

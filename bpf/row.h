@@ -111,7 +111,7 @@ static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
 #pragma unroll
 	for (int i = 0; i < NEAR_PLACES; i++) {
 		near = near_place(&key, i);
-		if (owns(&key, near))
+		if (likely(owns(&key, near)))
 			return &near->row;
 	}
 	return far_row(cpu, &key);
@@ -137,13 +137,13 @@ static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
 
 	row->timed++;
 	row->total_ns += ns;
-	if (e->interval != interval) {
+	if (unlikely(e->interval != interval)) {
 		e->interval = interval;
 		e->min_ns = ns;
 		e->max_ns = ns;
-	} else if (ns < e->min_ns) {
+	} else if (unlikely(ns < e->min_ns)) {
 		e->min_ns = ns;
-	} else if (ns > e->max_ns) {
+	} else if (unlikely(ns > e->max_ns)) {
 		e->max_ns = ns;
 	}
 	row->histogram[bounded_slot(slot)]++;
@@ -154,7 +154,7 @@ static __always_inline struct row *count_call(struct cpu *cpu, __u32 slot, long 
 {
 	struct row *row = row_of(cpu, slot);
 
-	if (!row) {
+	if (unlikely(!row)) {
 		cpu->counters.rows_failed++;
 		return NULL;
 	}

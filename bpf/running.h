@@ -156,9 +156,9 @@ static __always_inline bool is_observed(struct cpu *cpu, struct pt_regs *regs)
 {
 	struct running *r = &cpu->running;
 
-	if (r->regs != (__u64)regs || !is_decided(running_task(cpu), r->generation, r->subject))
+	if (unlikely(r->regs != (__u64)regs || !is_decided(running_task(cpu), r->generation, r->subject)))
 		return take(cpu);
-	return is_ours(r->observed) ? r->observed : regroup(cpu);
+	return likely(is_ours(r->observed)) ? r->observed : regroup(cpu);
 }
 
 #endif

@@ -208,7 +208,7 @@ __noinline int hand_over(struct cpu *cpu, __u32 slot, const struct ended *ended)
 
 static __always_inline void judge(struct cpu *cpu, __u32 slot, struct ended *ended)
 {
-	if (ended->end_ns - ended->start_ns >= threshold_of(slot))
+	if (unlikely(ended->end_ns - ended->start_ns >= threshold_of(slot)))
 		hand_over(cpu, slot, ended);
 }
 
@@ -217,7 +217,7 @@ static __always_inline void count_ended(struct cpu *cpu, const struct ended *end
 {
 	struct row *row;
 
-	if (early_places && cpu->running.early && list_call(cpu, timed))
+	if (early_places && unlikely(cpu->running.early) && list_call(cpu, timed))
 		return;
 	row = count_call(cpu, cpu->running.syscall, ended->ret);
 	if (row && timed)
@@ -244,15 +244,15 @@ static __always_inline void finish(struct cpu *cpu, struct ended *ended)
 {
 	bool timed = ended->start_ns != UNTIMED;
 
-	if (!is_wanted_result(ended->ret) && cpu->running.group != GROUP_CALIBRATION) {
+	if (unlikely(!is_wanted_result(ended->ret)) && cpu->running.group != GROUP_CALIBRATION) {
 		cpu->counters.unwanted++;
 		return;
 	}
-	if (!timed && ended->first_ns) {
+	if (unlikely(!timed && ended->first_ns)) {
 		finish_from_first_ns(cpu, ended);
 		return;
 	}
-	if (timed && ended->end_ns < ended->start_ns) {
+	if (unlikely(timed && ended->end_ns < ended->start_ns)) {
 		cpu->counters.negative++;
 		ended->end_ns = ended->start_ns;
 	}

@@ -75,7 +75,7 @@ static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next,
 	struct sleepers *place = sleepers_like(next);
 	struct thread *t;
 
-	if (!place || !place->threads || PLAIN(next, flags) & PF_KTHREAD)
+	if (!place || likely(!place->threads) || PLAIN(next, flags) & PF_KTHREAD)
 		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
 	if (!t)

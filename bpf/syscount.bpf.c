@@ -203,19 +203,19 @@ static __always_inline void begin(struct pt_regs *regs)
 	__u64 start_ns;
 	__u32 slot;
 
-	if (!cpu || !is_observed(cpu, regs))
+	if (unlikely(!cpu) || !is_observed(cpu, regs))
 		return;
 	r = &cpu->running;
 	slot = syscall_slot(running_task(cpu), number_in(regs));
-	if (r->start_ns && is_begun(cpu))
+	if (unlikely(r->start_ns) && is_begun(cpu))
 		return;
-	if (r->first_ns &&
+	if (unlikely(r->first_ns) &&
 	    !r->suspended) { /* a tick between the beginning and us, which it may have told the storage */
 		r->first_ns = 0;
 		r->stale = true;
 	}
-	start_ns = r->suspended ? resume(cpu, &slot) : 0;
-	if (!has_trait(slot, TRAIT_OBSERVED) && r->group != GROUP_CALIBRATION) {
+	start_ns = unlikely(r->suspended) ? resume(cpu, &slot) : 0;
+	if (unlikely(!has_trait(slot, TRAIT_OBSERVED)) && r->group != GROUP_CALIBRATION) {
 		if (has_trait(slot, TRAIT_SIGRETURN))
 			note_sigreturn();
 		r->start_ns = LEFT_OUT;

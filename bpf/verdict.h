@@ -112,9 +112,9 @@ __noinline int decide(struct thread *t)
 /* The cgroup is compared only where it matters: reading it takes four dependent loads. */
 static __always_inline bool is_decided(struct task_struct *task, __u32 of_generation, __u64 of_subject)
 {
-	if (of_generation != generation)
+	if (unlikely(of_generation != generation))
 		return false;
-	if (row_group != GROUP_BY_CGROUP && !filter_subjects)
+	if (likely(row_group != GROUP_BY_CGROUP && !filter_subjects))
 		return true;
 	return of_subject == (filter_owners ? subject_of(ADDRESS(task)) : cgroup_of(task));
 }
@@ -131,7 +131,7 @@ __noinline int is_wanted_error(__s64 ret)
 
 static __always_inline bool is_wanted_result(__s64 ret)
 {
-	return !filter_results || is_wanted_error(ret);
+	return likely(!filter_results) || is_wanted_error(ret);
 }
 
 #endif

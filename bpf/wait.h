@@ -377,7 +377,7 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
 	struct wait *w;
 	__u64 waited;
 
-	if (!place || !place->threads || place->last == since_this_tick(task))
+	if (!place || likely(!place->threads) || place->last == since_this_tick(task))
 		return;
 	t = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (!t || !t->wait.off_ns || t->wait.off_jiffies == (__u32)bpf_jiffies64())
@@ -401,7 +401,7 @@ static __always_inline void wake(void *ctx, struct task_struct *task)
  */
 static __always_inline void take_first_block(struct running *r, struct ended *ended)
 {
-	if (!r->first_ns || r->suspended || is_restart(ended->ret))
+	if (likely(!r->first_ns) || r->suspended || is_restart(ended->ret))
 		return;
 	if (ended->start_ns == UNTIMED) {
 		ended->first_ns = r->first_ns;

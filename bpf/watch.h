@@ -297,19 +297,19 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 	long number;
 	__u32 slot;
 
-	if (cpu->running.task)
+	if (unlikely(cpu->running.task))
 		unload(cpu, prev);
 	if (PLAIN(prev, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
 	regs = user_registers(prev);
 	number = number_in(regs);
-	if (!is_in_call_of(regs, number)) {
+	if (unlikely(!is_in_call_of(regs, number))) {
 		if (!is_runnable(how) || callbacks_to_come)
 			*clock = stay_in_call(cpu, class_of(how));
 		return;
 	}
 	slot = syscall_slot(prev, number);
-	if (is_wanted(slot) && !is_on_exempt(prev, regs, slot))
+	if (unlikely(is_wanted(slot) && !is_on_exempt(prev, regs, slot)))
 		*clock = wait_in_call(cpu, class_of(how));
 }
 
@@ -328,7 +328,7 @@ static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, 
 	struct thread *t;
 	__u64 now;
 
-	if (!place || !place->threads || PLAIN(next, flags) & (PF_KTHREAD | PF_EXITING))
+	if (!place || likely(!place->threads) || PLAIN(next, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
 	if (!switching && !was_long_off(place, next))
 		return;
