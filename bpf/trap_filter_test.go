@@ -82,3 +82,26 @@ func trapSleepGoesOnWithRestartLeftOut(t *testing.T, r *rig, opts Options) {
 	wantRows(t, tracer, calls{own(unix.SYS_NANOSLEEP): {1, 0}})
 	wantEnds(t, tracer, Counters{Suspended: 1, Resumed: 1})
 }
+
+// A call that ends under a filter that leaves its thread out has an end, and is in no row.
+func TestACallThatTheNextFilterLeavesOutHasAnEnd(t *testing.T) {
+	for name, opts := range modes {
+		t.Run(name, func(t *testing.T) {
+			p := bpftest.NewProgram()
+			b := p.Words(0)
+			process := p.Start(t, call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1), exit())
+			tracer := shared.watch(t, opts, process)
+			process.Poke()
+			process.Hear()
+			process.AwaitStates("S")
+			if err := tracer.SetFilter(Filter{Comms: []string{"syscount-nobody"}}); err != nil {
+				t.Fatal(err)
+			}
+			process.Poke()
+			process.Finish()
+			if c := wantBalanceOf(t, tracer); timesAll(opts) && c.Refiltered != 1 && tracer.skipped(t) == 0 {
+				t.Errorf("%+v; want one call refiltered", c)
+			}
+		})
+	}
+}
