@@ -98,10 +98,6 @@ func (a *Agent) climbBy(spent cost.Spent, elapsed time.Duration, callsPerSecond 
 	next := c.Next(look)
 	for next != c.at && a.takeStep(next, shares, spent, elapsed) {
 		look.Step, look.Expected = c.at, a.expected(spent, elapsed)
-		if look.Expected[c.at] > c.Budget {
-			a.calibrateAgain()
-			look.Expected = a.expected(spent, elapsed)
-		}
 		next = c.Settle(look)
 	}
 }

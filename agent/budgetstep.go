@@ -23,12 +23,16 @@ func (a *Agent) takeStep(next int, shares cost.Shares, spent cost.Spent, elapsed
 		c.drop(next)
 		return false
 	}
+	expected := func() float64 { return a.sharesAt(spent.At(a.budget.prices[to]), elapsed, to).Sum() }
+	if expected() > c.Budget {
+		a.calibrateAgain() // before the record is written, which says what the ladder goes by
+	}
 	r := &record.Budget{
 		CostPercent: percent(shares.Sum()), KernelPercent: percent(shares.Kernel), OwnPercent: percent(shares.Own()),
 		LimitPercent:   percent(c.Budget),
 		CallsPerSecond: perSecond(spent.Calls+spent.LeftOut, elapsed), SwitchesPerSecond: perSecond(spent.Switches, elapsed),
 		CallNs: wholeNs(price.CallNs), LeftOutNs: wholeNs(price.LeftOutNs), SwitchNs: wholeNs(price.SwitchNs),
-		ExpectedPercent: percent(a.sharesAt(spent.At(a.budget.prices[to]), elapsed, to).Sum()),
+		ExpectedPercent: percent(expected()),
 	}
 	a.stateOf(at, &record.State{Change: record.ChangeMode, Detail: a.reason(from, to, next), Budget: r})
 	return true
