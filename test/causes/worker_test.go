@@ -162,9 +162,7 @@ func timed(nr uintptr, args ...uintptr) result {
 	copy(a[:], args)
 	r := result{TID: unix.Gettid()}
 	delay, cpu := runDelay(), cpuTime()
-	r.Before = monoNow()
-	ret, _, errno := unix.RawSyscall6(nr, a[0], a[1], a[2], a[3], a[4], a[5])
-	r.After = monoNow()
+	ret, errno := bracketed(&r, nr, &a)
 	r.CPUNs = cpuTime() - cpu
 	r.RunDelayNs = runDelay() - delay
 	r.Ret = int64(ret)
@@ -173,6 +171,25 @@ func timed(nr uintptr, args ...uintptr) result {
 	}
 	return r
 }
+
+// bracketed makes the call between two looks at the clock, and nothing else: a goroutine that has run for 10 ms yields
+// at the next function that may have to grow its stack, and its thread sleeps until another one of the process has
+// taken it up again. So each function here is one that may not.
+//
+//go:nosplit
+func bracketed(r *result, nr uintptr, a *[6]uintptr) (uintptr, unix.Errno) {
+	var before, after unix.Timespec
+	unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&before)), 0)
+	ret, _, errno := unix.RawSyscall6(nr, a[0], a[1], a[2], a[3], a[4], a[5])
+	unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&after)), 0)
+	r.Before, r.After = inNs(&before), inNs(&after)
+	return ret, errno
+}
+
+// inNs is Timespec.Nano, of which nothing says that it does not grow the stack.
+//
+//go:nosplit
+func inNs(ts *unix.Timespec) uint64 { return uint64(ts.Sec*1e9 + ts.Nsec) }
 
 func address(b []byte) uintptr { return uintptr(unsafe.Pointer(&b[0])) }
 
