@@ -12,25 +12,24 @@
 #define TIMED_ONE_IN 61
 #define BY_US_NS 10000 /* what took longer was not ours: the hypervisor had the CPU */
 
-/* 0: this switch is not timed. */
-static __always_inline __u64 begin_switch(struct cpu *cpu)
+static __always_inline void begin_switch(struct cpu *cpu)
 {
-	cpu->cost.switches++;
-	if (likely(cpu->cost.until_timed)) {
-		cpu->cost.until_timed--;
-		return 0;
-	}
-	cpu->cost.until_timed = TIMED_ONE_IN - 1;
-	return bpf_ktime_get_ns();
+	__u64 switches = ++cpu->cost.switches;
+
+	if (likely(switches < cpu->cost.next_timed))
+		return;
+	cpu->cost.next_timed = switches + TIMED_ONE_IN;
+	cpu->cost.began_ns = bpf_ktime_get_ns();
 }
 
 /* A second look tells what the clock itself takes. */
-static __always_inline void end_switch(struct cpu *cpu, __u64 began)
+static __always_inline void end_switch(struct cpu *cpu)
 {
-	__u64 ended, took, clock;
+	__u64 began = cpu->cost.began_ns, ended, took, clock;
 
 	if (likely(!began))
 		return;
+	cpu->cost.began_ns = 0;
 	ended = bpf_ktime_get_ns();
 	took = ended - began;
 	clock = bpf_ktime_get_ns() - ended;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Descriptors: the file behind one, what kind that is, and on which kinds a call is never slow. */
+/* Descriptors: the file behind one, and what kind that is. */
 #ifndef SYSCOUNT_FDKIND_H
 #define SYSCOUNT_FDKIND_H
 
@@ -94,23 +94,33 @@ static __always_inline struct file *file_of_fd(struct task_struct *task, __u64 f
 	return table && (__u32)fd < FIELD(table, max_fds) ? file_in(table, fd) : NULL;
 }
 
-/* The same where the call waits, and hence has the descriptor. Of another one it is anything, which is read with
- * care. */
-static __always_inline struct file *file_waited_for(struct task_struct *task, __u64 fd)
-{
-	return file_in(FIELD(PLAIN(task, files), fdt), fd);
-}
-
 /* NULL: no descriptor, or one that is closed. */
 static __always_inline __u32 kind_of(struct file *file)
 {
 	return file ? kind_of_inode(FIELD(file, f_inode)) : FD_NONE;
 }
 
-/* Waiting for an event is no slowness: a long read of a socket, say. */
-static __always_inline bool is_exempt(__u32 slot, struct file *file)
+/*
+ * The kind of the descriptor that a call waits on, and hence has. Another number may be past the table: that is read
+ * with care, and the call does not wait, it gets EBADF. For kernels that have the cast. Of a host's waits on
+ * descriptors nearly all are on pipes and sockets.
+ */
+static __always_inline __u32 kind_waited_on(struct task_struct *task, __u64 fd)
 {
-	return looks[table_index(slot)].exempt >> kind_of(file) & 1;
+	struct file **files = CASTED(CASTED(PLAIN(task, files), fdt), fd);
+	struct file *file = (struct file *)CASTED((struct timespec64 *)&files[(__u32)fd], tv_sec);
+	struct inode *inode;
+
+	if (!file) /* another thread was faster to close it */
+		return FD_NONE;
+	inode = CASTED(file, f_inode);
+	switch (CASTED(inode, i_mode) & S_IFMT) {
+	case S_IFIFO:
+		return FD_PIPE;
+	case S_IFSOCK:
+		return FD_SOCKET;
+	}
+	return kind_of_inode(inode);
 }
 
 #endif

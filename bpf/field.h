@@ -26,12 +26,16 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 		value_;                                                                                              \
 	})
 
+/* The same where has_rdonly_cast has been asked: each question is a load, and 14 bytes of code, that the verifier
+ * leaves. */
+#define CASTED(object, field) (CAST(*(object), object)->field)
+
 /*
  * The same of a pointer that the verifier knows. From Linux 6.3 on it looks up, for each
  * such load of a pointer that it trusts, the name of the structure in the kernel's whole
  * type information: half of the time of loading us. It does not trust what was cast.
  */
-#define LOAD(object, field) (has_rdonly_cast ? CAST(*(object), object)->field : (object)->field)
+#define LOAD(object, field) (has_rdonly_cast ? CASTED(object, field) : (object)->field)
 
 /*
  * The same where it is read most often: of a pointer that the verifier trusts, such as a tracepoint's

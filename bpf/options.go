@@ -44,6 +44,18 @@ type Setting struct {
 	Look        Look
 }
 
+// waits is what a context switch asks about the syscall: enum interest of syscount.h.
+func (s Setting) waits() uint16 {
+	if s.ThresholdNs == Never && s.Traits&TraitRestart == 0 {
+		return 0
+	}
+	wanted := uint16(syscountInterestWAITS_WANTED)
+	if s.Traits&TraitFDFirst != 0 {
+		wanted |= s.Look.Exempt & uint16(syscountInterestWAITS_EXEMPT)
+	}
+	return wanted
+}
+
 // Look says what to look at in a slow call. Arguments are indices from 1 on, 0 is
 // none.
 type Look struct {

@@ -8,7 +8,7 @@
  * and its storage has nothing to learn. That cannot be said of one that blocks where
  * calls have no stamp.
  */
-static __always_inline bool is_idle(const struct running *r, struct task_struct *prev, struct leaving how)
+static __always_inline bool is_idle(const struct running *r, struct task_struct *prev, const struct leaving *how)
 {
 	if (r->task != (__u64)prev || r->start_ns || r->first_ns || r->stale)
 		return false;
@@ -52,7 +52,8 @@ __noinline __u64 take_along(struct cpu *cpu, __u32 class)
 }
 
 /* The thread leaves the CPU. */
-static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev, struct leaving how, __u64 *now)
+static __always_inline void switch_out(struct cpu *cpu, struct task_struct *prev, const struct leaving *how,
+				       __u64 *now)
 {
 	struct running *r = &cpu->running;
 

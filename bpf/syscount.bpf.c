@@ -66,6 +66,7 @@ volatile __u64 threshold_ns[TABLE_SLOTS] = {}; /* lowest that could be slow; ~0:
 volatile struct floor lowest[TABLE_SLOTS] = {}; /* the same by result, wherever the call is made: see floor.h */
 volatile __u32 numbering = 0; /* of the sets of floors: an assignment of another one is void */
 volatile __u8 traits[TABLE_SLOTS] = {}; /* enum trait */
+volatile __u16 waits_of[TABLE_SLOTS] = {}; /* enum interest, in its waits */
 volatile struct look looks[TABLE_SLOTS] = {}; /* what more to look at in a slow call */
 
 volatile __u64 sweep_age_ns = 0; /* the sweep hands over calls that are open for so long; 0: there was none */
@@ -78,6 +79,7 @@ volatile __u64 waits_since_ns = 0;
 
 /* Only pointers to these types keep them in BTF, from which bpf2go reads them. */
 const enum fd_kind *unused_fd_kind __attribute__((unused));
+const enum interest *unused_interest __attribute__((unused));
 const enum trait *unused_trait __attribute__((unused));
 const enum cgroup_path_end *unused_cgroup_path_end __attribute__((unused));
 const enum slots *unused_slots __attribute__((unused));
@@ -314,25 +316,25 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 		.preempted = preempt,
 		.state = has_prev_state ? (__u32)ctx[3] : LOAD(prev, __state),
 	};
-	__u64 now = 0, began;
+	__u64 now = 0;
 
 	if (!cpu)
 		return 0;
-	began = begin_switch(cpu);
+	begin_switch(cpu);
 	if (is_watching()) {
-		watch_out(cpu, prev, how, &now);
+		watch_out(cpu, prev, &how, &now);
 		watch_in(cpu, next, &now);
-		end_switch(cpu, began);
+		end_switch(cpu);
 		return 0;
 	}
 	if (is_switched(cpu, next)) {
-		end_switch(cpu, began);
+		end_switch(cpu);
 		return 0;
 	}
-	switch_out(cpu, prev, how, &now);
+	switch_out(cpu, prev, &how, &now);
 	if (!return_from_rest(cpu, next) && waits)
 		switch_in(cpu, next, &now);
-	end_switch(cpu, began);
+	end_switch(cpu);
 	return 0;
 }
 

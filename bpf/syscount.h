@@ -65,6 +65,16 @@ enum trait {
 	TRAIT_FORK = 64, /* ends twice: in the parent, and in the child, where it did not begin */
 };
 
+/*
+ * What a context switch asks of a syscall, in one word: somebody wants to know of its waits (one of its calls could
+ * be slow, or goes on with one that was interrupted), but not of those on these kinds of descriptors, as bits 1 <<
+ * enum fd_kind.
+ */
+enum interest {
+	WAITS_WANTED = 0x8000,
+	WAITS_EXEMPT = 0x7fff,
+};
+
 /* What to look at in a slow call; each argument is its index plus one, 0: none. */
 struct look {
 	__u8 fd; /* a second descriptor */
@@ -318,11 +328,11 @@ enum places { RESTING = 8 }; /* kept for each CPU; a power of two */
 /* What it is multiplied with to know our own cost, beside the calls in struct counters; per CPU. */
 struct cost {
 	__u64 left_out; /* calls that ended, of threads or syscalls that are not observed */
-	__u64 switches; /* context switches */
-	__u64 timed; /* of these, so many were timed */
+	__u64 timed; /* context switches that were timed */
 	__u64 timed_ns; /* what our program took in them */
-	__u32 until_timed; /* switches until the next that is */
-	__u32 _pad;
+	__u64 switches; /* all of them */
+	__u64 next_timed; /* which of them will be the next that is timed */
+	__u64 began_ns; /* when the one began that is timed now; 0: none is */
 };
 
 /* A call at its end; CLOCK_MONOTONIC, or UNTIMED. */
@@ -337,6 +347,7 @@ struct ended {
 
 /* Everything that belongs to a CPU, found with one look. */
 struct cpu {
+	struct cost cost; /* each switch uses its end, and the beginning of what follows */
 	struct running running;
 	/*
 	 * The call that ends. Not on the stack: of what lies there the verifier knows in which
@@ -344,7 +355,6 @@ struct cpu {
 	 */
 	struct ended ended;
 	struct counters counters;
-	struct cost cost;
 	__u64 histogram_slot; /* of the last duration */
 	__u32 next_early; /* where to look for a free list */
 	__u32 _pad;

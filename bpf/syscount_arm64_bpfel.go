@@ -69,13 +69,13 @@ type syscountComm struct {
 }
 
 type syscountCost struct {
-	_          structs.HostLayout
-	LeftOut    uint64
-	Switches   uint64
-	Timed      uint64
-	TimedNs    uint64
-	UntilTimed uint32
-	Pad        uint32
+	_         structs.HostLayout
+	LeftOut   uint64
+	Timed     uint64
+	TimedNs   uint64
+	Switches  uint64
+	NextTimed uint64
+	BeganNs   uint64
 }
 
 type syscountCounters struct {
@@ -114,6 +114,7 @@ type syscountCounters struct {
 
 type syscountCpu struct {
 	_       structs.HostLayout
+	Cost    syscountCost
 	Running syscountRunning
 	Ended   struct {
 		_       structs.HostLayout
@@ -125,7 +126,6 @@ type syscountCpu struct {
 		Pad     [7]uint8
 	}
 	Counters      syscountCounters
-	Cost          syscountCost
 	HistogramSlot uint64
 	NextEarly     uint32
 	Pad           uint32
@@ -239,6 +239,13 @@ type syscountHistogram uint32
 
 const (
 	syscountHistogramHISTOGRAM_SLOTS syscountHistogram = 140
+)
+
+type syscountInterest uint32
+
+const (
+	syscountInterestWAITS_WANTED syscountInterest = 32768
+	syscountInterestWAITS_EXEMPT syscountInterest = 32767
 )
 
 type syscountLook struct {
@@ -606,6 +613,7 @@ const (
 	syscountVarUnusedFdKind        = "unused_fd_kind"
 	syscountVarUnusedGroupBy       = "unused_group_by"
 	syscountVarUnusedHistogram     = "unused_histogram"
+	syscountVarUnusedInterest      = "unused_interest"
 	syscountVarUnusedModes         = "unused_modes"
 	syscountVarUnusedSlots         = "unused_slots"
 	syscountVarUnusedTaskWork      = "unused_task_work"
@@ -614,6 +622,7 @@ const (
 	syscountVarVoidedEnded         = "voided_ended"
 	syscountVarVoidedLeftOut       = "voided_left_out"
 	syscountVarWaits               = "waits"
+	syscountVarWaitsOf             = "waits_of"
 	syscountVarWaitsSinceNs        = "waits_since_ns"
 	syscountVarWantedErrors        = "wanted_errors"
 )
@@ -766,6 +775,7 @@ type syscountVariableSpecs struct {
 	UnusedFdKind        *ebpf.VariableSpec `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.VariableSpec `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
+	UnusedInterest      *ebpf.VariableSpec `ebpf:"unused_interest"`
 	UnusedModes         *ebpf.VariableSpec `ebpf:"unused_modes"`
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.VariableSpec `ebpf:"unused_task_work"`
@@ -774,6 +784,7 @@ type syscountVariableSpecs struct {
 	VoidedEnded         *ebpf.VariableSpec `ebpf:"voided_ended"`
 	VoidedLeftOut       *ebpf.VariableSpec `ebpf:"voided_left_out"`
 	Waits               *ebpf.VariableSpec `ebpf:"waits"`
+	WaitsOf             *ebpf.VariableSpec `ebpf:"waits_of"`
 	WaitsSinceNs        *ebpf.VariableSpec `ebpf:"waits_since_ns"`
 	WantedErrors        *ebpf.VariableSpec `ebpf:"wanted_errors"`
 }
@@ -910,6 +921,7 @@ type syscountVariables struct {
 	UnusedFdKind        *ebpf.Variable `ebpf:"unused_fd_kind"`
 	UnusedGroupBy       *ebpf.Variable `ebpf:"unused_group_by"`
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
+	UnusedInterest      *ebpf.Variable `ebpf:"unused_interest"`
 	UnusedModes         *ebpf.Variable `ebpf:"unused_modes"`
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.Variable `ebpf:"unused_task_work"`
@@ -918,6 +930,7 @@ type syscountVariables struct {
 	VoidedEnded         *ebpf.Variable `ebpf:"voided_ended"`
 	VoidedLeftOut       *ebpf.Variable `ebpf:"voided_left_out"`
 	Waits               *ebpf.Variable `ebpf:"waits"`
+	WaitsOf             *ebpf.Variable `ebpf:"waits_of"`
 	WaitsSinceNs        *ebpf.Variable `ebpf:"waits_since_ns"`
 	WantedErrors        *ebpf.Variable `ebpf:"wanted_errors"`
 }

@@ -382,18 +382,21 @@ func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
 	var lowest [tableSlots]syscountFloor
 	var thresholds [tableSlots]uint64
 	var traits [tableSlots]Trait
+	var waits [tableSlots]uint16
 	var looks [tableSlots]syscountLook
 	for slot := range allSlots {
 		if sc, ok := syscallOf(slot); ok {
 			s := setting(sc)
 			thresholds[slot], traits[slot] = s.ThresholdNs, s.Traits
+			waits[slot] = s.waits()
 			lowest[slot] = kernelFloor(s.Floor, 0)
 			looks[slot] = syscountLook{
 				Fd: s.Look.FD, Text: s.Look.Text, Timeout: s.Look.Timeout, Exempt: s.Look.Exempt, UserStack: bit(s.Look.UserStack),
 			}
 		}
 	}
-	return errors.Join(t.objs.Lowest.Set(lowest), t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits), t.objs.Looks.Set(looks))
+	return errors.Join(t.objs.Lowest.Set(lowest), t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits),
+		t.objs.WaitsOf.Set(waits), t.objs.Looks.Set(looks))
 }
 
 // bit is a bool as the kernel side has it.

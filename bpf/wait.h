@@ -30,15 +30,15 @@ struct leaving {
 };
 
 /* It does not wait for anything but a CPU. */
-static __always_inline bool is_runnable(struct leaving how)
+static __always_inline bool is_runnable(const struct leaving *how)
 {
-	return how.preempted || !how.state;
+	return how->preempted || !how->state;
 }
 
 /* enum wait_class. Asked for where it is used, which few switches come to. */
-static __always_inline __u32 class_of(struct leaving how)
+static __always_inline __u32 class_of(const struct leaving *how)
 {
-	__u32 state = how.state;
+	__u32 state = how->state;
 
 	if (is_runnable(how))
 		return WAIT_RUNQUEUE;
@@ -193,17 +193,19 @@ static __always_inline __u64 call_of(struct thread *t, struct task_struct *task,
 }
 
 /*
- * The call is on a kind of descriptor on which it is never slow: some six loads that
- * depend on each other, and then nothing more at this wait. Not where each is a call.
+ * Somebody wants to know of this wait. Not if it is on a kind of descriptor on which the call is never slow: some six
+ * loads that depend on each other, and then nothing more at this wait. Not asked where each is a
+ * call.
  */
-static __always_inline bool is_on_exempt(struct task_struct *task, struct pt_regs *regs, __u32 slot)
+static __always_inline bool is_wanted_wait(struct task_struct *task, struct pt_regs *regs, __u32 slot)
 {
+	__u32 wanted = waits_of[table_index(slot)];
 	__u64 args[6];
 
-	if (!has_rdonly_cast || !has_trait(slot, TRAIT_FD_FIRST) || !looks[table_index(slot)].exempt)
-		return false;
+	if (!has_rdonly_cast || !(wanted & WAITS_EXEMPT))
+		return wanted;
 	read_args(regs, slot, args);
-	return is_exempt(slot, file_waited_for(task, args[0]));
+	return !(wanted >> kind_waited_on(task, args[0]) & 1);
 }
 
 /*
@@ -218,9 +220,7 @@ static __always_inline bool is_followed(const struct thread *t, struct task_stru
 		slot = t->suspended;
 	else if (!t->start_ns)
 		slot = syscall_slot(task, number_in(user_registers(task)));
-	if (has_trait(slot, TRAIT_RESTART))
-		return true;
-	return threshold_of(slot) != NEVER && !is_on_exempt(task, user_registers(task), slot);
+	return is_wanted_wait(task, user_registers(task), slot);
 }
 
 /* Only since when it is known: its row wants that, where the call has no time of its own. */

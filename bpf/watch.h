@@ -127,12 +127,6 @@ static __noinline void begin_watching(struct cpu *cpu, struct thread *t, struct 
 	decide(t);
 }
 
-/* Somebody wants to know of this call. */
-static __always_inline bool is_wanted(__u32 slot)
-{
-	return threshold_of(slot) != NEVER || has_trait(slot, TRAIT_RESTART);
-}
-
 /* With a verdict for this attachment and filter. False: its call is left out. */
 static __always_inline bool is_watched(struct cpu *cpu, struct thread *t, struct task_struct *task, __u32 slot)
 {
@@ -291,7 +285,8 @@ __noinline __u64 wait_in_call(struct cpu *cpu, __u32 class)
 }
 
 /* The thread leaves the CPU. */
-static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, struct leaving how, __u64 *clock)
+static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, const struct leaving *how,
+				      __u64 *clock)
 {
 	struct pt_regs *regs;
 	long number;
@@ -309,7 +304,7 @@ static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev,
 		return;
 	}
 	slot = syscall_slot(prev, number);
-	if (unlikely(is_wanted(slot) && !is_on_exempt(prev, regs, slot)))
+	if (unlikely(is_wanted_wait(prev, regs, slot)))
 		*clock = wait_in_call(cpu, class_of(how));
 }
 
@@ -362,7 +357,7 @@ static __always_inline void tick_watched(struct cpu *cpu, struct task_struct *ta
 
 	if (cpu->running.task)
 		unload(cpu, task);
-	if (!is_wanted(slot))
+	if (!waits_of[table_index(slot)])
 		return;
 	/* None may be made while we interrupt the making of another: the next tick will do. */
 	t = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
