@@ -17,36 +17,29 @@ import (
 
 // kernelFunctions are the facts of this kernel, for one choice.
 func kernelFunctions() functionFacts {
-	protos := entryProtos{}
+	protos := entryProtos{types: typesOfKernel()}
 	return functionFacts{goarch: runtime.GOARCH, proto: protos.find, refuse: refuseFunctions}
 }
 
-// entryProtos looks functions up in the kernel's type information, which takes long to
-// read and much memory to keep: it is read when the first function is asked for, and
-// gone with the choice.
-type entryProtos struct {
-	spec *btf.Spec
-	err  error
-}
+// entryProtos looks functions up in the kernel's type information, which is read when the first one is asked for.
+type entryProtos struct{ types *btf.Cache }
 
 // find finds a function that takes the user registers of a call, and nothing else, and
 // its prototype.
 func (e *entryProtos) find(name string) (btf.TypeID, bool) {
-	if e.spec == nil && e.err == nil {
-		e.spec, e.err = btf.LoadKernelSpec()
-	}
-	if e.err != nil {
+	spec, err := e.types.Kernel()
+	if err != nil {
 		return 0, false
 	}
 	var found *btf.Func
-	if err := e.spec.TypeByName(name, &found); err != nil {
+	if err := spec.TypeByName(name, &found); err != nil {
 		return 0, false
 	}
 	proto, ok := found.Type.(*btf.FuncProto)
 	if !ok || len(proto.Params) != 1 || !pointsToRegisters(proto.Params[0].Type) {
 		return 0, false
 	}
-	id, err := e.spec.TypeID(proto)
+	id, err := spec.TypeID(proto)
 	return id, err == nil
 }
 
@@ -73,7 +66,7 @@ var refuseFunctions = sync.OnceValue(func() error {
 
 // followOne attaches a program that does nothing to a function of a call.
 func followOne(call string) error {
-	protos := entryProtos{}
+	protos := entryProtos{types: typesOfKernel()}
 	functions := entryPoints(runtime.GOARCH, call, func(f string) bool { _, found := protos.find(f); return found })
 	if len(functions) == 0 {
 		return fmt.Errorf("none is known for %s", call)

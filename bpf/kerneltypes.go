@@ -16,10 +16,9 @@ type typeFacts struct {
 	switchArguments int              // of the tracepoint sched_switch
 }
 
-// kernelTypes reads them once: it takes 35 ms, and the information itself is too much to
-// keep.
+// kernelTypes reads them once.
 var kernelTypes = sync.OnceValue(func() typeFacts {
-	spec, err := btf.LoadKernelSpec()
+	spec, err := typesOfKernel().Kernel()
 	if err != nil {
 		return typeFacts{err: err}
 	}

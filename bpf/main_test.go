@@ -3,6 +3,7 @@ package bpf
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -32,6 +33,8 @@ func TestMain(m *testing.M) {
 		spec, err := once()
 		return spec.Copy(), err
 	}
+	types := typesOfKernel()
+	defer runtime.KeepAlive(types)
 	if isAgent() {
 		runAgent()
 	}

@@ -111,7 +111,7 @@ func (t *Tracer) assemble(spec *ebpf.CollectionSpec, from stored) error {
 	for name := range from.programs {
 		delete(spec.Programs, name)
 	}
-	parts, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: from.maps})
+	parts, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: from.maps, Cache: typesOfKernel()})
 	if err != nil {
 		return explainLoad("load the programs", err)
 	}

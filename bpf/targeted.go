@@ -3,6 +3,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -97,6 +98,8 @@ func (t *targeted) close() error {
 
 // planned loads by functions, or else by the tracepoints.
 func planned(opts Options, load func(plan) (*Tracer, error)) (*Tracer, error) {
+	types := typesOfKernel() // of which the choice and the load ask
+	defer runtime.KeepAlive(types)
 	p := choose(opts, kernelFunctions())
 	t, err := load(p)
 	if err != nil && len(p.functions) > 0 {

@@ -113,17 +113,6 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, from stored) (err error) {
 	return nil
 }
 
-// create makes the maps and programs of a specification.
-func (t *Tracer) create(spec *ebpf.CollectionSpec) error {
-	coll, err := ebpf.NewCollection(spec)
-	if err != nil {
-		return err
-	}
-	defer coll.Close()
-	t.targeted.take(coll)
-	return coll.Assign(&t.objs)
-}
-
 func closeOnError(t *Tracer, err *error) {
 	if *err != nil {
 		_ = t.Close()
@@ -395,8 +384,8 @@ func (t *Tracer) SetSyscalls(setting func(Syscall) Setting) error {
 			}
 		}
 	}
-	return errors.Join(t.objs.Lowest.Set(lowest), t.objs.ThresholdNs.Set(thresholds), t.objs.Traits.Set(traits),
-		t.objs.WaitsOf.Set(waits), t.objs.Looks.Set(looks))
+	return errors.Join(t.objs.Lowest.Set(&lowest), t.objs.ThresholdNs.Set(&thresholds), t.objs.Traits.Set(&traits),
+		t.objs.WaitsOf.Set(&waits), t.objs.Looks.Set(&looks)) // what pointers point to is copied as it is
 }
 
 // bit is a bool as the kernel side has it.
