@@ -179,7 +179,8 @@ func TestNobodyWritesIntoTheListOfAnother(t *testing.T) {
 // take over: they have rows of other groups, or lists of their own.
 func TestAReplacementBeforeTheFirstListedCall(t *testing.T) {
 	const listed = 100 // more than a list takes
-	all := []Options{{GroupBy: GroupByComm, Rows: 4096}, {GroupBy: GroupByNone}, {GroupBy: GroupByCgroup, Rows: 4096}, {GroupBy: GroupByProcess, Rows: 8192}}
+	from, to := between(base, Options{GroupBy: GroupByComm, Rows: 4096})
+	all := []Options{to, {GroupBy: GroupByNone}, {GroupBy: GroupByCgroup, Rows: 4096}, {GroupBy: GroupByProcess, Rows: 8192}}
 	if dear {
 		all = all[:1]
 	}
@@ -191,7 +192,7 @@ func TestAReplacementBeforeTheFirstListedCall(t *testing.T) {
 			process := p.Start(t, append([]bpftest.Step{p.Handler(unix.SIGUSR1, 0, call(unix.SYS_GETPPID).Times(listed), exit())}, parentOf(endless)...)...)
 			cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-lists.scope")
 			cgroup.Add(process.PID())
-			tracer := newReplaceable(t, base)
+			tracer := newReplaceable(t, from)
 			if err := errors.Join(tracer.nameCalls(unix.SYS_GETPPID), tracer.SetFilter(Filter{CgroupIDs: []uint64{cgroup.ID()}})); err != nil {
 				t.Fatal(err)
 			}

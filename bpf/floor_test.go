@@ -210,7 +210,8 @@ func TestFloorsOverAReplacement(t *testing.T) {
 	unit := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-floor.service")
 	process := readFor(t, 0)
 	unit.Add(process.PID())
-	tracer := newReplaceable(t, base)
+	from, all := replacements()
+	tracer := newReplaceable(t, from)
 	tracer.findReads(t, process)
 	set, err := tracer.NewFloorSet(func(sc Syscall) (Floor, uint16, bool) { return never, 0, sc == own(unix.SYS_READ) })
 	if err != nil {
@@ -221,7 +222,7 @@ func TestFloorsOverAReplacement(t *testing.T) {
 	}
 	process.Poke()
 	hold(process)
-	tracer.replace(t, replacements()[0])
+	tracer.replace(t, all[0])
 	if err := tracer.Sweep(time.Millisecond); err != nil {
 		t.Fatal(err)
 	}

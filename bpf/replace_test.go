@@ -11,7 +11,7 @@ import (
 	"github.com/syscountd/syscountd/bpf/bpftest"
 )
 
-// replaceable is a tracer of a test's own, attached.
+// replaceable is an attached tracer whose programs a test replaces. Whoever borrows it next finds it as that left it.
 type replaceable struct {
 	*watched
 	counted calls // in rows that are gone
@@ -19,15 +19,7 @@ type replaceable struct {
 
 func newReplaceable(t *testing.T, opts Options) *replaceable {
 	t.Helper()
-	tracer, err := Load(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := tracer.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	tracer := shared.borrow(t, opts)
 	nobody := Filter{Comms: []string{"syscount-nobody"}}
 	if err := errors.Join(tracer.SetSyscalls(settingOfTraps), tracer.SetFilter(nobody), tracer.Attach()); err != nil {
 		t.Fatal(err)
@@ -98,14 +90,24 @@ func (r *replaceable) take(t *testing.T) {
 	}
 }
 
-// replacements are changes that need other programs, in an order in which each mode and
-// each group has its turn.
-// Where a load is dear, the one from which most follows: other groups, and no beginnings.
-func replacements() []Options {
-	if dear {
-		return []Options{{GroupBy: GroupByNone, Mode: ModeCount}}
+// between gives the first of two options, from which a test starts, and the second. Where a load is dear, that may be
+// the other way round: what another test has left is not loaded again.
+func between(first, second Options) (from, to Options) {
+	if dear && !shared.has(first) && shared.has(second) {
+		return second, first
 	}
-	all := []Options{
+	return first, second
+}
+
+// replacements are changes that need other programs, from the first on, in an order in which each mode and
+// each group has its turn.
+// Where a load is dear, the one from which most follows: other groups, and beginnings or none.
+func replacements() (from Options, all []Options) {
+	if dear {
+		from, to := between(base, Options{GroupBy: GroupByNone, Mode: ModeCount})
+		return from, []Options{to}
+	}
+	all = []Options{
 		{GroupBy: GroupByComm, Rows: 4096}, {GroupBy: GroupByComm, Rows: 4096, NoWaits: true}, {GroupBy: GroupByNone},
 		{GroupBy: GroupByCgroup, Rows: 4096, Sample: 16}, {GroupBy: GroupByProcess, Rows: 4096, Mode: ModeCount},
 		{GroupBy: GroupByNone, Mode: ModeCount}, {GroupBy: GroupByProcess, Rows: 4096},
@@ -113,7 +115,7 @@ func replacements() []Options {
 	if HasTaskWork() {
 		all = append(all, Options{GroupBy: GroupByComm, Rows: 4096, Mode: ModeWatch}, Options{GroupBy: GroupByNone, Mode: ModeWatch})
 	}
-	return append(all, base)
+	return base, append(all, base)
 }
 
 func nameOfReplacement(o Options) string {
@@ -140,8 +142,9 @@ func wantOneRead(t *testing.T, tracer *replaceable, process *bpftest.Process, at
 
 // A call that is open while other programs come is told once, with all of its time.
 func TestACallThatWaitsOverAReplacement(t *testing.T) {
-	tracer, from := newReplaceable(t, base), base
-	for _, to := range replacements() {
+	from, all := replacements()
+	tracer := newReplaceable(t, from)
+	for _, to := range all {
 		t.Run(nameOfReplacement(from)+" to "+nameOfReplacement(to), func(t *testing.T) {
 			process := readFor(t, 0)
 			tracer.findReads(t, process)
@@ -167,8 +170,13 @@ func TestACallThatWaitsOverAReplacement(t *testing.T) {
 
 // A read that a handler interrupts again and again goes on, whichever programs see it.
 func TestACallThatIsInterruptedDuringReplacements(t *testing.T) {
+	from, to := between(base, Options{GroupBy: GroupByComm, Rows: 4096})
+	others := []Options{to, base, {GroupBy: GroupByNone}, base}
+	if dear {
+		others = others[:1]
+	}
 	process := readFor(t, saRestart)
-	tracer := newReplaceable(t, base)
+	tracer := newReplaceable(t, from)
 	tracer.findReads(t, process)
 	process.Poke()
 	hold(process)
@@ -189,10 +197,6 @@ func TestACallThatIsInterruptedDuringReplacements(t *testing.T) {
 			}
 		}
 	}()
-	others := []Options{{GroupBy: GroupByComm, Rows: 4096}, base, {GroupBy: GroupByNone}, base}
-	if dear {
-		others = others[:1]
-	}
 	for _, to := range others {
 		tracer.replace(t, to)
 	}
@@ -213,13 +217,14 @@ func TestACallThatIsInterruptedDuringReplacements(t *testing.T) {
 
 // It is the same call to those who look for calls that do not return.
 func TestACallIsStuckOverAReplacement(t *testing.T) {
+	from, all := replacements()
 	process := readFor(t, 0)
-	tracer := newReplaceable(t, base)
+	tracer := newReplaceable(t, from)
 	tracer.findReads(t, process)
 	process.Poke()
 	hold(process)
 	var since uint64
-	for i, to := range append([]Options{base}, replacements()...) {
+	for i, to := range append([]Options{from}, all...) {
 		if i > 0 {
 			tracer.replace(t, to)
 		}

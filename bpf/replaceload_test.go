@@ -49,10 +49,16 @@ func TestLoadIsCountedExactlyOverReplacements(t *testing.T) {
 	p := bpftest.NewProgram()
 	steps, want := loadWhile(t, p)
 	process := p.Start(t, steps...)
-	tracer := newReplaceable(t, base)
+	from, to := between(base, timedOnes[0])
+	tracer := newReplaceable(t, from)
 	tracer.findReads(t, process)
 	process.Poke()
-	times := replaceWhile(t, tracer, want.sum(), func(i int) Options { return timedOnes[i%len(timedOnes)] })
+	times := replaceWhile(t, tracer, want.sum(), func(i int) Options {
+		if i == 0 {
+			return to
+		}
+		return timedOnes[i%len(timedOnes)]
+	})
 	process.Finish()
 	tracer.take(t)
 	wantTaken(t, tracer, want)

@@ -189,7 +189,7 @@ func (r *rig) borrow(t *testing.T, opts Options) *Tracer {
 	t.Cleanup(func() {
 		giveBack()
 		r.lent[tracer] = false
-		if !r.spoilt[tracer] {
+		if !r.spoilt[tracer] && !t.Failed() {
 			return
 		}
 		r.loaded = slices.DeleteFunc(r.loaded, func(other *Tracer) bool { return other == tracer })
@@ -228,6 +228,11 @@ func (r *rig) load(t *testing.T, opts Options) *Tracer {
 	return tracer
 }
 
+// has says whether a tracer is there that serves, or would, were it not lent.
+func (r *rig) has(opts Options) bool {
+	return slices.ContainsFunc(r.loaded, func(tracer *Tracer) bool { return tracer.Fits(opts) })
+}
+
 // emptied makes a detached tracer as if it had just been loaded.
 func emptied(tracer *Tracer) error {
 	cpus, err := ebpf.PossibleCPU()
@@ -253,6 +258,8 @@ func emptied(tracer *Tracer) error {
 		empty[syscountRowKey, syscountRow](tracer.objs.Rest),
 		empty[syscountProcessKey, syscountProcessName](tracer.objs.ProcessNames),
 		tracer.objs.Cpus.Put(uint32(0), make([]syscountCpu, cpus)),
+		tracer.objs.SweepRingFull.Set(uint64(0)), tracer.objs.GivenUp.Set(uint64(0)),
+		tracer.objs.VoidedLeftOut.Set(uint64(0)), tracer.objs.VoidedEnded.Set(uint64(0)),
 	)
 }
 
