@@ -93,8 +93,9 @@ const watchPolicy = "/etc/watch.toml"
 
 // testEnv is for the test binary. Emulated, a million calls take about ten seconds:
 // fewer of them find as much.
-// All of these kernels let programs follow functions.
-var testEnv = []string{"SYSCOUNT_TEST_CALLS=30000", "SYSCOUNT_TEST_FUNCTIONS=1"}
+// All of these kernels let programs follow functions. The machine has memory enough not to
+// collect garbage before there is half of it.
+var testEnv = []string{"SYSCOUNT_TEST_CALLS=30000", "SYSCOUNT_TEST_FUNCTIONS=1", "GOGC=off", "GOMEMLIMIT=500MiB"}
 
 // plan is what a machine with this kernel does. A test binary runs in its
 // package's directory, as with "go test".
