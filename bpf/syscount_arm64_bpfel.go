@@ -440,7 +440,8 @@ type syscountThread struct {
 	Sp               uint64
 	KnownNs          uint64
 	Early            uint32
-	Pad2             uint32
+	Handled          uint8
+	Pad2             [3]uint8
 	Wait             syscountWait
 }
 
