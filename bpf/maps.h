@@ -42,8 +42,7 @@ struct thread {
 	__u64 known_ns; /* when we last knew which call it was in */
 
 	__u32 early; /* where the leader of a young process lists its calls: see early.h */
-	__u8 handled; /* mode watch: a handler has begun since known_ns, and may return into a call from before */
-	__u8 _pad2[3];
+	__u32 _pad2;
 
 	struct wait wait;
 };

@@ -112,7 +112,6 @@ static __always_inline void forget_earlier(struct cpu *cpu, struct thread *t)
 	t->executed = false;
 	t->by_watch = false;
 	t->resumed = false;
-	t->handled = false;
 	t->wait.call = 0;
 	t->wait.off_ns = 0;
 }

@@ -440,8 +440,7 @@ type syscountThread struct {
 	Sp               uint64
 	KnownNs          uint64
 	Early            uint32
-	Handled          uint8
-	Pad2             [3]uint8
+	Pad2             uint32
 	Wait             syscountWait
 }
 

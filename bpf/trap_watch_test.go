@@ -216,68 +216,6 @@ func TestWatchAddsUpShortWaits(t *testing.T) {
 	wantCallbacks(t, tracer, Counters{})
 }
 
-// A wait at another place than the one before belongs to another call, and no callback is asked for to know that.
-// One is where waits at the same place go on for a sixteenth of the threshold, or where a handler may have returned into a
-// call from before.
-func TestWatchKnowsACallByItsPlace(t *testing.T) {
-	const waits, threshold = 80, PiecesOfThreshold * 100e6
-	start := func(t *testing.T, p *bpftest.Program, steps ...bpftest.Step) (*bpftest.Process, *Tracer) {
-		process := p.Start(t, steps...)
-		tracer := watching(t, process, unix.SYS_READ, threshold)
-		if err := tracer.SetSyscalls(func(sc Syscall) Setting {
-			s := settingOfTraps(sc)
-			if sc == own(unix.SYS_READ) || sc == own(unix.SYS_NANOSLEEP) || sc == own(unix.SYS_CLOCK_NANOSLEEP) {
-				s.ThresholdNs = threshold
-			}
-			return s
-		}); err != nil {
-			t.Fatal(err)
-		}
-		process.Poke()
-		return process, tracer
-	}
-	asked := func(tracer *Tracer) uint64 {
-		c, err := tracer.Counters()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c.Callbacks
-	}
-	t.Run("two places", func(t *testing.T) {
-		p := bpftest.NewProgram()
-		ms := p.Words(0, 10e6)
-		process, tracer := start(t, p, call(unix.SYS_NANOSLEEP, ms), call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, ms), bpftest.Loop(2, waits/2), exit())
-		process.Finish()
-		if n := asked(tracer); n > 2 { // a busy machine may make a wait a long one
-			t.Errorf("%d callbacks; want none", n)
-		}
-	})
-	t.Run("one place", func(t *testing.T) {
-		p := bpftest.NewProgram()
-		process, tracer := start(t, p, call(unix.SYS_NANOSLEEP, p.Words(0, 10e6)).Times(waits), exit())
-		process.Finish()
-		if n := asked(tracer); n < waits/20 {
-			t.Errorf("%d callbacks for %d waits of 10 ms; want one for each tenth", n, waits)
-		}
-	})
-	t.Run("handlers", func(t *testing.T) {
-		p := bpftest.NewProgram()
-		b := p.Words(0)
-		process, tracer := start(t, p, p.Handler(unix.SIGUSR1, saRestart, call(unix.SYS_NANOSLEEP, p.Words(0, 10e6)), call(unix.SYS_WRITE, 1, b, 1)),
-			call(unix.SYS_READ, 0, b, 1), exit())
-		for range waits / 2 {
-			process.AwaitStates("S")
-			process.Signal(unix.SIGUSR1)
-			process.Hear()
-		}
-		process.Poke()
-		process.Finish()
-		if n := asked(tracer); n == 0 {
-			t.Errorf("no callback in a read that %d handlers interrupted", waits/2)
-		}
-	})
-}
-
 // The execve of a thread waits until the others are gone. Its end is in another
 // program, under another thread's number.
 func TestWatchSeesAnExecOfAThread(t *testing.T) {

@@ -75,7 +75,6 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 	};
 
 	t->known_ns = ended.end_ns;
-	t->handled = false;
 	if (!replaced && (is_in_call(regs) || number_in(regs) < 0 || ip_of(regs) != t->ip)) {
 		cpu->counters.astray++;
 		forget_call(t);
@@ -169,23 +168,11 @@ static __always_inline bool is_same_call(struct cpu *cpu, struct thread *t, stru
 	return true;
 }
 
-/*
- * The wait before was of a call at the same place, or of this very call. At another place it was of an earlier one,
- * but for those that a handler interrupts: so this one has not waited before, and nothing of its beginning is lost.
- * That spares most processes that live for a moment their only callback, of some 20 us.
- */
-static __always_inline bool is_at(const struct thread *t, struct pt_regs *regs, __u32 slot)
-{
-	return t->syscall == slot && t->ip == ip_of(regs) && t->sp == regs->sp;
-}
-
 static __always_inline void begin_watched(struct cpu *cpu, struct thread *t, struct task_struct *task,
 					  struct pt_regs *regs, __u32 slot, __u64 now)
 {
 	if (t->by_watch && t->wait.off_ns)
 		note_unseen_coming(cpu, t, task, must_be_seen(t));
-	if (!is_at(t, regs, slot) && !t->handled)
-		t->known_ns = now;
 	t->by_watch = true;
 	t->syscall = slot;
 	t->ip = ip_of(regs);
@@ -396,10 +383,8 @@ static __always_inline void deliver_watched(struct cpu *cpu, struct k_sigaction 
 	struct thread *t = bpf_task_storage_get(&threads, task, NULL, 0);
 	struct ended ended = { .ret = -EINTR };
 
-	if (!t || t->attachment != attachment || (unsigned long)action->sa.sa_handler <= SIG_IGN)
-		return;
-	t->handled = true;
-	if (!t->suspended_ret || goes_on(t->suspended_ret, action->sa.sa_flags))
+	if (!t || !t->suspended_ret || t->attachment != attachment ||
+	    (unsigned long)action->sa.sa_handler <= SIG_IGN || goes_on(t->suspended_ret, action->sa.sa_flags))
 		return;
 	if (!t->by_watch)
 		take_over(cpu, t, task, (struct pt_regs *)bpf_task_pt_regs(task), true);
