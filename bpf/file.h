@@ -65,20 +65,20 @@ __noinline int append_path(struct slow_call *call, __u64 of)
 
 	if (!call)
 		return 0;
-	begin = call->names_bytes;
+	begin = call->tail_bytes;
 	for (int i = 0; i < PATH_DEPTH; i++) {
 		if (!cross_mounts(&w)) {
 			said &= ~NAMES_CUT;
 			break;
 		}
 		dentry = (struct dentry *)w.dentry;
-		at = call->names_bytes;
-		if (at >= NAMES_BYTES)
+		at = call->tail_bytes;
+		if (at >= TAIL_BYTES)
 			break;
-		n = bpf_probe_read_kernel_str(&call->names[at], NAME_BYTES, FIELD(dentry, d_name.name));
+		n = bpf_probe_read_kernel_str(&call->tail[at], NAME_BYTES, FIELD(dentry, d_name.name));
 		if (n <= 0)
 			break;
-		call->names_bytes = at + n;
+		call->tail_bytes = at + n;
 		parent = FIELD(dentry, d_parent);
 		if (parent == dentry) { /* a root that is mounted nowhere: pipes, sockets, anonymous inodes */
 			said &= ~NAMES_CUT;
@@ -86,7 +86,7 @@ __noinline int append_path(struct slow_call *call, __u64 of)
 		}
 		w.dentry = (__u64)parent;
 	}
-	return said | (call->names_bytes - begin);
+	return said | (call->tail_bytes - begin);
 }
 
 /* include/linux/socket.h */
@@ -149,6 +149,20 @@ __noinline int report_socket(struct socket_report *report, __u64 of)
 	return 0;
 }
 
+static __always_inline void append_socket(struct slow_call *call, struct file_report *report, __u64 of)
+{
+	struct socket_report *socket;
+	__u32 at = call->tail_bytes;
+
+	if (at >= TAIL_BYTES)
+		return;
+	socket = (struct socket_report *)&call->tail[at];
+	__builtin_memset(socket, 0, sizeof(*socket));
+	report_socket(socket, of);
+	report->has_socket = true;
+	call->tail_bytes = at + sizeof(*socket);
+}
+
 __noinline int report_file(struct slow_call *call, struct file_report *report, __u64 of)
 {
 	struct file *file = (struct file *)of;
@@ -165,7 +179,7 @@ __noinline int report_file(struct slow_call *call, struct file_report *report, _
 	report->cut = !!(path & NAMES_CUT);
 	report->deleted = !!(path & NAMES_DELETED);
 	if (report->kind == FD_SOCKET)
-		report_socket(&report->socket, of);
+		append_socket(call, report, of);
 	return 0;
 }
 
@@ -177,13 +191,13 @@ __noinline int append_text(struct slow_call *call, __u64 address)
 
 	if (!call)
 		return 0;
-	at = call->names_bytes;
-	if (at >= NAMES_BYTES)
+	at = call->tail_bytes;
+	if (at >= TAIL_BYTES)
 		return 0;
-	n = bpf_probe_read_user_str(&call->names[at], TEXT_BYTES, (void *)address);
+	n = bpf_probe_read_user_str(&call->tail[at], TEXT_BYTES, (void *)address);
 	if (n <= 0)
 		return 0;
-	call->names_bytes = at + n;
+	call->tail_bytes = at + n;
 	return n;
 }
 

@@ -239,7 +239,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 21); /* some 1,400 slow calls */
+	__uint(max_entries, 1 << 21); /* some 2,800 slow calls */
 	__type(value, struct slow_call); /* for bpf2go */
 } slow_calls SEC(".maps");
 

@@ -39,7 +39,7 @@ struct socket_report {
 	__u8 path[112];
 };
 
-/* What a descriptor refers to; its path is in names. */
+/* What a descriptor refers to; its path, and a socket's addresses behind it, are in tail. */
 struct file_report {
 	__u64 inode;
 	__u32 device; /* major << 20 | minor */
@@ -47,8 +47,8 @@ struct file_report {
 	__u8 kind; /* enum fd_kind */
 	__u8 deleted;
 	__u8 cut; /* the path is longer than we keep */
-	__u8 _pad[7];
-	struct socket_report socket;
+	__u8 has_socket; /* struct socket_report */
+	__u8 _pad[6];
 };
 
 enum user_stack_size {
@@ -62,15 +62,19 @@ struct user_frame {
 	__u64 offset; /* in its file; or an address, if the status says so */
 };
 
-/* Names stand one behind the other; none begins after NAMES_BYTES. */
-enum names_size {
-	NAMES_BYTES = 3072,
+/* What is in the tail stands one behind the other; nothing begins after TAIL_BYTES, nor is longer than TEXT_BYTES. */
+enum tail_size {
+	TAIL_BYTES = 3072,
 	NAME_BYTES = 256, /* of a path's component, with the NUL */
 	TEXT_BYTES = 512, /* of a path argument, with the NUL */
 	PATH_DEPTH = 32,
 };
 
-/* A call that reached its threshold, or is still open; times are CLOCK_MONOTONIC. */
+/*
+ * A call that reached its threshold, or is still open; times are CLOCK_MONOTONIC. When a
+ * hanging disk comes back, thousands end at once, before user space has a CPU: what few calls
+ * have takes room of the ring only with those, in the tail.
+ */
 struct slow_call {
 	__u64 start_ns;
 	__u64 end_ns;
@@ -87,21 +91,22 @@ struct slow_call {
 	__u8 open; /* it has not ended yet */
 	__u8 has_args; /* false where the call replaced the registers: execve, rt_sigreturn */
 	__u8 has_wait;
-	__u16 text_bytes[2]; /* of its path arguments, in names */
-	__u16 executable_bytes; /* of the program's path, in names */
+	__u16 text_bytes[2]; /* of its path arguments, in tail */
+	__u16 executable_bytes; /* of the program's path, in tail */
 	__u32 lock_holder; /* thread group that has the lock which an open call waits for; 0: not known */
 	__u8 comm[16]; /* of the thread */
 	struct wait wait;
 	struct file_report file; /* of the descriptor that its traits name */
 	struct file_report to; /* of its second descriptor */
 	__u64 timeout[2]; /* seconds and the rest, as the caller gave them by pointer */
-	__u32 has_timeout;
-	__u32 names_bytes; /* used; the order is file, to, texts, executable */
-	__u64 user_frames; /* of user_stack in use */
-	struct user_frame user_stack[USER_FRAMES];
-	__u8 names[NAMES_BYTES + TEXT_BYTES]; /* only those used are handed over */
+	__u16 has_timeout;
+	__u16 user_frames; /* struct user_frame, in tail */
+	__u32 tail_bytes; /* used; the order is file, to, texts, executable, user stack */
+	__u8 tail[TAIL_BYTES + TEXT_BYTES]; /* only what is used is handed over */
 };
 
+_Static_assert(sizeof(struct socket_report) <= TEXT_BYTES, "what is in the tail");
+_Static_assert(USER_FRAMES * sizeof(struct user_frame) <= TEXT_BYTES, "what is in the tail");
 _Static_assert(sizeof(struct row_key) == 16, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct row) == 32 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the size in docs/architecture.md");
 _Static_assert(sizeof(struct assignment_key) == 16, "hashed and compared as bytes: no gaps");

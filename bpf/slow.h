@@ -129,13 +129,17 @@ static __always_inline void describe_program(struct slow_call *call, struct task
 /* Of the running thread, by frame pointers; a build id instead of an address, which would mean nothing later. */
 static __always_inline void describe_user_stack(struct slow_call *call, struct task_struct *task)
 {
+	__u32 at = call->tail_bytes;
 	long bytes;
 
-	if (!looks[table_index(call->syscall)].user_stack)
+	if (!looks[table_index(call->syscall)].user_stack || at >= TAIL_BYTES)
 		return;
-	bytes = bpf_get_task_stack(task, call->user_stack, sizeof(call->user_stack),
+	bytes = bpf_get_task_stack(task, &call->tail[at], USER_FRAMES * sizeof(struct user_frame),
 				   BPF_F_USER_STACK | BPF_F_USER_BUILD_ID);
-	call->user_frames = bytes > 0 ? bytes / sizeof(struct user_frame) : 0;
+	if (bytes <= 0)
+		return;
+	call->user_frames = bytes / sizeof(struct user_frame);
+	call->tail_bytes = at + bytes;
 }
 
 static __always_inline struct slow_call *new_draft(__u32 which)
@@ -143,13 +147,13 @@ static __always_inline struct slow_call *new_draft(__u32 which)
 	struct slow_call *call = bpf_map_lookup_elem(&drafts, &which);
 
 	if (call)
-		__builtin_memset(call, 0, __builtin_offsetof(struct slow_call, user_stack));
+		__builtin_memset(call, 0, __builtin_offsetof(struct slow_call, tail));
 	return call;
 }
 
 static __always_inline bool send(struct slow_call *call)
 {
-	__u64 bytes = __builtin_offsetof(struct slow_call, names) + call->names_bytes;
+	__u64 bytes = __builtin_offsetof(struct slow_call, tail) + call->tail_bytes;
 
 	if (bytes > sizeof(*call))
 		bytes = sizeof(*call);

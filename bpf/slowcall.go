@@ -140,7 +140,7 @@ func (t *Tracer) FlushSlow() error { return t.slow.Flush() }
 
 func (t *Tracer) slowCallOf(sample []byte) (*SlowCall, error) {
 	var raw syscountSlowCall
-	if fixed := int(unsafe.Offsetof(raw.Names)); len(sample) < fixed {
+	if fixed := int(unsafe.Offsetof(raw.Tail)); len(sample) < fixed {
 		return nil, fmt.Errorf("read a slow call: %d bytes, want %d or more", len(sample), fixed)
 	}
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&raw)), unsafe.Sizeof(raw)), sample)
@@ -165,17 +165,17 @@ func (t *Tracer) slowCallOf(sample []byte) (*SlowCall, error) {
 	if raw.HasWait != 0 {
 		call.Wait = t.waitOf(&raw.Wait, call.DurationNs())
 	}
-	names := nameReader(raw.Names[:min(int(raw.NamesBytes), len(raw.Names))])
-	call.File = fileOf(&raw.File, &names)
-	call.To = fileOf(&raw.To, &names)
+	tail := tailReader(raw.Tail[:min(int(raw.TailBytes), len(raw.Tail))])
+	call.File = fileOf(&raw.File, &tail)
+	call.To = fileOf(&raw.To, &tail)
 	for _, n := range raw.TextBytes {
-		if text := cString(names.next(n)); n > 0 {
+		if text := cString(tail.next(int(n))); n > 0 {
 			call.Paths = append(call.Paths, text)
 		}
 	}
-	call.Executable = pathOf(names.next(raw.ExecutableBytes))
-	for _, frame := range raw.UserStack[:min(int(raw.UserFrames), len(raw.UserStack))] {
-		call.UserStack = append(call.UserStack, userFrame(frame))
+	call.Executable = pathOf(tail.next(int(raw.ExecutableBytes)))
+	for range raw.UserFrames {
+		call.UserStack = append(call.UserStack, userFrame(typed[syscountUserFrame](&tail)))
 	}
 	return call, nil
 }
@@ -190,26 +190,37 @@ func userFrame(frame syscountUserFrame) string {
 	return fmt.Sprintf("%x+%#x", frame.BuildId, frame.Offset)
 }
 
-// nameReader gives out the names of a slow call, one after the other.
-type nameReader []byte
+// tailReader gives out what the tail of a slow call has, one after the other.
+type tailReader []byte
 
-func (r *nameReader) next(n uint16) []byte {
-	name := (*r)[:min(int(n), len(*r))]
-	*r = (*r)[len(name):]
-	return name
+func (r *tailReader) next(n int) []byte {
+	bytes := (*r)[:min(n, len(*r))]
+	*r = (*r)[len(bytes):]
+	return bytes
 }
 
-func fileOf(raw *syscountFileReport, names *nameReader) *File {
-	path := names.next(raw.PathBytes)
+// typed is what comes next in the tail, as the kernel side lays it out.
+func typed[T any](r *tailReader) T {
+	var it T
+	size := int(unsafe.Sizeof(it))
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&it)), size), r.next(size))
+	return it
+}
+
+func fileOf(raw *syscountFileReport, tail *tailReader) *File {
+	path := tail.next(int(raw.PathBytes))
+	var socket *Socket
+	if raw.HasSocket != 0 {
+		socket = socketOf(typed[syscountSocketReport](tail))
+	}
 	if raw.Kind == uint8(syscountFdKindFD_NONE) {
 		return nil
 	}
 	f := &File{
-		Kind: FDKind(raw.Kind), Deleted: raw.Deleted != 0, Cut: raw.Cut != 0, Inode: raw.Inode, Device: raw.Device,
+		Kind: FDKind(raw.Kind), Deleted: raw.Deleted != 0, Cut: raw.Cut != 0, Inode: raw.Inode, Device: raw.Device, Socket: socket,
 	}
 	switch f.Kind {
-	case FDKind(syscountFdKindFD_SOCKET):
-		f.Socket = socketOf(&raw.Socket)
+	case FDKind(syscountFdKindFD_SOCKET): // the name is in none that the process knows
 	case FDKind(syscountFdKindFD_ANON):
 		f.Path = strings.TrimPrefix(joinNames(path), "/") // "[eventfd]"
 	default:
@@ -229,7 +240,7 @@ func pathOf(names []byte) string {
 	return joinNames(names)
 }
 
-func socketOf(raw *syscountSocketReport) *Socket {
+func socketOf(raw syscountSocketReport) *Socket {
 	s := &Socket{Family: raw.Family, Type: raw.Type, Protocol: raw.Protocol, State: raw.State, Peer: raw.Peer}
 	switch raw.Family {
 	case unix.AF_INET:

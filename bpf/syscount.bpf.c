@@ -87,6 +87,7 @@ const enum histogram *unused_histogram __attribute__((unused));
 const enum modes *unused_modes __attribute__((unused));
 const enum group_by *unused_group_by __attribute__((unused));
 const enum wait_class *unused_wait_class __attribute__((unused));
+const struct user_frame *unused_user_frame __attribute__((unused));
 const enum call_start *unused_call_start __attribute__((unused));
 const enum choice *unused_choice __attribute__((unused));
 const enum errors *unused_errors __attribute__((unused));

@@ -206,8 +206,8 @@ type syscountFileReport struct {
 	Kind      uint8
 	Deleted   uint8
 	Cut       uint8
-	Pad       [7]uint8
-	Socket    syscountSocketReport
+	HasSocket uint8
+	Pad       [6]uint8
 }
 
 type syscountFloor struct {
@@ -382,11 +382,10 @@ type syscountSlowCall struct {
 	File            syscountFileReport
 	To              syscountFileReport
 	Timeout         [2]uint64
-	HasTimeout      uint32
-	NamesBytes      uint32
-	UserFrames      uint64
-	UserStack       [12]syscountUserFrame
-	Names           [3584]uint8
+	HasTimeout      uint16
+	UserFrames      uint16
+	TailBytes       uint32
+	Tail            [3584]uint8
 }
 
 type syscountSocketReport struct {
@@ -618,6 +617,7 @@ const (
 	syscountVarUnusedSlots         = "unused_slots"
 	syscountVarUnusedTaskWork      = "unused_task_work"
 	syscountVarUnusedTrait         = "unused_trait"
+	syscountVarUnusedUserFrame     = "unused_user_frame"
 	syscountVarUnusedWaitClass     = "unused_wait_class"
 	syscountVarVoidedEnded         = "voided_ended"
 	syscountVarVoidedLeftOut       = "voided_left_out"
@@ -780,6 +780,7 @@ type syscountVariableSpecs struct {
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.VariableSpec `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
+	UnusedUserFrame     *ebpf.VariableSpec `ebpf:"unused_user_frame"`
 	UnusedWaitClass     *ebpf.VariableSpec `ebpf:"unused_wait_class"`
 	VoidedEnded         *ebpf.VariableSpec `ebpf:"voided_ended"`
 	VoidedLeftOut       *ebpf.VariableSpec `ebpf:"voided_left_out"`
@@ -926,6 +927,7 @@ type syscountVariables struct {
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.Variable `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`
+	UnusedUserFrame     *ebpf.Variable `ebpf:"unused_user_frame"`
 	UnusedWaitClass     *ebpf.Variable `ebpf:"unused_wait_class"`
 	VoidedEnded         *ebpf.Variable `ebpf:"voided_ended"`
 	VoidedLeftOut       *ebpf.Variable `ebpf:"voided_left_out"`
