@@ -25,6 +25,9 @@ enum drain_step {
 		2, /* it is about to come back: which stamps are of calls that their threads are not in any more */
 };
 
+/* What a call may have run, and waited in short pieces, before it was known: ticks are 10 ms at most. */
+#define TWO_TICKS_NS 20000000ULL
+
 /* Since when the thread's call is known; 0: it is not, or will begin again and be seen by its function. */
 static __always_inline __u64 known_since(const struct thread *t, struct task_struct *task, struct pt_regs *regs)
 {

@@ -201,7 +201,7 @@ struct {
 struct sleepers {
 	__u32 threads; /* that are in it */
 	__u32 _pad;
-	__u64 last; /* which of them left the CPU last, and when: since_tick() */
+	__u64 last; /* which of them left the CPU last, and when: since_this_tick() */
 };
 
 struct {

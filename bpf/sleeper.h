@@ -2,7 +2,7 @@
 /*
  * Sleepers: threads that wait in a call of which somebody wants to know. Whoever is woken, or
  * comes to the CPU, asks here first, and need not look at its storage, a call into the kernel of some
- * 20 ns, if it waits in no such call; or, in mode watch, if it has waited for less than a tick.
+ * 20 ns, if it waits in no such call. A waker need not either within the tick in which it left the CPU.
  *
  * Threads whose numbers end alike share a place, which counts them: so it says that nobody
  * sleeps again when they have gone, however many have come since we were attached. A thread stays in it from one
@@ -18,19 +18,14 @@ static __always_inline struct sleepers *sleepers_like(struct task_struct *task)
 	return bpf_map_lookup_elem(&sleepers, &index);
 }
 
-/* A thread that has left the CPU, and when; with 0 it is taken for one that did so long ago. */
-static __always_inline __u64 since_tick(struct task_struct *task, __u32 tick)
-{
-	return (__u64)PLAIN(task, pid) << 32 | tick;
-}
-
+/* The thread, and this tick. */
 static __always_inline __u64 since_this_tick(struct task_struct *task)
 {
-	return since_tick(task, bpf_jiffies64());
+	return (__u64)PLAIN(task, pid) << 32 | (__u32)bpf_jiffies64();
 }
 
 /* The thread leaves the CPU in such a call. Others of its place may do so on other CPUs. */
-static __always_inline void note_sleeper(struct thread *t, struct task_struct *task, __u64 since)
+static __always_inline void note_sleeper(struct thread *t, struct task_struct *task)
 {
 	struct sleepers *place = sleepers_like(task);
 
@@ -40,7 +35,7 @@ static __always_inline void note_sleeper(struct thread *t, struct task_struct *t
 		t->sleeper = true;
 		__sync_fetch_and_add(&place->threads, 1);
 	}
-	place->last = since;
+	place->last = since_this_tick(task);
 }
 
 /* The thread waits in no such call. It comes to the CPU, or ends. */
@@ -50,14 +45,6 @@ static __always_inline void forget_sleeper(struct thread *t, struct sleepers *pl
 		return;
 	t->sleeper = false;
 	__sync_fetch_and_add(&place->threads, -1);
-}
-
-/* Two ticks have begun since it left, or nothing tells. */
-static __always_inline bool was_long_off(const struct sleepers *place, struct task_struct *task)
-{
-	__u64 last = place->last;
-
-	return last >> 32 != PLAIN(task, pid) || (__u32)bpf_jiffies64() - (__u32)last > 1;
 }
 
 #endif

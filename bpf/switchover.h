@@ -57,19 +57,6 @@ static __always_inline void keep_suspended(struct cpu *cpu, struct thread *t, st
 }
 
 /*
- * Mode watch looks at the end of a wait of at least a fraction of the threshold. Below
- * two ticks (of 10 ms, the longest that there are) the tick's number tells that a wait
- * was shorter than that, and nobody looks; under a lower threshold everybody has to.
- */
-#define PIECES 16 /* the fraction */
-#define TWO_TICKS_NS 20000000ULL
-
-static __always_inline bool must_be_seen(const struct thread *t)
-{
-	return threshold_of(t->syscall) < TWO_TICKS_NS * PIECES;
-}
-
-/*
  * Another mode meets a thread whose record mode watch has made. Without a callback
  * to come, only a thread that has not run since is known to be in the same call.
  */
@@ -84,7 +71,7 @@ static __noinline void leave_watch(struct cpu *cpu, struct thread *t, struct tas
 		keep_suspended(cpu, t, task);
 		return;
 	}
-	cpu->counters.switches_missed += t->wait.off_ns && must_be_seen(t);
+	cpu->counters.switches_missed += t->wait.off_ns != 0;
 	t->wait.call = 0;
 	t->wait.off_ns = 0;
 	cpu->counters.abandoned += t->suspended_ret != 0;

@@ -34,20 +34,6 @@ static __always_inline bool is_known(const struct thread *t, __u64 start_ns)
 }
 
 /*
- * A wait whose end nobody looked at was a short one; or the kernel left out the event
- * at which the thread came to the CPU (see running.h), and a slow call may be lost.
- */
-static __noinline void note_unseen_coming(struct cpu *cpu, const struct thread *t, struct task_struct *task,
-					  bool is_unseen)
-{
-	__u64 ran = LOAD(task, se.sum_exec_runtime) - t->wait.ran_ns;
-	__s64 waited = bpf_ktime_get_ns() - t->wait.off_ns - ran;
-
-	if (is_unseen || waited > (__s64)TWO_TICKS_NS)
-		cpu->counters.switches_missed++;
-}
-
-/*
  * The record becomes mode watch's own. Same: the thread is in the call of the record,
  * or has it suspended. It is `resumed` then, so that its waits go on being added up,
  * and a callback is asked for when the thread has the CPU.
@@ -66,8 +52,7 @@ static __noinline void take_over(struct cpu *cpu, struct thread *t, struct task_
 	t->resumed = false;
 	t->known_ns = 0;
 	if (!same || !is_known(t, start_ns) || (t->suspended_ret && t->handlers)) {
-		if (!same && t->wait.off_ns)
-			note_unseen_coming(cpu, t, task, false);
+		cpu->counters.switches_missed += !same && t->wait.off_ns;
 		cpu->counters.abandoned += t->suspended_ret != 0;
 		t->suspended_ret = 0;
 		t->start_ns = 0;

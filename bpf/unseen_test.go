@@ -24,6 +24,16 @@ func blind(t *testing.T, tracer *Tracer) {
 	tracer.links = slices.Delete(tracer.links, i, i+1)
 }
 
+// sighted gives it back.
+func sighted(t *testing.T, tracer *Tracer) {
+	t.Helper()
+	all := tracer.programs()
+	i := slices.IndexFunc(all, func(p program) bool { return p.name == "sched_switch" })
+	if err := tracer.attach(all[i : i+1]); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Nobody's calls become another's: two processes take turns on one CPU, and neither is
 // seen to leave it.
 func TestCallsOfThreadsThatLeaveUnseenStayTheirs(t *testing.T) {
@@ -110,21 +120,23 @@ func TestAWaitThatEndsUnseenIsNoCPUTime(t *testing.T) {
 }
 
 // Mode watch has lost the call of which it saw no end. It says so when the thread dies,
-// whichever mode was in force when the call began.
+// whichever mode was in force when the call began, and however long the threshold.
 func TestACallThatIsLostToModeWatchIsCounted(t *testing.T) {
 	needWatch(t)
 	const wait = 100 * time.Millisecond
 	watch := base
 	watch.Mode = ModeWatch
 	for name, test := range map[string]struct {
-		first  Options
-		sleeps int // afterwards, in a call that nobody wants to know of
+		first     Options
+		threshold uint64
+		sleeps    int // afterwards, in a call that nobody wants to know of
 	}{
-		"watch": {watch, 0}, "watch, sleeps": {watch, 3}, "account": {modes["account"], 0}, "count": {modes["count"], 0},
+		"watch": {watch, 30e6, 0}, "watch, sleeps": {watch, 30e6, 3}, "account": {modes["account"], 30e6, 0}, "count": {modes["count"], 30e6, 0},
+		"watch, 1 s": {watch, 1e9, 0}, "watch, 1 s, sleeps": {watch, 1e9, 3}, "account, 1 s, sleeps": {modes["account"], 1e9, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracer := unseenComing(t, func(process *bpftest.Process) *Tracer {
-				return switching(t, process, test.first, map[int32]uint64{unix.SYS_READ: 30e6}).Tracer
+				return switching(t, process, test.first, map[int32]uint64{unix.SYS_READ: test.threshold}).Tracer
 			}, wait, func(tracer *Tracer) {
 				if _, err := tracer.Switch(watch); err != nil {
 					t.Fatal(err)
@@ -141,6 +153,75 @@ func TestACallThatIsLostToModeWatchIsCounted(t *testing.T) {
 			skipped := (&watched{tracer}).skipped(t) // a thread of which nothing was seen has none
 			if c.SwitchesMissed == 0 && skipped == 0 || test.first == watch && c.SwitchesMissed > 1 {
 				t.Errorf("%d missed switches; want 1: %+v", c.SwitchesMissed, c)
+			}
+		})
+	}
+}
+
+// It need not die: the next time that it waits, in whatever call, says so too.
+func TestACallThatIsLostToModeWatchIsCountedAtTheNextWait(t *testing.T) {
+	needWatch(t)
+	const threshold, wait = 1e9, 100 * time.Millisecond
+	for name, nap := range map[string]bool{"in such a call": false, "in another": true} {
+		t.Run(name, func(t *testing.T) {
+			p := bpftest.NewProgram()
+			b := p.Words(0)
+			say, read := call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1)
+			steps := []bpftest.Step{say, read, call(unix.SYS_GETPPID), bpftest.Loop(1, 300_000)} // meanwhile the events come back
+			if nap {
+				steps = append(steps, call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(0, 1e6)))
+			} else {
+				steps = append(steps, read)
+			}
+			process := p.Start(t, append(steps, say, call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(1000)))...)
+			watch := base
+			watch.Mode = ModeWatch
+			tracer := switching(t, process, watch, map[int32]uint64{unix.SYS_READ: threshold})
+			process.Poke()
+			process.Hear()
+			sleepFor(t, process, 20*time.Millisecond) // in state S it may still be about to leave the CPU
+			blind(t, tracer.Tracer)
+			time.Sleep(wait)
+			process.Poke()
+			sighted(t, tracer.Tracer)
+			if !nap {
+				sleepFor(t, process, 20*time.Millisecond)
+				process.Poke()
+			}
+			process.Hear()
+			sleepFor(t, process, 0)
+			c, err := tracer.Counters()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !within(c.SwitchesMissed, 1, tracer.skipped(t)) {
+				t.Errorf("%d missed switches of a thread that lives; want 1: %+v", c.SwitchesMissed, c)
+			}
+			process.Kill()
+		})
+	}
+}
+
+// A short wait, after which the thread waits elsewhere for long, is no coming that nobody saw.
+func TestAWaitElsewhereIsNotTakenForAMissedSwitch(t *testing.T) {
+	needWatch(t)
+	for name, threshold := range map[string]uint64{"30 ms": 30e6, "1 s": 1e9} {
+		t.Run(name, func(t *testing.T) {
+			p := bpftest.NewProgram()
+			nap := call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(0, 1e6))
+			elsewhere := func() bpftest.Step { return call(unix.SYS_PPOLL, 0, 0, p.Words(0, 5e7), 0, 8) } // it writes what is left of the time
+			process := p.Start(t, nap, elsewhere(), nap, elsewhere(), nap, elsewhere(), exit())
+			watch := base
+			watch.Mode = ModeWatch
+			tracer := switching(t, process, watch, map[int32]uint64{unix.SYS_CLOCK_NANOSLEEP: threshold})
+			process.Poke()
+			process.Finish()
+			c, err := tracer.Counters()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !within(c.SwitchesMissed, 0, tracer.skipped(t)) {
+				t.Errorf("%d missed switches; want none: %+v", c.SwitchesMissed, c)
 			}
 		})
 	}

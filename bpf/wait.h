@@ -329,7 +329,7 @@ static __always_inline void leave(struct thread *t, struct task_struct *task, __
 	}
 	off_cpu(w, task, class, now);
 	t->switches = switches_of(task); /* mode watch may come during the wait: 1 ns of what takes 100 */
-	note_sleeper(t, task, since_this_tick(task));
+	note_sleeper(t, task);
 }
 
 /* The wait was the longest until now: who ended it, and where it was spent. */

@@ -136,14 +136,15 @@ static __always_inline bool is_watched(struct cpu *cpu, struct thread *t, struct
 }
 
 /*
- * The thread has come to the CPU unseen: see running.h. No callback was asked for, and
- * the call has ended, or not.
+ * Every coming is looked at, so what is still off the CPU in the record of a thread that
+ * runs has come unseen: see running.h. No callback was asked for, and the call has ended, or not.
  */
 static __always_inline bool missed_coming(struct cpu *cpu, struct thread *t)
 {
 	if (!t->wait.off_ns)
 		return false;
 	cpu->counters.switches_missed++;
+	t->wait.off_ns = 0;
 	t->resumed = false;
 	return true;
 }
@@ -171,25 +172,19 @@ static __always_inline bool is_same_call(struct cpu *cpu, struct thread *t, stru
 static __always_inline void begin_watched(struct cpu *cpu, struct thread *t, struct task_struct *task,
 					  struct pt_regs *regs, __u32 slot, __u64 now)
 {
-	if (t->by_watch && t->wait.off_ns)
-		note_unseen_coming(cpu, t, task, must_be_seen(t));
-	t->by_watch = true;
+	missed_coming(cpu, t);
 	t->syscall = slot;
 	t->ip = ip_of(regs);
 	t->sp = regs->sp;
 	begin_waits(&t->wait, task, UNTIMED, now);
 }
 
+/* At the end of a wait of at least a fraction of the threshold the kernel is asked to call back. */
+#define PIECES 16
+
 static __always_inline __u64 piece_of(const struct thread *t)
 {
 	return threshold_of(t->syscall) / PIECES;
-}
-
-/* When the thread comes back, its storage must be looked at, however short the wait. */
-static __always_inline bool looks_at_once(const struct thread *t, __u64 now)
-{
-	return t->called_back || t->resumed || t->suspended_ret || must_be_seen(t) ||
-	       now - t->known_ns >= piece_of(t);
 }
 
 /*
@@ -211,12 +206,11 @@ static __always_inline bool is_suspended(struct cpu *cpu, struct thread *t, stru
 	return true;
 }
 
-/* The thread is about to wait once more in its call. The wait before may have been a short one, at whose end nobody
- * looked; or the thread has come to the CPU unseen: see running.h. */
+/* The thread is about to wait once more in its call; it may have come to the CPU unseen. */
 static __always_inline void go_on_waiting(struct cpu *cpu, struct thread *t, struct task_struct *task, __u64 now)
 {
 	if (t->wait.off_ns) {
-		note_unseen_coming(cpu, t, task, t->called_back || t->resumed);
+		cpu->counters.switches_missed++;
 		end_unseen_wait(&t->wait, task, now);
 	}
 	settle(&t->wait, task);
@@ -226,7 +220,7 @@ static __always_inline void go_off(struct thread *t, struct task_struct *task, _
 {
 	off_cpu(&t->wait, task, class, now);
 	t->switches = switches_of(task);
-	note_sleeper(t, task, looks_at_once(t, now) ? since_tick(task, 0) : since_this_tick(task));
+	note_sleeper(t, task);
 }
 
 /* The thread's call has a result, but it has not come back to user mode, or not for good. As wait_in_call(). */
@@ -316,6 +310,18 @@ static __always_inline bool takes_over(struct cpu *cpu, struct thread *t, struct
 	return t->wait.off_ns;
 }
 
+/* Until now, in the call of its record. It may have left for something else since then, such as a preemption. */
+static __always_inline bool has_waited(struct cpu *cpu, struct thread *t, struct task_struct *task)
+{
+	if (t->attachment != attachment)
+		return false;
+	if (t->switches == switches_of(task))
+		return t->wait.off_ns;
+	if (t->by_watch && !t->called_back)
+		missed_coming(cpu, t);
+	return false;
+}
+
 /* The thread comes to the CPU. */
 static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, __u64 *clock)
 {
@@ -325,13 +331,10 @@ static __always_inline void watch_in(struct cpu *cpu, struct task_struct *next, 
 
 	if (!place || likely(!place->threads) || PLAIN(next, flags) & (PF_KTHREAD | PF_EXITING))
 		return;
-	if (!switching && !was_long_off(place, next))
-		return;
 	t = bpf_task_storage_get(&threads, next, NULL, 0);
 	if (!t)
 		return;
-	/* It may have been off the CPU for something else since then, such as a preemption in user mode. */
-	if (!t->wait.off_ns || t->attachment != attachment || t->switches != switches_of(next)) {
+	if (!has_waited(cpu, t, next)) {
 		forget_sleeper(t, place);
 		return;
 	}
@@ -399,17 +402,11 @@ static __always_inline void deliver_watched(struct cpu *cpu, struct k_sigaction 
 	forget_call(t);
 }
 
-/*
- * The thread ends: no callback will come any more. A coming that was to be seen, and was
- * not, is known by now, whatever the thread has waited for since.
- */
+/* The thread ends: no callback will come any more. */
 static __always_inline void end_watching(struct cpu *cpu, struct thread *t, struct task_struct *task)
 {
-	bool is_unseen = t->by_watch && (t->resumed || must_be_seen(t));
-
-	if (is_watching() && t->attachment == attachment && t->wait.off_ns &&
-	    (is_unseen || t->switches == switches_of(task)))
-		note_unseen_coming(cpu, t, task, is_unseen);
+	if (is_watching() && t->attachment == attachment)
+		missed_coming(cpu, t);
 	if (!t->called_back)
 		return;
 	forget_callback(task);
