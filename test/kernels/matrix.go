@@ -32,10 +32,10 @@ func (k kernel) name() string { return k.suite + "-" + k.arch.debian }
 
 // matrix is in the order of how long they take, the longest first.
 var matrix = []kernel{
-	{suite: "trixie-backports", arch: amd64, cpu: newAMD64, skipsRuns: true, countInstructions: true}, // 7.3 in November 2026
-	{suite: "trixie", arch: arm64, cpu: newARM64, noTaskWork: true, skips: needTaskWork},
-	{suite: "trixie", arch: amd64, cpu: oldAMD64, noTaskWork: true, skips: needTaskWork, countInstructions: true}, // 6.12
+	{suite: "trixie-backports", arch: amd64, cpu: newAMD64, skipsRuns: true, countInstructions: true},             // 7.3 in November 2026
 	{suite: "bookworm", arch: amd64, cpu: oldAMD64, noTaskWork: true, skips: needTaskWork},                        // 6.1
+	{suite: "trixie", arch: amd64, cpu: oldAMD64, noTaskWork: true, skips: needTaskWork, countInstructions: true}, // 6.12
+	{suite: "trixie", arch: arm64, cpu: newARM64, noTaskWork: true, skips: needTaskWork},
 	{
 		suite: "bullseye", arch: amd64, cpu: oldAMD64, // 5.10
 		refusal: `^syscountd: not supported by this kernel: Linux 5\.10\.\S+ has no BPF task-local storage, ` +
