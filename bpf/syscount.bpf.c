@@ -323,11 +323,13 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 		return 0;
 	begin_switch(cpu);
 	if (is_watching()) {
+		keep_order(cpu, prev, next);
 		watch_out(cpu, prev, &how, &now);
 		watch_in(cpu, next, &now);
 		end_switch(cpu);
 		return 0;
 	}
+	cpu->came = 0;
 	if (is_switched(cpu, next)) {
 		end_switch(cpu);
 		return 0;

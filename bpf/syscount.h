@@ -348,6 +348,8 @@ struct ended {
 /* Everything that belongs to a CPU, found with one look. */
 struct cpu {
 	struct cost cost; /* each switch uses its end, and the beginning of what follows */
+	__u32 came; /* mode watch: the number of the thread that came to the CPU last, plus one; 0: not known */
+	__u32 _pad_came;
 	struct running running;
 	/*
 	 * The call that ends. Not on the stack: of what lies there the verifier knows in which

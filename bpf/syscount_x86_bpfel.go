@@ -115,6 +115,8 @@ type syscountCounters struct {
 type syscountCpu struct {
 	_       structs.HostLayout
 	Cost    syscountCost
+	Came    uint32
+	PadCame uint32
 	Running syscountRunning
 	Ended   struct {
 		_       structs.HostLayout

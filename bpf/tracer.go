@@ -304,6 +304,7 @@ func (t *Tracer) forgetRunning() error {
 		if isOpen(cpus[i].Running.StartNs) {
 			cpus[i].Counters.Overwritten++
 		}
+		cpus[i].Came = 0
 		cpus[i].Running = syscountRunning{Skip: cpus[i].Running.Skip, Random: cpus[i].Running.Random}
 	}
 	t.attached++

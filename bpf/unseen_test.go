@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -167,7 +168,7 @@ func TestACallThatIsLostToModeWatchIsCountedAtTheNextWait(t *testing.T) {
 			p := bpftest.NewProgram()
 			b := p.Words(0)
 			say, read := call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1)
-			steps := []bpftest.Step{say, read, call(unix.SYS_GETPPID), bpftest.Loop(1, 300_000)} // meanwhile the events come back
+			steps := []bpftest.Step{say, read, say, call(unix.SYS_GETPPID), bpftest.Loop(1, 300_000)} // meanwhile the events come back
 			if nap {
 				steps = append(steps, call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(0, 1e6)))
 			} else {
@@ -183,6 +184,7 @@ func TestACallThatIsLostToModeWatchIsCountedAtTheNextWait(t *testing.T) {
 			blind(t, tracer.Tracer)
 			time.Sleep(wait)
 			process.Poke()
+			process.Hear()
 			sighted(t, tracer.Tracer)
 			if !nap {
 				sleepFor(t, process, 20*time.Millisecond)
@@ -200,6 +202,70 @@ func TestACallThatIsLostToModeWatchIsCountedAtTheNextWait(t *testing.T) {
 			process.Kill()
 		})
 	}
+}
+
+// onFirstCPU keeps the test to a CPU until it is called back, so that the last one is left to others, if there is
+// another.
+func onFirstCPU(t *testing.T) (back func()) {
+	t.Helper()
+	var all, first unix.CPUSet
+	runtime.LockOSThread()
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	for cpu := 0; first.Count() == 0; cpu++ {
+		if all.IsSet(cpu) {
+			first.Set(cpu)
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &first); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.SchedSetaffinity(0, &all); err != nil {
+			t.Error(err)
+		}
+		runtime.UnlockOSThread()
+	}
+}
+
+// Who comes to a CPU that another thread has not been seen to leave tells that one waits in a call that nobody knows of.
+func TestALeavingThatIsLostToModeWatchIsCounted(t *testing.T) {
+	needWatch(t)
+	const attempts = 20 // another thread may have its CPU at the moment
+	for range attempts {
+		p := bpftest.NewProgram()
+		b := p.Words(0)
+		say, read := call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1)
+		cpus := p.Masks(t)
+		process := p.Start(t, call(unix.SYS_SCHED_SETAFFINITY, 0, 128, cpus[len(cpus)-1]), say, call(unix.SYS_GETPPID), bpftest.Loop(1, 300_000), read, exit())
+		watch := base
+		watch.Mode = ModeWatch
+		tracer := switching(t, process, watch, map[int32]uint64{unix.SYS_READ: 30e6})
+		back := onFirstCPU(t)
+		process.Poke()
+		process.Hear()
+		blind(t, tracer.Tracer)
+		sleepFor(t, process, 50*time.Millisecond)
+		sighted(t, tracer.Tracer)
+		process.Poke()
+		process.Finish()
+		back()
+		c, err := tracer.Counters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(slowCalls(t, tracer.Tracer)) > 0 {
+			continue // it was faster than we, and seen
+		}
+		if c.SwitchesMissed > 1 {
+			t.Errorf("%d missed switches; want 1: %+v", c.SwitchesMissed, c)
+		}
+		if c.SwitchesMissed > 0 {
+			return
+		}
+	}
+	t.Errorf("in none of %d attempts a missed switch", attempts)
 }
 
 // A short wait, after which the thread waits elsewhere for long, is no coming that nobody saw.

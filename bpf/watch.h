@@ -278,6 +278,48 @@ __noinline __u64 wait_in_call(struct cpu *cpu, __u32 class)
 	return now;
 }
 
+extern struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
+extern void bpf_task_release(struct task_struct *task) __ksym __weak;
+
+/* It has not been elsewhere meanwhile, and left there for what it waits for now; and it is not left out. */
+static __always_inline bool may_wait_unknown(const struct thread *t, struct task_struct *task)
+{
+	if (t->wait.off_ns && t->switches == switches_of(task))
+		return false;
+	return t->observed || t->generation != generation;
+}
+
+/*
+ * The kernel has left out that a thread left the CPU. If it waits in a call that somebody
+ * wants to know of, nobody has noted that, and the call may be lost.
+ */
+static __noinline void miss_leaving(struct cpu *cpu)
+{
+	struct task_struct *task = bpf_task_from_pid(cpu->came - 1);
+	struct pt_regs *regs;
+	struct thread *t;
+	__u32 slot;
+
+	if (!task)
+		return;
+	regs = user_registers(task);
+	slot = syscall_slot(task, number_in(regs));
+	if (!is_on_cpu(task) && is_in_call(regs) && has_trait(slot, TRAIT_OBSERVED) &&
+	    is_wanted_wait(task, regs, slot)) {
+		t = bpf_task_storage_get(&threads, task, NULL, 0);
+		cpu->counters.switches_missed += !t || may_wait_unknown(t, task);
+	}
+	bpf_task_release(task);
+}
+
+/* Who leaves the CPU is who came to it last. */
+static __always_inline void keep_order(struct cpu *cpu, struct task_struct *prev, struct task_struct *next)
+{
+	if (unlikely(cpu->came != (__u32)PLAIN(prev, pid) + 1) && cpu->came)
+		miss_leaving(cpu);
+	cpu->came = (__u32)PLAIN(next, pid) + 1;
+}
+
 /* The thread leaves the CPU. */
 static __always_inline void watch_out(struct cpu *cpu, struct task_struct *prev, const struct leaving *how,
 				      __u64 *clock)

@@ -49,6 +49,7 @@ var needTaskWork = map[string]string{
 	"TestSwitchesAreCountedAndSomeAreTimed/watch":          taskWork,
 	"TestACallThatIsLostToModeWatchIsCounted":              taskWork,
 	"TestACallThatIsLostToModeWatchIsCountedAtTheNextWait": taskWork,
+	"TestALeavingThatIsLostToModeWatchIsCounted":           taskWork,
 	"TestAWaitElsewhereIsNotTakenForAMissedSwitch":         taskWork,
 	"TestWatchAddsUpShortWaits":                            taskWork,
 	"TestWatchCountsACallThatIsKilled":                     taskWork,
