@@ -135,15 +135,24 @@ static __always_inline bool is_watched(struct cpu *cpu, struct thread *t, struct
 	return t->observed && has_trait(slot, TRAIT_OBSERVED);
 }
 
+/* At the end of a wait of at least a fraction of the threshold the kernel is asked to call back. */
+#define PIECES 16
+
+static __always_inline __u64 piece_of(const struct thread *t)
+{
+	return threshold_of(t->syscall) / PIECES;
+}
+
 /*
  * Every coming is looked at, so what is still off the CPU in the record of a thread that
- * runs has come unseen: see running.h. No callback was asked for, and the call has ended, or not.
+ * runs has come unseen: see running.h. No callback was asked for, and the call has ended, or not. It does not
+ * matter where none would have been asked for either.
  */
 static __always_inline bool missed_coming(struct cpu *cpu, struct thread *t)
 {
 	if (!t->wait.off_ns)
 		return false;
-	cpu->counters.switches_missed++;
+	cpu->counters.switches_missed += bpf_ktime_get_ns() - t->wait.off_ns >= piece_of(t);
 	t->wait.off_ns = 0;
 	t->resumed = false;
 	return true;
@@ -177,14 +186,6 @@ static __always_inline void begin_watched(struct cpu *cpu, struct thread *t, str
 	t->ip = ip_of(regs);
 	t->sp = regs->sp;
 	begin_waits(&t->wait, task, UNTIMED, now);
-}
-
-/* At the end of a wait of at least a fraction of the threshold the kernel is asked to call back. */
-#define PIECES 16
-
-static __always_inline __u64 piece_of(const struct thread *t)
-{
-	return threshold_of(t->syscall) / PIECES;
 }
 
 /*
