@@ -275,7 +275,7 @@ func TestAWaitElsewhereIsNotTakenForAMissedSwitch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := bpftest.NewProgram()
 			nap := call(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, p.Words(0, 1e6))
-			elsewhere := func() bpftest.Step { return call(unix.SYS_PPOLL, 0, 0, p.Words(0, 5e7), 0, 8) } // it writes what is left of the time
+			elsewhere := func() bpftest.Step { return call(unix.SYS_PPOLL, 0, 0, p.Words(0, 1e8), 0, 8) } // it writes what is left of the time
 			process := p.Start(t, nap, elsewhere(), nap, elsewhere(), nap, elsewhere(), exit())
 			watch := base
 			watch.Mode = ModeWatch
