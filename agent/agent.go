@@ -36,7 +36,9 @@ type Env struct {
 	MonoNs func() uint64    // CLOCK_MONOTONIC
 	Beat   time.Duration    // how often the loop shows that it lives; 0: never
 	OnBeat func()           // sends the watchdog's ping
-	Usage  func() Usage
+
+	CPUNs    func() uint64 // CPU time that our own process has used, user and system
+	RSSBytes func() uint64 // its resident memory
 
 	Keeper   Keeper                    // nil: the kernel side ends with us
 	Memory   *handover.Memory          // for the next process; nil as Keeper is
@@ -56,12 +58,6 @@ type Sink interface {
 	Write(record.Record)
 	After(func())
 	Counters() map[string]uint64
-}
-
-// Usage is what our own process has used.
-type Usage struct {
-	CPUNs    uint64 // user and system time since it began
-	RSSBytes uint64
 }
 
 // Agent is the running service without its bus and its command line.

@@ -154,7 +154,7 @@ func (b *budget) switchNs(step ladder.Step) float64 {
 // addUp adds what was spent since the last time, at the price of the step in force.
 func (a *Agent) addUp() {
 	b := &a.budget
-	now, own := a.kernelCounters(), a.env.Usage().CPUNs
+	now, own := a.kernelCounters(), a.env.CPUNs()
 	price, known := b.prices[a.inForce()]
 	if ns, enough := cost.SwitchNs(b.began, now); known && enough {
 		price.SwitchNs = ns

@@ -24,8 +24,15 @@ func lookEach(interval time.Duration) time.Duration {
 // beginLook forgets what was spent until now: on loading programs, for example.
 func (a *Agent) beginLook() {
 	a.addUp()
-	a.budget.look = cost.Spent{}
-	a.budget.lookBegan = a.mono()
+	a.takeLook()
+}
+
+// takeLook gives what was spent since the last look as far as it is added up, and in which time; and begins the next one.
+func (a *Agent) takeLook() (spent cost.Spent, elapsed time.Duration) {
+	b, now := &a.budget, a.mono()
+	spent, elapsed = b.look, now-b.lookBegan
+	b.look, b.lookBegan = cost.Spent{}, now
+	return spent, elapsed
 }
 
 // untilLook is when the next one is due; false: nothing is attached, or its probe is under way.
@@ -51,8 +58,8 @@ func (a *Agent) lookAtCost() {
 func (a *Agent) judgeCost(callsPerSecond float64) {
 	b := &a.budget
 	a.addUp()
-	elapsed := a.mono() - b.lookBegan
-	spent := b.look
+	spent, elapsed := a.takeLook()
+	calibrated := b.calibrated
 	b.shares = a.sharesNow(spent, elapsed)
 	if b.climb != nil && b.climb.mayGoDown(b.shares) {
 		a.calibrateAgain()
@@ -65,7 +72,9 @@ func (a *Agent) judgeCost(callsPerSecond float64) {
 	if a.session != nil && a.mono()-b.calibrated >= calibrateEach {
 		a.calibrate()
 	}
-	a.beginLook()
+	if b.calibrated != calibrated { // what that took is not what this step costs
+		a.beginLook()
+	}
 	a.publish()
 }
 

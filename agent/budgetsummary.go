@@ -9,12 +9,12 @@ import (
 // summarise does what only steps with summaries have to do, and notes what CPU time of the process it took:
 // what other goroutines took meanwhile is in it, and what the output takes afterwards is not.
 func (a *Agent) summarise(work func()) {
-	before := a.env.Usage().CPUNs
+	before := a.env.CPUNs()
 	work()
 	if !a.inForce().HasSummaries() {
 		return
 	}
-	spent := cost.Spent{SummaryNs: a.env.Usage().CPUNs - before}
+	spent := cost.Spent{SummaryNs: a.env.CPUNs() - before}
 	a.budget.look, a.budget.interval = a.budget.look.Plus(spent), a.budget.interval.Plus(spent)
 }
 

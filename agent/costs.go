@@ -31,13 +31,13 @@ func (a *Agent) costNow() Cost {
 	}
 }
 
-// costOf is what an interval has cost, in which our process used what it has used more than at its beginning.
-func (a *Agent) costOf(usage Usage, intervalNs uint64) record.Cost {
+// costOf is what an interval has cost, at whose end our process has used so much CPU time.
+func (a *Agent) costOf(cpuNs, intervalNs uint64) record.Cost {
 	spent := a.budget.interval
-	spent.OwnNs = usage.CPUNs - min(usage.CPUNs, a.totals.usage.CPUNs)
+	spent.OwnNs = cpuNs - min(cpuNs, a.totals.cpuNs)
 	price := a.budget.prices[a.inForce()]
 	return record.Cost{
-		CPUNs: spent.OwnNs, RSSBytes: usage.RSSBytes, KernelNs: uint64(spent.KernelNs),
+		CPUNs: spent.OwnNs, RSSBytes: a.env.RSSBytes(), KernelNs: uint64(spent.KernelNs),
 		Percent: percent(spent.Share(time.Duration(intervalNs), a.env.CPUs)),
 		Calls:   spent.Calls + spent.LeftOut, Switches: spent.Switches, CalibrationCalls: spent.Calibration,
 		CallNs: wholeNs(price.CallNs), LeftOutNs: wholeNs(price.LeftOutNs), SwitchNs: wholeNs(price.SwitchNs),

@@ -552,7 +552,7 @@ func (r *rig) startIn(change func(*Env)) {
 		Policy: func() (*policy.Policy, error) { return policy.Parse("test.toml", []byte(r.policy)) },
 		Sink:   r.out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"),
 		Proc: "/proc", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, Usage: func() Usage { return Usage{CPUNs: r.ownNs.Load()} },
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())) }, Boot: time.Now, MonoNs: r.mono, CPUNs: r.ownNs.Load, RSSBytes: func() uint64 { return 0 },
 		CPUs: 2, CanWatch: r.watch, Meter: func() (CallMeter, error) { return r.meter, r.meter.refuse },
 	}
 	change(&env)

@@ -71,7 +71,7 @@ func (a *Agent) harvest() (ledger.Lines, error) {
 	var free []bpf.RowKey
 	err = s.kernel.EachRow(ended, func(key bpf.RowKey, row bpf.Row) {
 		s.ledger.Post(s.names.name(key.Group), key, row)
-		if gone[key.Group] {
+		if len(gone) != 0 && gone[key.Group] {
 			free = append(free, key)
 		}
 	})

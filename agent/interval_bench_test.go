@@ -99,7 +99,7 @@ func benchAgent(b *testing.B, kernel Kernel, out Sink) *Agent {
 	}
 	env := Env{
 		Sink: out, Stamp: record.NewStamper("0123456789abcdef0123456789abcdef"), Log: slog.New(slog.DiscardHandler),
-		Now: time.Now, Boot: time.Now, MonoNs: monoNs, CPUs: 2, Usage: func() Usage { return Usage{CPUNs: processNs()} },
+		Now: time.Now, Boot: time.Now, MonoNs: monoNs, CPUs: 2, CPUNs: processNs, RSSBytes: func() uint64 { return 0 },
 	}
 	a := New(env, p)
 	a.session = newSession(env, kernel, p, ledger.New())

@@ -140,26 +140,26 @@ func lossNames(s *Status) string {
 // interval makes the record that closes an interval.
 func (a *Agent) interval(lines ledger.Lines, held []limit.Held, intervalNs uint64, final bool) *record.Interval {
 	c := a.kernelCounters()
-	usage := a.env.Usage()
+	cpuNs := a.env.CPUNs()
 	r := &record.Interval{
 		IntervalNs: intervalNs, Final: final, Mode: a.effective.Collect.Mode,
 		Slow: a.totals.slowCalls - a.totals.slowThen, Drops: a.totals.since(a.losses(c)), RecursionMisses: a.misses(),
-		Cost:       a.costOf(usage, intervalNs),
+		Cost:       a.costOf(cpuNs, intervalNs),
 		Suppressed: suppressions(limit.Top(held, maxSuppressions)),
 	}
 	if a.effective.Collect.Mode == "watch" {
 		r.Callbacks = a.callbacks()
 		a.totals.unseen += r.Drops[switchesMissed]
 	} else {
-		r.Totals, r.Balance = totalsOf(lines), a.balance()
+		r.Totals, r.Balance = a.intervalTotals(lines), a.balance()
 	}
 	a.session.balance = r.Balance
-	a.totals.slowThen, a.totals.usage = a.totals.slowCalls, usage
+	a.totals.slowThen, a.totals.cpuNs = a.totals.slowCalls, cpuNs
 	return r
 }
 
-func totalsOf(lines ledger.Lines) *record.Totals {
-	t := &record.Totals{Groups: uint64(lines.Groups()), Rows: uint64(len(lines))}
+func (a *Agent) intervalTotals(lines ledger.Lines) *record.Totals {
+	t := &record.Totals{Groups: uint64(a.session.ledger.Groups()), Rows: uint64(len(lines))}
 	t.Count, t.Errors, t.TotalNs = lines.Total()
 	return t
 }

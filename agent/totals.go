@@ -27,7 +27,7 @@ type totals struct {
 	reported map[string]uint64 // losses when the last interval ended
 	unseen   uint64            // switches missed in the ended intervals of mode watch
 	slowThen uint64            // slowCalls when the last interval ended
-	usage    Usage             // when the last interval ended
+	cpuNs    uint64            // of our process, when the last interval ended
 }
 
 func newTotals() *totals { return &totals{reported: map[string]uint64{}, carried: map[string]uint64{}} }

@@ -105,14 +105,18 @@ func costOf(c syscountCost) Counters {
 // attached, by the name of its tracepoint; those of functions together.
 func (t *Tracer) Misses() (map[string]uint64, error) {
 	misses := map[string]uint64{}
+	return misses, t.eachMisses(func(prog program, n uint64) { misses[prog.counter()] += n })
+}
+
+func (t *Tracer) eachMisses(fn func(program, uint64)) error {
 	for _, prog := range t.programs() {
 		stats, err := prog.Stats()
 		if err != nil {
-			return nil, fmt.Errorf("read the recursion misses of %s: %w", prog.name, err)
+			return fmt.Errorf("read the recursion misses of %s: %w", prog.name, err)
 		}
-		misses[prog.counter()] += stats.RecursionMisses
+		fn(prog, stats.RecursionMisses)
 	}
-	return misses, nil
+	return nil
 }
 
 // counter is under which name the program's misses are counted.
@@ -124,10 +128,7 @@ func (p program) counter() string {
 }
 
 func (t *Tracer) recursionMisses() (sum uint64, err error) {
-	misses, err := t.Misses()
-	for _, n := range misses {
-		sum += n
-	}
+	err = t.eachMisses(func(_ program, n uint64) { sum += n })
 	return sum, err
 }
 

@@ -27,11 +27,14 @@ func (t *Tracer) mapNearRows(by GroupBy) (n nearRows, err error) {
 	return n, err
 }
 
-// each calls fn with a copy of each row that has an owner.
+// each calls fn with a copy of each row that has an owner; it is valid during the callback only.
 func (n *nearRows) each(fn func(*syscountRowKey, *syscountRow)) {
+	var key syscountRowKey
+	var row syscountRow
 	for i := range n.values {
-		if key, ok := n.key(i); ok {
-			row := n.values[i].Row
+		var ok bool
+		if key, ok = n.key(i); ok {
+			row = n.values[i].Row
 			fn(&key, &row)
 		}
 	}

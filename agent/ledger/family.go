@@ -12,6 +12,7 @@ import (
 type family struct {
 	syscalls []bpf.Syscall // of the lines, in their order
 	lines    []*Line
+	interval uint32 // the last in which it got something
 }
 
 // line is the one of a call; a new one where there was none.

@@ -114,8 +114,39 @@ func TestRowsOfOneNameShareALine(t *testing.T) {
 	if len(lines) != 2 || got.Count != 2 || got.TotalNs != 5100 || got.MinNs != 100 || got.MaxNs != 5000 {
 		t.Errorf("lines %v: %+v", lines, got)
 	}
-	if l.Rows() != 3 || lines.Groups() != 1 {
-		t.Errorf("%d rows, %d groups; want 3, 1", l.Rows(), lines.Groups())
+	if l.Rows() != 3 || l.Groups() != 1 {
+		t.Errorf("%d rows, %d groups; want 3, 1", l.Rows(), l.Groups())
+	}
+}
+
+func TestAnIntervalHasItsOwnLinesAndGroups(t *testing.T) {
+	var one, two, other kernelRow
+	one.call(100, false)
+	two.call(200, false)
+	other.call(300, false)
+	l := New()
+	l.Begin()
+	l.Post("a", keyOf(1, read, 0), one.read())
+	l.Post("a", keyOf(1, write, 0), two.read())
+	l.Post("b", keyOf(2, read, 0), other.read())
+	if len(l.Lines()) != 3 || l.Groups() != 2 {
+		t.Errorf("%d lines of %d groups; want 3, 2", len(l.Lines()), l.Groups())
+	}
+	l.Begin()
+	if len(l.Lines()) != 0 || l.Groups() != 0 {
+		t.Errorf("%d lines of %d groups when nothing has happened yet", len(l.Lines()), l.Groups())
+	}
+	l.Begin() // and none in an interval in between
+	two.call(7000, true)
+	l.Post("a", keyOf(1, read, 0), one.read())
+	l.Post("a", keyOf(1, write, 0), two.read())
+	l.Post("b", keyOf(2, read, 0), other.read())
+	if len(l.Lines()) != 1 || l.Groups() != 1 {
+		t.Fatalf("%d lines of %d groups; want 1, 1", len(l.Lines()), l.Groups())
+	}
+	got := lineOf(l.Lines(), "a", write)
+	if h := histogramOf(got); got.Count != 1 || got.Errors != 1 || got.TotalNs != 7000 || h.Count() != 1 || h[histogram.Slot(7000)] != 1 {
+		t.Errorf("%+v, %v; want the one call of this interval", got, h)
 	}
 }
 

@@ -22,6 +22,7 @@ type Line struct {
 	bars          sparse
 
 	readings int32 // that belong to it
+	interval uint32
 	family   *family
 	waits    bool // for the order of Top
 }
@@ -32,7 +33,7 @@ type Lines []*Line
 // Histogram adds the line's durations to a histogram.
 func (l *Line) Histogram(into *histogram.Histogram) { l.bars.dense(into) }
 
-// clear makes it the line of an interval in which nothing has happened yet.
+// clear takes out what has happened.
 func (l *Line) clear() {
 	*l = Line{Key: l.Key, bars: l.bars[:0], readings: l.readings, family: l.family}
 }

@@ -115,12 +115,3 @@ func (lines Lines) Total() (count, errors, totalNs uint64) {
 	}
 	return count, errors, totalNs
 }
-
-// Groups is the number of groups that made a call.
-func (lines Lines) Groups() int {
-	groups := map[string]struct{}{}
-	for _, l := range lines {
-		groups[l.Group] = struct{}{}
-	}
-	return len(groups)
-}

@@ -113,13 +113,13 @@ func monotonic() func() uint64 {
 	return func() uint64 { return zero + uint64(time.Since(began)) }
 }
 
-// usage is what our own process has used.
-func usageNow() agent.Usage {
+// cpuNs is the CPU time of our own process, user and system.
+func cpuNs() uint64 {
 	var ru unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &ru); err != nil {
-		return agent.Usage{}
+		return 0
 	}
-	return agent.Usage{CPUNs: uint64(ru.Utime.Nano() + ru.Stime.Nano()), RSSBytes: residentBytes()}
+	return uint64(ru.Utime.Nano() + ru.Stime.Nano())
 }
 
 // residentBytes is the second field of /proc/self/statm, in pages (proc(5)).

@@ -101,7 +101,7 @@ func serve(ctx context.Context, env env, f flags, p *policy.Policy) error {
 		Sink: out, Stamp: stamp, Proc: "/proc", Groups: cgroups, Log: log,
 		Now: time.Now, Boot: func() time.Time { return time.Now().Add(-time.Duration(clockNs(unix.CLOCK_BOOTTIME))) },
 		MonoNs: monotonic(),
-		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, Usage: usageNow,
+		Beat:   env.watchdog, OnBeat: func() { env.notify("WATCHDOG=1") }, CPUNs: cpuNs, RSSBytes: residentBytes,
 		StateFile: env.stateFile,
 		CPUs:      cpus, CanWatch: env.canWatch(), Meter: env.meter,
 		OnStatus: func(s *agent.Status) { env.notify("STATUS=" + s.Sentence) },
