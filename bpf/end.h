@@ -111,15 +111,12 @@ static __always_inline bool end_unstamped(struct cpu *cpu, struct pt_regs *regs,
 	return true;
 }
 
-static __always_inline void end(struct pt_regs *regs, long ret)
+/* Whatever is known of its thread. Most go a shorter way: see plain.h. */
+static __noinline void end_any(struct cpu *cpu, struct pt_regs *regs, long ret)
 {
-	struct cpu *cpu = this_cpu();
-	struct ended *ended;
+	struct ended *ended = &cpu->ended;
 	bool has_ended;
 
-	if (!cpu)
-		return;
-	ended = &cpu->ended;
 	ended->ret = ret;
 	ended->first_ns = 0;
 	if (!is_observed(cpu, regs) && !cpu->running.start_ns) {
@@ -132,6 +129,7 @@ static __always_inline void end(struct pt_regs *regs, long ret)
 		has_ended = end_unstamped(cpu, regs, ended);
 	if (likely(has_ended))
 		finish(cpu, ended);
+	note_plainness(&cpu->running);
 }
 
 #endif

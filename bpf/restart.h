@@ -55,6 +55,7 @@ static __noinline void suspend(struct cpu *cpu, const struct ended *ended)
 	t->suspended_ret = ended->ret;
 	t->handlers = 0;
 	cpu->running.suspended = true;
+	cpu->running.plain = NOT_PLAIN;
 }
 
 /*

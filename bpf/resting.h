@@ -63,10 +63,12 @@ static __always_inline bool return_from_rest(struct cpu *cpu, struct task_struct
 	r->group = place->group;
 	r->subject = place->subject;
 	r->pid = place->pid;
+	r->near = near_of(place->group, place->pid);
 	r->early = place->early;
 	r->observed = place->observed;
 	r->suspended = place->suspended;
 	r->regs = place->regs;
+	note_plainness(r);
 	r->generation = place->generation;
 	return true;
 }

@@ -32,36 +32,38 @@ static __noinline struct row *rest_row(struct row_key *key)
  */
 #define NEAR_PLACES 4
 
-static __always_inline __u64 owner_of(const struct row_key *key)
+/* Two words say whose row it is. */
+static __always_inline __u64 owner_of(__u32 slot, __u32 pid)
 {
-	return (__u64)(key->syscall + 1) << 32 | key->pid;
+	return (__u64)(slot + 1) << 32 | pid;
 }
 
-static __always_inline struct near_row *near_place(const struct row_key *key, __u32 i)
+/* Odd, so that all calls of a group have another place, and more than NEAR_PLACES. */
+#define NEAR_STRIDE 5
+
+/* The first of the places of a group's calls of a syscall; near is near_of() the group. */
+static __always_inline struct near_row *near_place(__u32 near, __u32 slot, __u32 i)
 {
-	__u32 hash = ((key->group ^ owner_of(key)) * 0x9e3779b97f4a7c15ULL) >> 40; /* Fibonacci hashing */
-	__u32 index = (key->cpu << near_shift) + ((hash + i) & ((1U << near_shift) - 1));
+	__u32 shift = near_shift;
+	__u32 index = (bpf_get_smp_processor_id() << shift) + ((near + slot * NEAR_STRIDE + i) & ((1U << shift) - 1));
 
 	return bpf_map_lookup_elem(&near_rows, &index); /* NULL for a CPU that came later */
-}
-
-static __always_inline bool owns(const struct row_key *key, const struct near_row *near)
-{
-	return near && near->owner == owner_of(key) && near->group == key->group;
 }
 
 /* User space has emptied a free place already; the kernel's own writes are what this CPU is sure to see. */
 static __noinline struct row *take_place(struct row_key *key)
 {
+	__u64 owner = owner_of(key->syscall, key->pid);
+	__u32 first = near_of(key->group, key->pid);
 	struct near_row *near;
 
 	for (int i = 0; i < NEAR_PLACES; i++) {
-		near = near_place(key, i);
+		near = near_place(first, key->syscall, i);
 		if (!near || near->owner)
 			continue;
 		__builtin_memset(&near->row, 0, sizeof(near->row));
 		near->group = key->group;
-		near->owner = owner_of(key);
+		near->owner = owner;
 		return &near->row;
 	}
 	return NULL;
@@ -79,42 +81,47 @@ static __noinline struct row *first_row(struct row_key *key)
 }
 
 /* Not near: further away, or new, or without a place anywhere. */
-static __noinline struct row *far_row(struct cpu *cpu, struct row_key *key)
-{
-	struct row *row;
-
-	if (row_group == GROUP_BY_NONE) {
-		row = bpf_map_lookup_elem(&rest, key);
-		row = row ?: take_place(key);
-		return row ?: rest_row(key);
-	}
-	row = bpf_map_lookup_elem(&rows, key);
-	row = row ?: first_row(key);
-	if (row)
-		return row;
-	cpu->counters.rows_overflowed++;
-	return rest_row(key);
-}
-
-static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
+static __noinline struct row *far_row(struct cpu *cpu, __u32 slot, __u64 group)
 {
 	struct row_key key = {
-		.group = cpu->running.group,
+		.group = group,
 		.pid = cpu->running.pid,
 		.syscall = slot,
 		.cpu = bpf_get_smp_processor_id(),
 	};
+	struct row *row;
+
+	if (row_group == GROUP_BY_NONE) {
+		row = bpf_map_lookup_elem(&rest, &key);
+		row = row ?: take_place(&key);
+		return row ?: rest_row(&key);
+	}
+	row = bpf_map_lookup_elem(&rows, &key);
+	row = row ?: first_row(&key);
+	if (row)
+		return row;
+	cpu->counters.rows_overflowed++;
+	return rest_row(&key);
+}
+
+static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
+{
+	__u64 owner = owner_of(slot, cpu->running.pid);
+	__u64 group = cpu->running.group;
+	__u32 first = cpu->running.near;
 	struct near_row *near;
 
-	if (row_group == GROUP_BY_COMM && key.group != GROUP_CALIBRATION)
-		key.group = comm_hash(running_task(cpu)); /* each time: a thread may rename itself */
+	if (row_group == GROUP_BY_COMM && group != GROUP_CALIBRATION) { /* each time: a thread may rename itself */
+		group = comm_hash(running_task(cpu));
+		first = near_of(group, cpu->running.pid);
+	}
 #pragma unroll
 	for (int i = 0; i < NEAR_PLACES; i++) {
-		near = near_place(&key, i);
-		if (likely(owns(&key, near)))
+		near = near_place(first, slot, i);
+		if (likely(near && near->owner == owner && near->group == group))
 			return &near->row;
 	}
-	return far_row(cpu, &key);
+	return far_row(cpu, slot, group);
 }
 
 static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
@@ -159,7 +166,8 @@ static __always_inline struct row *count_call(struct cpu *cpu, __u32 slot, long 
 		return NULL;
 	}
 	row->count++;
-	row->errors += is_error(ret);
+	if (unlikely(is_error(ret)))
+		row->errors++;
 	return row;
 }
 

@@ -17,6 +17,30 @@
 #ifndef SYSCOUNT_RUNNING_H
 #define SYSCOUNT_RUNNING_H
 
+/* Where the rows of a group are looked for: see near_place(). It comes with the record, since it takes a
+ * multiplication. */
+static __always_inline __u32 near_of(__u64 group, __u32 pid)
+{
+	return (group ^ pid) * 0x9e3779b97f4a7c15ULL >> 40; /* Fibonacci hashing */
+}
+
+/*
+ * After the record was changed: whether what its thread does next is plain. Who makes it something else later says
+ * so himself; a tick may do so in between, hence it is asked last.
+ */
+static __always_inline void note_plainness(struct running *r)
+{
+	if (!r->observed)
+		r->plain = r->start_ns ? NOT_PLAIN : IGNORED;
+	else if (r->observed != OBSERVED || r->suspended || r->early || filter_results)
+		r->plain = NOT_PLAIN;
+	else
+		r->plain = row_group;
+	barrier();
+	if (r->first_ns)
+		r->plain = NOT_PLAIN;
+}
+
 /* The thread whose record this is, to be read only. */
 static __always_inline struct task_struct *running_task(struct cpu *cpu)
 {
@@ -87,6 +111,7 @@ static __always_inline void hold(struct running *r, struct task_struct *task, st
 	r->syscall = t->syscall;
 	r->group = t->group;
 	r->pid = t->pid;
+	r->near = near_of(t->group, t->pid);
 	r->subject = t->subject;
 	r->observed = t->observed;
 	r->suspended = t->suspended_ret != 0;
@@ -94,6 +119,7 @@ static __always_inline void hold(struct running *r, struct task_struct *task, st
 	r->first = t->wait.first;
 	r->regs = t->regs;
 	r->early = t->early;
+	note_plainness(r);
 	barrier();
 	r->generation = t->generation;
 }
@@ -152,11 +178,19 @@ __noinline int take(struct cpu *cpu)
 	return t->observed;
 }
 
+/* The record on the CPU is of the thread that makes this call, and its verdict is still right. */
+static __always_inline bool is_current(struct cpu *cpu, struct pt_regs *regs)
+{
+	struct running *r = &cpu->running;
+
+	return likely(r->regs == (__u64)regs) && is_decided(running_task(cpu), r->generation, r->subject);
+}
+
 static __always_inline bool is_observed(struct cpu *cpu, struct pt_regs *regs)
 {
 	struct running *r = &cpu->running;
 
-	if (unlikely(r->regs != (__u64)regs || !is_decided(running_task(cpu), r->generation, r->subject)))
+	if (unlikely(!is_current(cpu, regs)))
 		return take(cpu);
 	return likely(is_ours(r->observed)) ? r->observed : regroup(cpu);
 }

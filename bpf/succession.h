@@ -75,10 +75,12 @@ static __noinline bool regroup(struct cpu *cpu)
 	decide(t);
 	r->group = t->group;
 	r->pid = t->pid;
+	r->near = near_of(t->group, t->pid);
 	r->subject = t->subject;
 	r->early = t->early;
 	r->generation = t->generation;
 	r->observed = t->observed;
+	note_plainness(r);
 	return r->observed;
 }
 

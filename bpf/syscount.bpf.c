@@ -9,7 +9,7 @@
  * program of each tracepoint serves all modes: see switchover.h.
  *
  * The order of the file: configuration, maps, who is observed, rows, restarts,
- * waits, the slow path, ends of calls, ticks and mode watch, context switches, programs.
+ * waits, the slow path, calls, ticks and mode watch, context switches, programs.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
@@ -164,9 +164,11 @@ static __always_inline bool is_error(long ret)
 #include "floor.h"
 #include "slow.h"
 
-/* --- ends of calls --- */
+/* --- calls --- */
 
+#include "begin.h"
 #include "end.h"
+#include "plain.h"
 
 /* --- ticks, and mode watch --- */
 
@@ -181,53 +183,6 @@ extern void bpf_preempt_enable(void) __ksym __weak;
 #include "switch.h"
 
 /* --- programs --- */
-
-/*
- * When the clock is read in one of N calls only, the gaps between these are
- * random with mean N: a fixed gap would fall into step with a program's loop.
- */
-static __always_inline __u64 start_time(struct running *r)
-{
-	if (sample <= 1)
-		return bpf_ktime_get_ns();
-	if (r->skip > 1) {
-		r->skip--;
-		return UNTIMED;
-	}
-	r->random = r->random * 1664525 + 1013904223; /* Numerical Recipes' generator: its high bits will do */
-	r->skip = 1 + (r->random >> 8) % (2 * sample - 1);
-	return bpf_ktime_get_ns();
-}
-
-static __always_inline void begin(struct pt_regs *regs)
-{
-	struct cpu *cpu = this_cpu();
-	struct running *r;
-	__u64 start_ns;
-	__u32 slot;
-
-	if (unlikely(!cpu) || !is_observed(cpu, regs))
-		return;
-	r = &cpu->running;
-	slot = syscall_slot(running_task(cpu), number_in(regs));
-	if (unlikely(r->start_ns) && is_begun(cpu))
-		return;
-	if (unlikely(r->first_ns) &&
-	    !r->suspended) { /* a tick between the beginning and us, which it may have told the storage */
-		r->first_ns = 0;
-		r->stale = true;
-	}
-	start_ns = unlikely(r->suspended) ? resume(cpu, &slot) : 0;
-	if (unlikely(!has_trait(slot, TRAIT_OBSERVED)) && r->group != GROUP_CALIBRATION) {
-		if (has_trait(slot, TRAIT_SIGRETURN))
-			note_sigreturn();
-		r->start_ns = LEFT_OUT;
-		return;
-	}
-	cpu->counters.enter++;
-	r->syscall = slot;
-	r->start_ns = start_ns ?: start_time(r);
-}
 
 /*
  * struct running has one writer as long as nobody else runs on the CPU. On

@@ -298,9 +298,10 @@ struct running {
 	__u32 random; /* sampling: state of the generator */
 	__u8 stale; /* the waits in the thread's storage are of an UNTIMED call that has ended */
 	__u8 first; /* what first_ns is: enum call_start */
-	__u16 _pad;
+	__u8 plain; /* row_group of the programs for which its calls are plain, or enum plainness: see plain.h */
+	__u8 _pad;
 	__u32 early; /* where the leader of a young process lists its calls: see early.h */
-	__u32 _pad2;
+	__u32 near; /* where the rows of its group are looked for: near_of() */
 };
 
 /*
@@ -333,6 +334,11 @@ struct cost {
 	__u64 switches; /* all of them */
 	__u64 next_timed; /* which of them will be the next that is timed */
 	__u64 began_ns; /* when the one began that is timed now; 0: none is */
+};
+
+enum plainness {
+	IGNORED = 254, /* the thread is not observed, and has no call open */
+	NOT_PLAIN = 255,
 };
 
 /* A call at its end; CLOCK_MONOTONIC, or UNTIMED. */

@@ -331,9 +331,10 @@ type syscountRunning struct {
 	Random     uint32
 	Stale      uint8
 	First      uint8
-	Pad        uint16
+	Plain      uint8
+	Pad        uint8
 	Early      uint32
-	Pad2       uint32
+	Near       uint32
 }
 
 type syscountScratch struct {

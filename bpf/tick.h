@@ -35,6 +35,7 @@ static __always_inline void tick_untimed(struct cpu *cpu, struct task_struct *ta
 		return;
 	r->first = START_TICK;
 	r->first_ns = bpf_ktime_get_ns();
+	r->plain = NOT_PLAIN;
 }
 
 /* The thread leaves the CPU: its call's beginning goes with it. */

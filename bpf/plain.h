@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Plain calls, which are nearly all: the record of their thread is on the CPU, lists no first calls, has nothing
+ * suspended and met no tick; and they are told from others by their number alone. They go a short way from their
+ * beginning to their row, which asks for all of that with one comparison beside those that the verdict takes. What is
+ * not plain, or turns out not to be, goes the long way, as if nobody had asked; so do slow calls. The calls of a
+ * thread that is not observed are as short.
+ */
+#ifndef SYSCOUNT_PLAIN_H
+#define SYSCOUNT_PLAIN_H
+
+/* That number's calls, which are the native ABI's, begin and end like most. So do all of the agent's calibration. */
+static __always_inline bool is_plain_number(const struct running *r, __u32 nr)
+{
+	__u8 its_traits;
+
+	if (unlikely(nr >= NATIVE_SLOTS - 1)) /* and -1, and x32's */
+		return false;
+	its_traits = traits[table_index(nr)] & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN);
+	return likely(its_traits == TRAIT_OBSERVED) || r->group == GROUP_CALIBRATION;
+}
+
+/* False: it has to go the long way. */
+static __always_inline bool begin_plain(struct cpu *cpu, struct pt_regs *regs)
+{
+	struct running *r = &cpu->running;
+	__u32 nr;
+
+	if (unlikely(!is_current(cpu, regs)))
+		return false;
+	if (unlikely(r->plain != row_group || r->start_ns))
+		return r->plain == IGNORED;
+	nr = number_in(regs);
+	if (unlikely(!is_plain_number(r, nr) || is_compat(running_task(cpu))))
+		return false;
+	cpu->counters.enter++;
+	r->syscall = nr;
+	r->start_ns = start_time(r);
+	return true;
+}
+
+static __always_inline void begin(struct pt_regs *regs)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu && unlikely(!begin_plain(cpu, regs)))
+		begin_any(cpu, regs);
+}
+
+/* The end of one that was not timed, or not seen to begin. */
+static __always_inline bool end_untimed(struct cpu *cpu, __u32 nr, long ret, __u64 *counter)
+{
+	if (unlikely(!is_plain_number(&cpu->running, nr)))
+		return false;
+	cpu->running.start_ns = 0;
+	(*counter)++;
+	count_call(cpu, nr, ret);
+	return true;
+}
+
+static __always_inline bool end_timed(struct cpu *cpu, __u32 nr, long ret)
+{
+	struct running *r = &cpu->running;
+	__u64 ns = bpf_ktime_get_ns() - r->start_ns;
+	struct row *row;
+
+	/* Also where the clock went backwards. */
+	if (unlikely(!is_plain_number(r, nr) || ns >= threshold_of(nr) || ns >> 63))
+		return false;
+	r->start_ns = 0;
+	cpu->counters.matched++;
+	row = count_call(cpu, nr, ret);
+	if (row)
+		add_time(cpu, row, ns);
+	return true;
+}
+
+/* Mode count: the number is what the registers say now. */
+static __always_inline bool end_unseen(struct cpu *cpu, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = running_task(cpu);
+	__u32 nr = number_in(regs);
+
+	if (unlikely(is_compat(task) || exec_across(task, nr)))
+		return false;
+	return end_untimed(cpu, nr, ret, &cpu->counters.counted);
+}
+
+/* False: as above. */
+static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, long ret)
+{
+	struct running *r = &cpu->running;
+
+	if (unlikely(!is_current(cpu, regs)))
+		return false;
+	if (unlikely(r->plain != row_group || ret <= -ERESTARTSYS)) { /* a restart, or rare */
+		cpu->cost.left_out += r->plain == IGNORED;
+		return r->plain == IGNORED;
+	}
+	if (!r->start_ns)
+		return is_counting() && end_unseen(cpu, regs, ret);
+	if (likely(r->start_ns > LEFT_OUT))
+		return end_timed(cpu, r->syscall, ret);
+	return r->start_ns == UNTIMED && end_untimed(cpu, r->syscall, ret, &cpu->counters.matched);
+}
+
+static __always_inline void end(struct pt_regs *regs, long ret)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu && unlikely(!end_plain(cpu, regs, ret)))
+		end_any(cpu, regs, ret);
+}
+
+#endif
