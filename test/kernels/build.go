@@ -95,7 +95,7 @@ const watchPolicy = "/etc/watch.toml"
 // fewer of them find as much.
 // All of these kernels let programs follow functions. The machine has memory enough not to
 // collect garbage before there is half of it.
-var testEnv = []string{"SYSCOUNT_TEST_CALLS=30000", "SYSCOUNT_TEST_FUNCTIONS=1", "GOGC=off", "GOMEMLIMIT=500MiB"}
+var testEnv = []string{"SYSCOUNT_TEST_CALLS=20000", "SYSCOUNT_TEST_FUNCTIONS=1", "GOGC=off", "GOMEMLIMIT=500MiB"}
 
 // plan is what a machine with this kernel does. A test binary runs in its
 // package's directory, as with "go test".
