@@ -204,6 +204,23 @@ func TestACallThatIsLostToModeWatchIsCountedAtTheNextWait(t *testing.T) {
 	}
 }
 
+// After less than a sixteenth of the threshold no callback would have been asked for: nothing is lost by not seeing it.
+func TestAComingFromAShortWaitIsNoLoss(t *testing.T) {
+	needWatch(t)
+	watch := base
+	watch.Mode = ModeWatch
+	tracer := unseenComing(t, func(process *bpftest.Process) *Tracer {
+		return switching(t, process, watch, map[int32]uint64{unix.SYS_READ: 100e9}).Tracer
+	}, 100*time.Millisecond, func(*Tracer) {}, 0)
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if skipped := (&watched{tracer}).skipped(t); !within(c.SwitchesMissed, 0, skipped) {
+		t.Errorf("%d missed switches; want none: %+v", c.SwitchesMissed, c)
+	}
+}
+
 // onFirstCPU keeps the test to a CPU until it is called back, so that the last one is left to others, if there is
 // another.
 func onFirstCPU(t *testing.T) (back func()) {

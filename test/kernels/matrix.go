@@ -50,6 +50,7 @@ var needTaskWork = map[string]string{
 	"TestACallThatIsLostToModeWatchIsCounted":              taskWork,
 	"TestACallThatIsLostToModeWatchIsCountedAtTheNextWait": taskWork,
 	"TestALeavingThatIsLostToModeWatchIsCounted":           taskWork,
+	"TestAComingFromAShortWaitIsNoLoss":                    taskWork,
 	"TestAWaitElsewhereIsNotTakenForAMissedSwitch":         taskWork,
 	"TestWatchAddsUpShortWaits":                            taskWork,
 	"TestWatchCountsACallThatIsKilled":                     taskWork,
