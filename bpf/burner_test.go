@@ -88,6 +88,7 @@ func TestACallThatBurnsCPUBeginsWithATick(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			opts = withoutLists(opts)
 			opts.Sample = map[Mode]int{ModeAccount: 1000}[opts.Mode]
 			for range attempts {
 				if burnsFromATick(t, opts) {

@@ -34,6 +34,9 @@ func trapExecOfAThread(t *testing.T, r *rig, opts Options) {
 	if !wantStory(t, tracer, Counters{Died: 2, Suspended: 1, Abandoned: 1, ExitWithoutEnter: 2 * forkEnds}) {
 		return
 	}
+	if opts.GroupBy != GroupByProcess {
+		return
+	}
 	if all := sums(t, tracer.Tracer); len(all) != 1 {
 		t.Errorf("%d groups; want the one process: %v", len(all), all)
 	}

@@ -63,6 +63,9 @@ func trapExitOfThreadsAndOfTheProcess(t *testing.T, r *rig, opts Options) {
 	if !wantStory(t, tracer, Counters{Died: 2, ExitWithoutEnter: forkEnds}) {
 		return
 	}
+	if opts.GroupBy != GroupByProcess {
+		return
+	}
 	if _, name := groupOf(t, tracer.Tracer, process.PID()); !name.Exited {
 		t.Errorf("%+v is not marked as exited", name)
 	}

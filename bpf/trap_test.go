@@ -63,8 +63,16 @@ func TestTraps(t *testing.T) {
 	for mode, opts := range modes {
 		for name, trap := range all {
 			t.Run(mode+"/"+name, func(t *testing.T) { trap(t, r, opts) })
+			t.Run(mode+", no lists/"+name, func(t *testing.T) { trap(t, r, withoutLists(opts)) })
 		}
 	}
+}
+
+// withoutLists has no groups. The processes of tests are young, so that their first calls are listed
+// where rows are by process; and all of these go the long way, of which the others take a short one (plain.h).
+func withoutLists(opts Options) Options {
+	opts.GroupBy = GroupByNone
+	return opts
 }
 
 // tally is a known answer.
