@@ -155,7 +155,14 @@ func TestWatchCountsACallbackInsideACall(t *testing.T) {
 	if calls := slowCalls(t, tracer); len(calls) != 0 {
 		t.Errorf("%d slow calls; want none, since no end was seen: %+v", len(calls), calls[0])
 	}
-	wantCallbacks(t, tracer, Counters{Astray: 1})
+	c, err := tracer.Counters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// On a slow machine the stop itself is long enough for another one, which may come where the first did, or find nothing.
+	if c.Astray == 0 || c.Callbacks != c.Returned+c.Astray+c.Voided+c.CallbacksDied {
+		t.Errorf("%+v; want a callback astray, and each of them told", c)
+	}
 }
 
 // stopAt lets a traced process go on until one of its events.
