@@ -16,7 +16,7 @@ var version = "unreleased"
 const memoryGoal = 48 << 20
 
 // cpus is how many we use at a time. With more of them each thing to do wakes another thread of ours to look for a share
-// of it: on an idle host that was half of our CPU time.
+// of it: on an idle host that was a good part of our CPU time.
 const cpus = 1
 
 func main() {
