@@ -43,6 +43,15 @@ func (a *Agent) untilLook() (time.Duration, bool) {
 	return a.budget.lookBegan + lookEach(a.effective.Collect.Interval) - a.mono(), true
 }
 
+// withLook is when the last look before a time is due, or that time if none is: what is done together wakes us once.
+// The next is due at next, and all others in steps of each.
+func withLook(at, next, each time.Duration) time.Duration {
+	if next > at {
+		return at
+	}
+	return at - (at-next)%each
+}
+
 // lookAtCost is made when it is due. In mode watch nobody counts calls: a probe does so first, for
 // a moment.
 func (a *Agent) lookAtCost() {

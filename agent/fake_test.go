@@ -192,23 +192,25 @@ func (k *fakeKernel) swept() int {
 	return k.sweeps
 }
 
-func (k *fakeKernel) Sweep(age time.Duration) error {
+func (k *fakeKernel) Sweep(age time.Duration) (bpf.Swept, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sweeps++
 	if k.refuseSweep != nil {
-		return k.refuseSweep
+		return bpf.Swept{}, k.refuseSweep
 	}
-	now := k.clock()
+	now, swept := k.clock(), bpf.Swept{Quiet: age}
 	for _, call := range k.stuck {
-		if now-call.StartNs < uint64(age) {
+		if open := time.Duration(now - call.StartNs); open < age {
+			swept.Quiet = min(swept.Quiet, age-open)
 			continue
 		}
+		swept.Found++
 		seen := *call
 		seen.EndNs, seen.Stuck, seen.Ret = now, true, 0
 		k.slow <- slowOrError{call: &seen}
 	}
-	return nil
+	return swept, nil
 }
 
 func (k *fakeKernel) Symbols(addresses []uint64) []string {

@@ -43,7 +43,7 @@ type Kernel interface {
 	Counters() (bpf.Counters, error)
 	Misses() (map[string]uint64, error)
 	OpenCalls() (uint64, error)
-	Sweep(age time.Duration) error
+	Sweep(age time.Duration) (bpf.Swept, error)
 	Symbols(addresses []uint64) []string
 	NextSlow() (*bpf.SlowCall, error)
 	FlushSlow() error

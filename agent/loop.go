@@ -77,18 +77,17 @@ func (a *Agent) untilDue() time.Duration {
 
 // doDue does what the time has come for.
 func (a *Agent) doDue() error {
-	if sweep, ok := a.untilSweep(); ok && sweep <= 0 {
-		a.nextSweep = a.mono() + a.effective.Stuck.Sweep
-		if err := a.sweep(); err != nil {
-			return err
-		}
-	}
 	if offspring, ok := a.untilOffspring(); ok && offspring <= 0 {
 		a.followOffspring()
 	}
 	a.tell(a.incidents.book.Tick(a.mono()))
 	if look, ok := a.untilLook(); ok && look <= 0 {
 		a.lookAtCost()
+	}
+	if sweep, ok := a.untilSweep(); ok && sweep <= 0 { // after the look: see withLook
+		if err := a.sweep(); err != nil {
+			return err
+		}
 	}
 	if drain, ok := a.untilDrain(); ok && drain <= 0 {
 		a.lookAtDrain()
@@ -219,6 +218,7 @@ func (a *Agent) stateAt(at time.Time, change record.Change, who *Caller, detail 
 
 // stateOf adds to a state record what is in force, and writes it.
 func (a *Agent) stateOf(at time.Time, r *record.State) {
+	a.sweepSoon()
 	r.PolicyFiles, r.Filter = a.policy.Files, recordFilter(a.filter)
 	if a.session != nil {
 		r.Attachment = a.session.kernel.Attachment()

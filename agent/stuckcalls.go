@@ -71,12 +71,23 @@ func (s *stuckCalls) closes(call *bpf.SlowCall) bool {
 // sweep looks for calls that have not returned, and reports those whose time has
 // come. The error is one of the reader of slow calls, which ends the service.
 func (a *Agent) sweep() error {
+	began := a.mono()
+	a.nextSweep = began + a.effective.Stuck.Sweep
 	if !a.sweeps() {
 		return nil
 	}
 	after := a.effective.Stuck.After
 	a.stuck.open = nil
-	if done, err := a.findOpen(after); !done || err != nil {
+	swept, done, err := a.findOpen(after)
+	if !done || err != nil {
+		return err
+	}
+	if swept.Found == 0 && a.stuck.tracker.Len() == 0 {
+		each := lookEach(a.effective.Collect.Interval)
+		a.nextSweep = max(a.nextSweep, withLook(began+swept.Quiet, a.budget.lookBegan+each, each))
+		return nil
+	}
+	if err := a.drainSlow(); err != nil {
 		return err
 	}
 	keys := make([]stuck.Key, 0, len(a.stuck.open))
@@ -95,19 +106,27 @@ func (a *Agent) sweep() error {
 	return nil
 }
 
+// sweepSoon: what the last sweep said of the next one was of other settings.
+func (a *Agent) sweepSoon() {
+	a.nextSweep = min(a.nextSweep, a.mono()+a.effective.Stuck.Sweep)
+}
+
 // findOpen has the kernel side hand over the calls that are open: thousands of threads
 // may hang on one file server. False: not all were found.
-func (a *Agent) findOpen(after time.Duration) (bool, error) {
+func (a *Agent) findOpen(after time.Duration) (swept bpf.Swept, done bool, unread error) {
 	kernel := a.session.kernel
-	unread, err := a.beside(func(func(func())) error { return kernel.Sweep(after) })
+	unread, err := a.beside(func(func(func())) (err error) {
+		swept, err = kernel.Sweep(after)
+		return err
+	})
 	if unread != nil {
-		return false, unread
+		return bpf.Swept{}, false, unread
 	}
 	if err != nil {
 		a.env.Log.Error("look for stuck calls: again with the next sweep", "error", err)
-		return false, nil
+		return bpf.Swept{}, false, nil
 	}
-	return true, a.drainSlow()
+	return swept, true, nil
 }
 
 // reportStuck writes the record of a call that has not returned.

@@ -149,6 +149,41 @@ func TestSweepsComeByThemselvesAndThePictureFollows(t *testing.T) {
 	r.untilCounter("stuck", 0)
 }
 
+// The kernel side knows until when no call can be old enough: there are no sweeps until then.
+func TestSweepsThatWouldFindNothingAreLeftOut(t *testing.T) {
+	r := runHanging(t, strings.Replace(hanging, `"1m"`, `"2s"`, 1))
+	next := func(what string, want time.Duration) {
+		t.Helper()
+		r.sweepNow()
+		r.inside(func() {
+			// The clock has gone on between the beginning, which looks follow, and its stop.
+			if got, _ := r.untilSweep(); got > want || got < want-time.Second {
+				t.Errorf("%s: the next sweep in %v; want %v, or a look just before", what, got, want)
+			}
+		})
+	}
+	next("nothing open", 10*time.Second)
+	r.kernel().hang(r.hung(1, 3*time.Second), r.hung(2, 4*time.Second))
+	next("too young", 6*time.Second)
+	r.kernel().hang(r.hung(1, 9*time.Second))
+	next("nearly old enough", 2*time.Second)
+	r.kernel().hang(r.hung(1, 10*time.Second))
+	next("found", 2*time.Second)
+	r.kernel().hang()
+	next("it may have returned", 2*time.Second)
+	next("it has", 2*time.Second)
+	next("nothing open any more", 10*time.Second)
+	r.do(SetThreshold{Syscall: "read", Threshold: time.Millisecond})
+	r.inside(func() {
+		if got, _ := r.untilSweep(); got != 2*time.Second {
+			t.Errorf("after a change of settings: the next sweep in %v; want 2 s", got)
+		}
+	})
+	r.sweepNow()
+	r.kernel().refuseSweep = errors.New("no memory")
+	next("none was made", 2*time.Second)
+}
+
 // untilCounter waits for a number in the picture that readers get.
 func (r *rig) untilCounter(name string, want uint64) *Status {
 	r.t.Helper()
@@ -292,10 +327,27 @@ func TestStuckCallsThatAreTooManyAreCounted(t *testing.T) {
 
 func TestAReaderThatBreaksInASweepIsNoticed(t *testing.T) {
 	r := runHanging(t, hanging)
+	r.kernel().hang(r.hung(1, 10*time.Second))
 	r.inside(func() {
 		r.kernel().slow <- slowOrError{err: os.ErrInvalid}
 		if err := r.sweep(); !errors.Is(err, os.ErrInvalid) {
 			t.Errorf("sweep: %v", err)
 		}
 	})
+}
+
+func TestWhatWaitsForALookIsDoneWithTheLastOne(t *testing.T) {
+	const s = time.Second
+	for _, test := range []struct{ at, next, each, want time.Duration }{
+		{at: 30 * s, next: 31 * s, each: 10 * s, want: 30 * s},
+		{at: 30 * s, next: 30 * s, each: 10 * s, want: 30 * s},
+		{at: 30 * s, next: 25 * s, each: 10 * s, want: 25 * s},
+		{at: 30 * s, next: 9 * s, each: 10 * s, want: 29 * s},
+		{at: 30 * s, next: 10 * s, each: 10 * s, want: 30 * s},
+		{at: 30 * s, next: 21 * s, each: s / 2, want: 30 * s},
+	} {
+		if got := withLook(test.at, test.next, test.each); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
 }

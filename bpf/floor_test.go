@@ -188,7 +188,7 @@ func TestFloorsOfOpenCalls(t *testing.T) {
 		t.Helper()
 		r.AwaitStates("S")
 		time.Sleep(longRead)
-		if err := r.Sweep(age); err != nil {
+		if _, err := r.Sweep(age); err != nil {
 			t.Fatal(err)
 		}
 		if got := len(slowCalls(t, r.Tracer)); got != want && !gaps(t, r.Tracer) {
@@ -223,7 +223,7 @@ func TestFloorsOverAReplacement(t *testing.T) {
 	process.Poke()
 	hold(process)
 	tracer.replace(t, all[0])
-	if err := tracer.Sweep(time.Millisecond); err != nil {
+	if _, err := tracer.Sweep(time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if got := slowCalls(t, tracer.Tracer); len(got) != 0 {
@@ -232,7 +232,7 @@ func TestFloorsOverAReplacement(t *testing.T) {
 	if err := tracer.readGenerations(); err != nil { // as Adopt does
 		t.Fatal(err)
 	}
-	if err := tracer.Sweep(time.Millisecond); err != nil {
+	if _, err := tracer.Sweep(time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if got := slowCalls(t, tracer.Tracer); len(got) != 1 {

@@ -228,7 +228,7 @@ func TestACallIsStuckOverAReplacement(t *testing.T) {
 		if i > 0 {
 			tracer.replace(t, to)
 		}
-		if err := tracer.Sweep(30 * time.Millisecond); err != nil {
+		if _, err := tracer.Sweep(30 * time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		stuck := slowCalls(t, tracer.Tracer)

@@ -9,16 +9,44 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
+// Swept is what a sweep says of itself and of the next one.
+type Swept struct {
+	Found uint64        // calls that it handed over; those too that the ring had no room for
+	Quiet time.Duration // for so long from its beginning on no sweep for calls of that age finds any that this one did not
+}
+
 // Sweep hands over every call that has been open for so long, through NextSlow
 // and marked as Stuck. It looks at every thread of the host.
-func (t *Tracer) Sweep(age time.Duration) error {
+func (t *Tracer) Sweep(age time.Duration) (Swept, error) {
 	now, err := monotonicNow()
 	if err != nil {
-		return err
+		return Swept{}, err
 	}
-	if err := errors.Join(t.objs.SweepNs.Set(now), t.objs.SweepAgeNs.Set(uint64(age))); err != nil {
-		return fmt.Errorf("begin a sweep: %w", err)
+	o := &t.objs
+	if err := errors.Join(o.SweepNs.Set(now), o.SweepAgeNs.Set(uint64(age)), o.SweepFound.Set(uint64(0)), o.SweepLeftNs.Set(noneLeft)); err != nil {
+		return Swept{}, fmt.Errorf("begin a sweep: %w", err)
 	}
+	if err := t.walkSweep(); err != nil {
+		return Swept{}, err
+	}
+	var found, left uint64
+	if err := errors.Join(o.SweepFound.Get(&found), o.SweepLeftNs.Get(&left)); err != nil {
+		return Swept{}, fmt.Errorf("read what a sweep has found: %w", err)
+	}
+	return Swept{found, quietFor(now, age, left)}, nil
+}
+
+// noneLeft is a beginning that no call has: see sweep_left_ns in sweep.h.
+const noneLeft = ^uint64(0)
+
+// quietFor is how long it takes until the call that began at left, the oldest, is so old; one that begins now needs all
+// of it.
+func quietFor(now uint64, age time.Duration, left uint64) time.Duration {
+	began := min(left, now)
+	return max(age-time.Duration(now-began), 0)
+}
+
+func (t *Tracer) walkSweep() error {
 	iter, err := link.AttachIter(link.IterOptions{Program: t.objs.Sweep})
 	if err != nil {
 		return explainLoad("attach the sweep over tasks", err)
@@ -29,7 +57,7 @@ func (t *Tracer) Sweep(age time.Duration) error {
 		return fmt.Errorf("open the sweep over tasks: %w", err)
 	}
 	defer walk.Close()
-	if _, err := io.Copy(io.Discard, walk); err != nil {
+	if _, err := io.ReadAll(walk); err != nil { // it writes nothing
 		return fmt.Errorf("sweep the tasks: %w", err)
 	}
 	return nil

@@ -7,6 +7,17 @@
 volatile __u64 sweep_ns = 0; /* CLOCK_MONOTONIC, now */
 __u64 sweep_ring_full = 0;
 
+/* What it tells the agent: how many it found, and since when the oldest call is open that a later one may find; ~0:
+ * there is none, 0: one of which that is not known. Before that is old enough no sweep would find any. */
+__u64 sweep_found = 0;
+__u64 sweep_left_ns = 0;
+
+static __always_inline void leave_to_later(__u64 since_ns)
+{
+	if (since_ns < sweep_left_ns)
+		sweep_left_ns = since_ns;
+}
+
 /* The CPU that a thread is on or was on last. */
 static __always_inline __u32 cpu_of(struct task_struct *task)
 {
@@ -128,13 +139,21 @@ int sweep(struct bpf_iter__task *ctx)
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	open = open_call_of(t, task, regs);
-	if (!open.start_ns || sweep_ns - open.start_ns < sweep_age_ns || sweep_ns < open.start_ns)
+	if (!open.start_ns && is_in_call(regs)) /* or it was on its way between two CPUs */
+		open.syscall = syscall_slot(task, number_in(regs));
+	else if (!open.start_ns)
 		return 0;
 	if (threshold_of(open.syscall) == NEVER)
 		return 0;
-	call = new_draft(DRAFT_OF_ITERATOR);
-	if (!call)
+	if (!open.start_ns || sweep_ns < open.start_ns || sweep_ns - open.start_ns < sweep_age_ns) {
+		leave_to_later(open.start_ns);
 		return 0;
+	}
+	call = new_draft(DRAFT_OF_ITERATOR);
+	if (!call) {
+		leave_to_later(0);
+		return 0;
+	}
 	call->start_ns = open.start_ns;
 	call->end_ns = sweep_ns;
 	call->open = true;
@@ -143,8 +162,11 @@ int sweep(struct bpf_iter__task *ctx)
 	call->has_args = true;
 	read_args(regs, open.syscall, call->args);
 	find_floor(&floor, call->syscall, cgroup_of(task));
-	if (is_ruled_out(call, &floor))
+	if (is_ruled_out(call, &floor)) {
+		if (floor.open_ns != NEVER)
+			leave_to_later(0);
 		return 0;
+	}
 	file = file_of_call(call, task);
 	if (floor.exempt >> kind_of(file) & 1)
 		return 0;
@@ -155,6 +177,7 @@ int sweep(struct bpf_iter__task *ctx)
 	describe_program(call, task);
 	if (has_trait(open.syscall, TRAIT_FILE_LOCK))
 		call->lock_holder = lock_holder(call, task, file);
+	sweep_found++;
 	if (!send(call))
 		sweep_ring_full++;
 	return 0;

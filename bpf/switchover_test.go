@@ -186,7 +186,7 @@ func TestACallIsStuckOverAChangeOfMode(t *testing.T) {
 		hold(process)
 		stuck := func() uint64 {
 			t.Helper()
-			if err := tracer.Sweep(30 * time.Millisecond); err != nil {
+			if _, err := tracer.Sweep(30 * time.Millisecond); err != nil {
 				t.Fatal(err)
 			}
 			calls := slowCalls(t, tracer.Tracer)

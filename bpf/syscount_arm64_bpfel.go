@@ -597,6 +597,8 @@ const (
 	syscountVarRowGroup            = "row_group"
 	syscountVarSample              = "sample"
 	syscountVarSweepAgeNs          = "sweep_age_ns"
+	syscountVarSweepFound          = "sweep_found"
+	syscountVarSweepLeftNs         = "sweep_left_ns"
 	syscountVarSweepNs             = "sweep_ns"
 	syscountVarSweepRingFull       = "sweep_ring_full"
 	syscountVarSwitched            = "switched"
@@ -760,6 +762,8 @@ type syscountVariableSpecs struct {
 	RowGroup            *ebpf.VariableSpec `ebpf:"row_group"`
 	Sample              *ebpf.VariableSpec `ebpf:"sample"`
 	SweepAgeNs          *ebpf.VariableSpec `ebpf:"sweep_age_ns"`
+	SweepFound          *ebpf.VariableSpec `ebpf:"sweep_found"`
+	SweepLeftNs         *ebpf.VariableSpec `ebpf:"sweep_left_ns"`
 	SweepNs             *ebpf.VariableSpec `ebpf:"sweep_ns"`
 	SweepRingFull       *ebpf.VariableSpec `ebpf:"sweep_ring_full"`
 	Switched            *ebpf.VariableSpec `ebpf:"switched"`
@@ -907,6 +911,8 @@ type syscountVariables struct {
 	RowGroup            *ebpf.Variable `ebpf:"row_group"`
 	Sample              *ebpf.Variable `ebpf:"sample"`
 	SweepAgeNs          *ebpf.Variable `ebpf:"sweep_age_ns"`
+	SweepFound          *ebpf.Variable `ebpf:"sweep_found"`
+	SweepLeftNs         *ebpf.Variable `ebpf:"sweep_left_ns"`
 	SweepNs             *ebpf.Variable `ebpf:"sweep_ns"`
 	SweepRingFull       *ebpf.Variable `ebpf:"sweep_ring_full"`
 	Switched            *ebpf.Variable `ebpf:"switched"`

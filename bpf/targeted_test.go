@@ -267,7 +267,7 @@ func TestTargetedEndThatTheKernelLeavesOut(t *testing.T) {
 // wantSwept wants a sweep to find so many open calls.
 func wantSwept(t *testing.T, tracer *watched, want int) {
 	t.Helper()
-	if err := tracer.Sweep(0); err != nil {
+	if _, err := tracer.Sweep(0); err != nil {
 		t.Fatal(err)
 	}
 	if found := slowCalls(t, tracer.Tracer); len(found) != want && tracer.skipped(t) == 0 {

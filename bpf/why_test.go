@@ -2,7 +2,6 @@ package bpf
 
 import (
 	"encoding/binary"
-	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -269,7 +268,7 @@ func TestASweepFindsOpenCalls(t *testing.T) {
 			// In state S it may still be about to leave the CPU, which is what mode watch sees.
 			var calls []*SlowCall
 			for deadline := time.Now().Add(10 * time.Second); !haveStack(calls) && time.Now().Before(deadline); {
-				if err := tracer.Sweep(0); err != nil {
+				if _, err := tracer.Sweep(0); err != nil {
 					t.Fatal(err)
 				}
 				calls = slowCalls(t, tracer)
@@ -287,14 +286,17 @@ func TestASweepFindsOpenCalls(t *testing.T) {
 			if w := wantWaits(t, c); !slices.ContainsFunc(tracer.Symbols(w.Stack), func(s string) bool { return strings.Contains(s, "pipe_read") }) {
 				t.Errorf("stack %v; want pipe_read in it", tracer.Symbols(w.Stack))
 			}
-			if err := tracer.Sweep(1 << 40); err != nil {
+			if _, err := tracer.Sweep(1 << 40); err != nil {
 				t.Fatal(err)
 			}
 			if calls := slowCalls(t, tracer); len(calls) != 0 {
 				t.Errorf("%d open calls older than 18 minutes; want none", len(calls))
 			}
 			// What has returned nothing has not failed.
-			if err := errors.Join(tracer.SetFilter(Filter{PIDFDs: []int{pidfdOf(t, process.PID())}, Failed: true}), tracer.Sweep(0)); err != nil {
+			if err := tracer.SetFilter(Filter{PIDFDs: []int{pidfdOf(t, process.PID())}, Failed: true}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tracer.Sweep(0); err != nil {
 				t.Fatal(err)
 			}
 			if calls := slowCalls(t, tracer); len(calls) != 0 {

@@ -47,7 +47,7 @@ func (s Stuck) describe() string {
 	if s.After == Never {
 		return "Calls that do not return are not looked for."
 	}
-	return fmt.Sprintf("A slow call that has not returned after %s is reported as stuck; we look each %s.", FormatDuration(s.After), FormatDuration(s.Sweep))
+	return fmt.Sprintf("A slow call that has not returned after %s is reported as stuck; while there may be one we look each %s.", FormatDuration(s.After), FormatDuration(s.Sweep))
 }
 
 func (p *Policy) source() string {

@@ -241,7 +241,7 @@ Slow calls; the first rule that matches decides:
      It can never decide: rules before it take all of its calls.
   5. sock: write, on socket: 1ms or longer is reported as warning.
   No other call is reported.
-  A slow call that has not returned after 10s is reported as stuck; we look each 2s.
+  A slow call that has not returned after 10s is reported as stuck; while there may be one we look each 2s.
 At most 50 slow records a second, or 200 at once; what is held back is counted and reported.
 Up to 8192 groups are told apart; calls of any further ones are counted together.
 Records: to the journal, without command lines.

@@ -12,7 +12,7 @@ import (
 // What the service may cost on an idle host.
 const (
 	rssLimitKiB  = 40 * 1024
-	cpuLimit     = 0.004 // of one CPU; 0.002 is the goal, which a machine with busy neighbours shows in some windows only
+	cpuLimit     = 0.002 // of one CPU
 	idleDefault  = 20 * time.Second
 	windows      = 3
 	idleVariable = "SYSCOUNT_IDLE" // a longer time, e.g. "10m"
