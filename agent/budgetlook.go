@@ -68,7 +68,7 @@ func (a *Agent) judgeCost(callsPerSecond float64) {
 	b := &a.budget
 	a.addUp()
 	spent, elapsed := a.takeLook()
-	calibrated := b.calibrated
+	step, calibrated := a.inForce(), b.calibrated
 	b.shares = a.sharesNow(spent, elapsed)
 	if b.climb != nil && b.climb.mayGoDown(b.shares) {
 		a.calibrateAgain()
@@ -83,6 +83,9 @@ func (a *Agent) judgeCost(callsPerSecond float64) {
 	}
 	if b.calibrated != calibrated { // what that took is not what this step costs
 		a.beginLook()
+	} else if a.inForce() == step {
+		a.publishWith(b.counted) // most looks change nothing
+		return
 	}
 	a.publish()
 }

@@ -9,11 +9,14 @@ import (
 	"github.com/syscountd/syscountd/agent/ledger"
 	"github.com/syscountd/syscountd/agent/limit"
 	"github.com/syscountd/syscountd/agent/record"
+	"github.com/syscountd/syscountd/bpf"
 )
 
 // publish makes a new picture of the agent for its readers.
-func (a *Agent) publish() {
-	c := a.kernelCounters()
+func (a *Agent) publish() { a.publishWith(a.kernelCounters()) }
+
+// publishWith does so with counters that were read just now.
+func (a *Agent) publishWith(c bpf.Counters) {
 	counters := a.losses(c)
 	counters["enter"], counters["exit"], counters["matched"] = c.Enter, c.Exit, c.Matched
 	counters["died"], counters["exit_without_enter"] = c.Died, c.ExitWithoutEnter
