@@ -16,19 +16,24 @@ import (
 // its time on the run queue.
 func burner(t *testing.T) (*bpftest.Process, int64) {
 	t.Helper()
-	const vectors, size, at = 250, 1 << 23, 0x40000000
 	p := bpftest.NewProgram()
-	b := p.Words(0)
+	begin, burn, bytes := burning(p, 250)
+	return p.Start(t, append(append(begin, queued(p, 4, bracketed(p, burn)...)...), exit())...), bytes
+}
+
+// burning are the beginning of a process, which ends with a byte that it says, and a call that burns CPU: about 0.25 ms
+// for each vector on the machine of these tests. It reads so many bytes.
+func burning(p *bpftest.Program, vectors int) (begin []bpftest.Step, burn bpftest.Step, bytes int64) {
+	const size, at = 1 << 23, 0x40000000
 	var iovecs []uintptr
 	for range vectors {
 		iovecs = append(iovecs, at, size)
 	}
-	steps := []bpftest.Step{
+	begin = []bpftest.Step{
 		call(unix.SYS_MMAP, at, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_FIXED, ^uintptr(0), 0),
-		call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0), call(unix.SYS_GETPPID).Times(40), call(unix.SYS_WRITE, 1, b, 1),
+		call(unix.SYS_OPENAT, 0, p.Text("/dev/zero"), 0), call(unix.SYS_GETPPID).Times(40), call(unix.SYS_WRITE, 1, p.Words(0), 1),
 	}
-	steps = append(steps, queued(p, 4, bracketed(p, call(unix.SYS_PREADV, 3, p.Words(iovecs...), vectors, 0, 0))...)...)
-	return p.Start(t, append(steps, exit())...), vectors * size
+	return begin, call(unix.SYS_PREADV, 3, p.Words(iovecs...), uintptr(vectors), 0, 0), int64(vectors) * size
 }
 
 // queued are steps with a look at the thread's time on the run queue before and after them;
@@ -132,4 +137,37 @@ func burnsFromATick(t *testing.T, opts Options) bool {
 		t.Logf("%d ns of %d are missing; want a tick, and %d ns of run queue before it: %d at most", lost, after-before, delay, most)
 	}
 	return lost <= most
+}
+
+// Calls of a few ticks, which are over before their thread leaves the CPU: all calls of a thread go the short way to
+// their ends, but for those of which a tick has told.
+func TestCallsOfAFewTicksAreFound(t *testing.T) {
+	const burns = 12
+	for name, opts := range findingModes() {
+		if timesAll(opts) || opts.Mode == ModeWatch { // which has no short way
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			opts = withoutLists(opts)
+			opts.Sample = map[Mode]int{ModeAccount: 1000}[opts.Mode]
+			p := bpftest.NewProgram()
+			begin, burn, _ := burning(p, 50)
+			process := p.Start(t, append(begin, burn.Times(burns), call(unix.SYS_WRITE, 1, p.Words(0), 1), exit())...)
+			tracer := running(t, opts, Filter{PIDFDs: []int{pidfdOf(t, process.PID())}})
+			setThreshold(t, tracer, unix.SYS_PREADV, 1e6)
+			process.Poke()
+			process.Hear()
+			process.Hear()
+			process.Finish()
+			found := 0
+			for _, c := range slowCalls(t, tracer) {
+				if c.Tick {
+					found++
+				}
+			}
+			if found < burns/2 && !gaps(t, tracer) {
+				t.Errorf("a tick has found %d of %d calls", found, burns)
+			}
+		})
+	}
 }

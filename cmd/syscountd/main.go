@@ -21,8 +21,12 @@ const cpus = 1
 
 func main() {
 	debug.SetMemoryLimit(memoryGoal)
+	limitCPUs()
+	os.Exit(run(context.Background(), hostEnv(), os.Args[1:]))
+}
+
+func limitCPUs() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(cpus)
 	}
-	os.Exit(run(context.Background(), hostEnv(), os.Args[1:]))
 }
