@@ -40,8 +40,11 @@ func (t *Tracer) Sweep(age time.Duration) (Swept, error) {
 const noneLeft = ^uint64(0)
 
 // quietFor is how long it takes until the call that began at left, the oldest, is so old; one that begins now needs all
-// of it.
+// of it. 0: that is not known.
 func quietFor(now uint64, age time.Duration, left uint64) time.Duration {
+	if left == 0 {
+		return 0
+	}
 	began := min(left, now)
 	return max(age-time.Duration(now-began), 0)
 }

@@ -70,3 +70,23 @@ func (r reader) sweepKnown(t *testing.T, age time.Duration) (swept Swept) {
 	}
 	return swept
 }
+
+// The host may have been up for less than a call needs to be old enough.
+func TestUntilWhenNoCallIsOldEnough(t *testing.T) {
+	const s = uint64(time.Second)
+	for _, test := range []struct {
+		now, left uint64
+		want      time.Duration
+	}{
+		{now: 7 * s, left: noneLeft, want: 10 * time.Second},
+		{now: 7 * s, left: 0, want: 0},
+		{now: 7 * s, left: 1 * s, want: 4 * time.Second},
+		{now: 99 * s, left: 89 * s, want: 0},
+		{now: 99 * s, left: 80 * s, want: 0},
+		{now: 99 * s, left: 100 * s, want: 10 * time.Second},
+	} {
+		if got := quietFor(test.now, 10*time.Second, test.left); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+}
