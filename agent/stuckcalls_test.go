@@ -163,6 +163,11 @@ func TestSweepsThatWouldFindNothingAreLeftOut(t *testing.T) {
 		})
 	}
 	next("nothing open", 10*time.Second)
+	r.inside(func() {
+		if look := r.budget.lookBegan + lookEach(r.effective.Collect.Interval); r.nextSweep != look {
+			t.Errorf("the next sweep at %v; want it with the look at %v", r.nextSweep, look)
+		}
+	})
 	r.kernel().hang(r.hung(1, 3*time.Second), r.hung(2, 4*time.Second))
 	next("too young", 6*time.Second)
 	r.kernel().hang(r.hung(1, 9*time.Second))

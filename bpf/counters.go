@@ -1,11 +1,6 @@
 package bpf
 
-import (
-	"fmt"
-	"io"
-
-	"github.com/cilium/ebpf/link"
-)
+import "fmt"
 
 // Counters are the kernel side's own, since it was loaded, over all CPUs. Each
 // is explained, and their equations stand, in struct counters of syscount.h.
@@ -141,21 +136,11 @@ func isOpen(startNs uint64) bool { return startNs != 0 && startNs != leftOut }
 // OpenCalls counts the calls that have begun and not ended, by looking at every
 // thread of the host.
 func (t *Tracer) OpenCalls() (uint64, error) {
-	iter, err := link.AttachIter(link.IterOptions{Program: t.objs.CountOpen})
-	if err != nil {
-		return 0, explainLoad("attach the iterator over tasks", err)
-	}
-	defer iter.Close()
 	if err := t.objs.OpenCalls.Set(uint64(0)); err != nil {
 		return 0, fmt.Errorf("reset the open calls: %w", err)
 	}
-	walk, err := iter.Open()
-	if err != nil {
-		return 0, fmt.Errorf("open the iterator over tasks: %w", err)
-	}
-	defer walk.Close()
-	if _, err := io.Copy(io.Discard, walk); err != nil {
-		return 0, fmt.Errorf("walk the tasks: %w", err)
+	if err := walk(t.objs.CountOpen, "the count of open calls"); err != nil {
+		return 0, err
 	}
 	var open uint64
 	if err := t.objs.OpenCalls.Get(&open); err != nil {

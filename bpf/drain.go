@@ -3,7 +3,6 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/cilium/ebpf/link"
 )
@@ -75,20 +74,7 @@ func (t *Tracer) walkDrain(step uint8) error {
 	if err := errors.Join(t.objs.UndrainedCalls.Set(uint64(0)), t.objs.DrainStep.Set(step)); err != nil {
 		return fmt.Errorf("begin to look for calls in flight: %w", err)
 	}
-	iter, err := link.AttachIter(link.IterOptions{Program: t.objs.Drain})
-	if err != nil {
-		return explainLoad("attach the drain over tasks", err)
-	}
-	defer iter.Close()
-	walk, err := iter.Open()
-	if err != nil {
-		return fmt.Errorf("open the drain over tasks: %w", err)
-	}
-	defer walk.Close()
-	if _, err := io.Copy(io.Discard, walk); err != nil {
-		return fmt.Errorf("look for calls in flight: %w", err)
-	}
-	return nil
+	return walk(t.objs.Drain, "the drain")
 }
 
 // undrained adds the calls that were given up, and those that turned out to have ended.

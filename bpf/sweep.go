@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 )
 
@@ -26,7 +27,7 @@ func (t *Tracer) Sweep(age time.Duration) (Swept, error) {
 	if err := errors.Join(o.SweepNs.Set(now), o.SweepAgeNs.Set(uint64(age)), o.SweepFound.Set(uint64(0)), o.SweepLeftNs.Set(noneLeft)); err != nil {
 		return Swept{}, fmt.Errorf("begin a sweep: %w", err)
 	}
-	if err := t.walkSweep(); err != nil {
+	if err := walk(t.objs.Sweep, "the sweep"); err != nil {
 		return Swept{}, err
 	}
 	var found, left uint64
@@ -49,19 +50,20 @@ func quietFor(now uint64, age time.Duration, left uint64) time.Duration {
 	return max(age-time.Duration(now-began), 0)
 }
 
-func (t *Tracer) walkSweep() error {
-	iter, err := link.AttachIter(link.IterOptions{Program: t.objs.Sweep})
+// walk runs an iterator over all threads of the host to its end.
+func walk(program *ebpf.Program, what string) error {
+	iter, err := link.AttachIter(link.IterOptions{Program: program})
 	if err != nil {
-		return explainLoad("attach the sweep over tasks", err)
+		return explainLoad("attach "+what+" over tasks", err)
 	}
 	defer iter.Close()
-	walk, err := iter.Open()
+	tasks, err := iter.Open()
 	if err != nil {
-		return fmt.Errorf("open the sweep over tasks: %w", err)
+		return fmt.Errorf("open %s over tasks: %w", what, err)
 	}
-	defer walk.Close()
-	if _, err := io.ReadAll(walk); err != nil { // it writes nothing
-		return fmt.Errorf("sweep the tasks: %w", err)
+	defer tasks.Close()
+	if _, err := io.ReadAll(tasks); err != nil { // they write nothing
+		return fmt.Errorf("%s over tasks: %w", what, err)
 	}
 	return nil
 }

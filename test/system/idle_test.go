@@ -28,7 +28,7 @@ func TestAnIdleHostIsLeftAlone(t *testing.T) {
 		}
 	}
 	m := bootRunning(t, "")
-	// Neighbours of a virtual machine only make it dearer, and nothing tells of them: of a few windows the cheapest counts.
+	// Neighbours of a virtual machine only make it dearer, and nothing tells of them: of a few windows the first within both limits counts.
 	share, wakes, rss := 1.0, 0.0, int64(0)
 	for left := windows; left > 0 && (share >= cpuLimit || wakes >= wakeLimit); left-- {
 		start, used, woken := time.Now(), m.cpuTime(t), m.wakeUps(t)
