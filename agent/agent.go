@@ -82,6 +82,7 @@ type Agent struct {
 	totals        *totals
 	accounts      accounts
 	stuck         stuckCalls
+	wakers        wakers
 	incidents     incidents
 	learning      learning
 	budget        budget

@@ -55,6 +55,7 @@ func withLook(at, next, each time.Duration) time.Duration {
 // lookAtCost is made when it is due. In mode watch nobody counts calls: a probe does so first, for
 // a moment.
 func (a *Agent) lookAtCost() {
+	a.wakers.due = true
 	if a.budget.climb != nil && a.inForce().Mode == ladder.Watch {
 		a.beginProbe()
 		return

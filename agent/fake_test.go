@@ -55,6 +55,9 @@ type fakeKernel struct {
 	inFlight      uint64 // calls for which it is Draining
 	draining      bool
 
+	wakers       bool  // followed in mode watch
+	refuseWakers error // what FollowWakers returns
+
 	functions bool   // a few calls go by functions, so that a list of others needs another load
 	why       string // what WhyTracepoints returns
 
@@ -118,6 +121,21 @@ func (k *fakeKernel) Attach() error {
 func (k *fakeKernel) DetachCalls() error { return k.Detach() }
 
 func (k *fakeKernel) Options() bpf.Options { return k.options }
+
+func (k *fakeKernel) FollowWakers(follow bool) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refuseWakers == nil {
+		k.wakers = follow
+	}
+	return k.refuseWakers
+}
+
+func (k *fakeKernel) FollowsWakers() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.wakers
+}
 
 func (k *fakeKernel) Switch(next bpf.Options) (uint64, error) {
 	k.mu.Lock()
@@ -223,9 +241,14 @@ func (k *fakeKernel) Symbols(addresses []uint64) []string {
 	}
 	return names
 }
-func (k *fakeKernel) Detach() error      { k.mu.Lock(); defer k.mu.Unlock(); k.attached = false; return nil }
-func (k *fakeKernel) Close() error       { close(k.closed); return nil }
-func (k *fakeKernel) Attachment() string { return "fake" }
+func (k *fakeKernel) Detach() error { k.mu.Lock(); defer k.mu.Unlock(); k.attached = false; return nil }
+func (k *fakeKernel) Close() error  { close(k.closed); return nil }
+func (k *fakeKernel) Attachment() string {
+	if k.options.Mode == bpf.ModeWatch && k.FollowsWakers() {
+		return "fake, wakers too"
+	}
+	return "fake"
+}
 
 func (k *fakeKernel) Parts() ([]bpf.Part, error)   { return nil, nil }
 func (k *fakeKernel) Layout() string               { return "fake" }

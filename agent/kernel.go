@@ -11,6 +11,8 @@ import (
 type Kernel interface {
 	Attach() error
 	Attachment() string
+	FollowWakers(bool) error
+	FollowsWakers() bool
 	Options() bpf.Options
 	WhyTracepoints() string
 	Fits(bpf.Options) bool

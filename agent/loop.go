@@ -50,6 +50,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		}
 		due.Stop()
+		a.followWakers()
 		a.noteTotals()
 	}
 }
@@ -158,7 +159,8 @@ func (a *Agent) start(who *Caller) error {
 	if err := s.kernel.Attach(); err != nil {
 		return errors.Join(err, s.close())
 	}
-	a.session = s
+	a.session, a.wakers.due = s, true
+	a.followWakers()
 	a.beginInterval(a.env.Now())
 	a.beginStep()
 	a.keep()

@@ -36,6 +36,17 @@ func (a *Agent) keep() {
 		a.env.Memory.Word(tries).Store(0)
 		err = a.env.Keeper.Keep(a.session.kernel)
 	}
+	a.noteKept(err)
+}
+
+// keepAgain is keep for what has changed since, but for the accounts.
+func (a *Agent) keepAgain() {
+	if a.accounts.kept {
+		a.noteKept(a.env.Keeper.Keep(a.session.kernel))
+	}
+}
+
+func (a *Agent) noteKept(err error) {
 	a.accounts.kept = err == nil
 	if err != nil {
 		a.env.Log.Warn("a restart will have a gap: what is attached cannot be kept", "error", err)
@@ -173,6 +184,9 @@ func (a *Agent) takeOver(b base, kernel Kernel, rows *ledger.Ledger) {
 		a.totals.carried[name] = b.Reported[name]
 	}
 	a.session = newSession(a.env, kernel, a.effective, rows)
+	if a.session.wakers = kernel.FollowsWakers(); a.session.wakers {
+		a.noteSlow() // the process before has seen a slow call, and we may have missed one
+	}
 	a.accounts.kept = true
 	a.starts = b.Starts
 	a.budget.without, a.budget.counted = b.Without, a.kernelCounters()

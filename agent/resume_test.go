@@ -63,6 +63,7 @@ func (k *fakeKernel) again() *fakeKernel {
 	next := newFakeKernel()
 	next.options, next.clock, next.attached, next.away = k.options, k.clock, k.attached, 312*time.Millisecond
 	next.interval, next.rows, next.procs, next.cgroups = k.interval, k.rows, k.procs, k.cgroups
+	next.wakers = k.wakers
 	next.counters, next.filter, next.refuse = k.counters, k.filter, k.refuse
 	return next
 }

@@ -22,6 +22,7 @@ type session struct {
 	names  *naming
 
 	floors floorSets
+	wakers bool // what the kernel side was told of them
 
 	balance *record.Balance // of the last interval; nil: it had none
 

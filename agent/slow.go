@@ -32,6 +32,9 @@ func (a *Agent) judge(call *bpf.SlowCall) {
 	at := a.placeOf(call)
 	a.assign(call, at)
 	verdict, slow := a.verdict(call, at)
+	if slow {
+		a.noteSlow()
+	}
 	if call.Stuck {
 		if slow {
 			a.stuck.saw(call, at, verdict)

@@ -74,6 +74,6 @@ func recordWait(w *bpf.Wait, stack kernelStack) *record.Wait {
 		Site: stack.Site, Class: stack.Class, LongestNs: w.LongestNs,
 		VoluntarySwitches: w.Voluntary, InvoluntarySwitches: w.Involuntary, MajorFaults: w.MajorFaults,
 		ThrottledNs: w.ThrottledNs, StoppedNs: w.StoppedNs, TracedNs: w.TracedNs, FrozenNs: w.FrozenNs,
-		Waker: record.Task(w.Waker), Blocker: record.Task(w.Blocker),
+		Waker: record.Task(w.Waker), Blocker: record.Task(w.Blocker), WakerUnseen: w.WakerUnseen,
 	}
 }

@@ -40,6 +40,7 @@ func Adopt(opts Options, parts map[string]int) (_ *Tracer, err error) {
 	if err := t.readMode(); err != nil {
 		return nil, errors.Join(err, from.closeLinks())
 	}
+	t.wakers = t.mode == ModeWatch && from.links["sched_waking"] != nil
 	if err := t.takeLinks(from.links); err != nil {
 		return nil, err
 	}

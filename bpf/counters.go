@@ -1,6 +1,9 @@
 package bpf
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Counters are the kernel side's own, since it was loaded, over all CPUs. Each
 // is explained, and their equations stand, in struct counters of syscount.h.
@@ -104,12 +107,15 @@ func (t *Tracer) Misses() (map[string]uint64, error) {
 }
 
 func (t *Tracer) eachMisses(fn func(program, uint64)) error {
-	for _, prog := range t.programs() {
+	attached := t.programs()
+	for _, prog := range t.everAttached() {
 		stats, err := prog.Stats()
 		if err != nil {
 			return fmt.Errorf("read the recursion misses of %s: %w", prog.name, err)
 		}
-		fn(prog, stats.RecursionMisses)
+		if stats.RecursionMisses > 0 || slices.Contains(attached, prog) {
+			fn(prog, stats.RecursionMisses)
+		}
 	}
 	return nil
 }

@@ -66,6 +66,7 @@ type Wait struct {
 	LongestFor For // what the longest wait was for, as far as the scheduler knows
 
 	Waker       Task   // who ended the longest wait; the zero Task: not known
+	WakerUnseen bool   // nobody looked who ended the longest wait, though it was long: see Tracer.FollowWakers
 	Blocker     Task   // who held the kernel lock that it waited for
 	ThrottledNs uint64 // its cgroup had used up its CPU quota
 	StoppedNs   uint64 // stopped by a signal (SIGSTOP, job control)
@@ -164,6 +165,7 @@ func (t *Tracer) slowCallOf(sample []byte) (*SlowCall, error) {
 	}
 	if raw.HasWait != 0 {
 		call.Wait = t.waitOf(&raw.Wait, call.DurationNs())
+		call.Wait.WakerUnseen = !call.Stuck && isUnwatched(&raw.Wait) // what is stuck waits on
 	}
 	tail := tailReader(raw.Tail[:min(int(raw.TailBytes), len(raw.Tail))])
 	call.File = fileOf(&raw.File, &tail)

@@ -32,6 +32,7 @@ type Tracer struct {
 	near     nearRows
 	early    earlyCalls
 	waits    bool
+	wakers   bool // followed in ModeWatch too
 	groupBy  GroupBy
 	symbols  symbols
 	interval uint32
@@ -220,14 +221,10 @@ type attached struct {
 
 // threadPrograms notice that a thread leaves the CPU, comes to it, ends, or forks.
 func (t *Tracer) threadPrograms() []program {
-	programs := []program{
+	return []program{
 		tracepoint("sched_switch", t.objs.SchedSwitch), tracepoint("sched_process_exit", t.objs.ProcessExit),
 		tracepoint("sched_process_fork", t.objs.ProcessFork),
 	}
-	if t.waits {
-		programs = append(programs, tracepoint("sched_waking", t.objs.SchedWaking))
-	}
-	return programs
 }
 
 // callPrograms are those that know of calls otherwise than by their ends, in all
@@ -240,8 +237,21 @@ func (t *Tracer) callPrograms() []program {
 	return programs
 }
 
-// modePrograms are those of a mode alone.
+// modePrograms are those that not all modes have.
 func (t *Tracer) modePrograms(mode Mode) []program {
+	return slices.Concat(t.wakerPrograms(mode), t.endPrograms(mode))
+}
+
+// wakerPrograms notice who wakes a thread up: see FollowWakers.
+func (t *Tracer) wakerPrograms(mode Mode) []program {
+	if !t.waits || mode == ModeWatch && !t.wakers {
+		return nil
+	}
+	return []program{tracepoint("sched_waking", t.objs.SchedWaking)}
+}
+
+// endPrograms know calls by their ends, and the beginnings that belong to these.
+func (t *Tracer) endPrograms(mode Mode) []program {
 	switch {
 	case mode == ModeWatch:
 		return nil
@@ -258,6 +268,18 @@ func (t *Tracer) modePrograms(mode Mode) []program {
 // it, so that no call is seen to begin whose end is missed.
 func (t *Tracer) programs() []program {
 	return slices.Concat(t.threadPrograms(), t.callPrograms(), t.modePrograms(t.mode))
+}
+
+// everAttached are those of all modes: what the kernel has skipped of them in one mode was
+// skipped still in the next. The end of calls is attached in mode count, and while a drain lasts.
+func (t *Tracer) everAttached() []program {
+	all := slices.Concat(t.threadPrograms(), t.callPrograms(), t.modePrograms(ModeAccount))
+	for _, prog := range t.modePrograms(ModeCount) {
+		if !slices.Contains(all, prog) {
+			all = append(all, prog)
+		}
+	}
+	return all
 }
 
 // Attach starts the counting. What was open when an earlier attachment ended is
@@ -340,6 +362,8 @@ func (t *Tracer) Attachment() string {
 		return ""
 	case t.mode == ModeCount:
 		return "tp_btf/sys_exit"
+	case t.mode == ModeWatch && t.wakers:
+		return "tp_btf/sched_switch tp_btf/sched_waking"
 	case t.mode == ModeWatch:
 		return "tp_btf/sched_switch"
 	case t.Draining():

@@ -34,6 +34,19 @@ func (t *Tracer) waitOf(raw *syscountWait, durationNs uint64) *Wait {
 	return w
 }
 
+// longTick is the longest there is, in ns: who ends a shorter wait may not have been looked for,
+// see wake() in bpf/wait.h.
+const longTick = 10e6
+
+// isUnwatched: the wait was such that somebody has ended it, and nobody looked. noWaking is what
+// off_cpu() leaves; an error of the kernel's is another number.
+func isUnwatched(raw *syscountWait) bool {
+	const noWaking = -1
+	class := syscountWaitClass(raw.LongestClass)
+	return raw.LongestWakingStack == noWaking && raw.LongestNs >= longTick &&
+		class != syscountWaitClassWAIT_RUNQUEUE && class < syscountWaitClassWAIT_CLASSES
+}
+
 func taskOf(raw syscountThreadName) Task {
 	if raw.Tid == 0 {
 		return Task{}

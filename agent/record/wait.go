@@ -23,6 +23,8 @@ type Wait struct {
 
 	Waker   Task `json:"waker,omitzero"`   // who ended the longest wait
 	Blocker Task `json:"blocker,omitzero"` // who held the kernel lock that it waited for
+
+	WakerUnseen bool `json:"waker_unseen,omitzero"` // nobody looked who ended the longest wait
 }
 
 // Task is a thread. One outside of the agent's PID namespace has a name only,

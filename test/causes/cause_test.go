@@ -98,6 +98,7 @@ func testCauses(t *testing.T, m mode) {
 	var unfound atomic.Uint64
 	fuse, h := foreground.Build(t, "test/fusedelay"), newHost(t)
 	s := foreground.Start(t, foreground.Build(t, "cmd/syscountd"), policyIn(m.name, h, causesPolicy))
+	awaitWakers(t, s, m, h)
 	t.Run("of", func(t *testing.T) {
 		for i, c := range causes {
 			t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
@@ -117,6 +118,26 @@ func testCauses(t *testing.T, m mode) {
 	if n := unfound.Load(); n > got.SwitchesMissed() {
 		t.Errorf("%d calls have no record; the kernel left out %d events", n, got.SwitchesMissed())
 	}
+}
+
+// awaitWakers makes slow calls until the service looks who ends their waits: mode watch does so from the first
+// one on, of which it says that nobody looked.
+func awaitWakers(t *testing.T, service *foreground.Service, m mode, h *host) {
+	scene, unseen := &scene{T: t, host: h, dir: tempDir(t)}, 0
+	for range 50 {
+		call := scene.next().do(job{Op: "nanosleep", Ns: 50e6})
+		r := service.Slow(call.TID, "clock_nanosleep", call.Before, call.After)
+		switch {
+		case r == nil || r.Wait == nil: // an event of the scheduler's was left out
+		case r.Wait.WakerUnseen:
+			unseen++
+		case (unseen > 0) == (m.name == "watch"):
+			return
+		default:
+			t.Fatalf("%d calls of mode %s say that nobody looked who ended their waits", unseen, m.name)
+		}
+	}
+	t.Fatalf("nobody looks who wakes threads up; %d calls say so", unseen)
 }
 
 // run makes n calls, of random durations: short ones as often as long ones.
