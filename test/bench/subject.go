@@ -26,6 +26,7 @@ const (
 	keyCount     = "count"
 	keyCountOnly = "count-nowaits"
 	keyWatch     = "watch"
+	keyWakers    = "watch-wakers"
 	keyPlain     = "syscount"
 	keyLatency   = "syscount-L"
 	keyLatencyP  = "syscount-L-P"
@@ -75,6 +76,7 @@ type mode struct {
 	policy    string // TOML
 	blind     bool   // the filter leaves the load out
 	uncounted bool   // it counts no calls
+	provoked  bool   // it has seen slow calls before, and looks who wakes threads up
 }
 
 var modes = []mode{
@@ -88,6 +90,8 @@ var modes = []mode{
 	{key: keyCount, name: "syscountd count, by process", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\n"},
 	{key: keyCountOnly, name: "syscountd count, by process, waits = false", policy: "[collect]\nmode = \"count\"\ngroup_by = \"process\"\nwaits = false\n"},
 	{key: keyWatch, name: "syscountd watch", uncounted: true, policy: "[collect]\nmode = \"watch\"\n"},
+	{key: keyWakers, name: "syscountd watch, in the ten minutes after a slow call", uncounted: true, provoked: true,
+		policy: "[collect]\nmode = \"watch\"\n" + slowSleeps},
 	{key: keyFiltered, name: "syscountd account, filtered to another PID", blind: true,
 		policy: "[collect]\nmode = \"account\"\ngroup_by = \"process\"\n\n[filter]\npids = [1]\n"},
 }
@@ -118,6 +122,10 @@ func (m mode) subject(dir, syscountd string) (subject, error) {
 		t.sawLine = sawCallbacks
 	case !m.blind:
 		t.sawLine = sawSummary
+	}
+	if m.provoked {
+		t.readyLine = sawWakersFollowed
+		return subject{key: m.key, name: m.name, attach: provoked(t.attach)}, nil
 	}
 	return subject{key: m.key, name: m.name, attach: t.attach}, nil
 }

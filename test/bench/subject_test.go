@@ -6,8 +6,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/syscountd/syscountd/agent/policy"
+	"github.com/syscountd/syscountd/agent/record"
 )
 
 func testSubjects(t *testing.T) (dir string, list []subject) {
@@ -73,6 +75,21 @@ func TestOurOutputIsRecognised(t *testing.T) {
 	if pattern.MatchString(strings.Replace(summary, "getppid", "getpid", 1)) {
 		t.Error("a summary of getpid passes for one of getppid")
 	}
+}
+
+// Of the first slow call in mode watch nobody looked who ended its wait.
+func TestWakersAreKnownToBeFollowed(t *testing.T) {
+	before, after := recordOf(record.Wait{SleepNs: 3e7, VoluntarySwitches: 1, WakerUnseen: true}), recordOf(record.Wait{SleepNs: 3e7, VoluntarySwitches: 1})
+	pattern := regexp.MustCompile(sawWakersFollowed)
+	if pattern.MatchString(before) || !pattern.MatchString(after) {
+		t.Errorf("%q matches\n%s: %v\n%s: %v; want the second", sawWakersFollowed, before, pattern.MatchString(before), after, pattern.MatchString(after))
+	}
+}
+
+func recordOf(w record.Wait) string {
+	r := &record.Slow{Scene: record.Scene{Wait: &w}}
+	record.NewStamper("0123456789abcdef0123456789abcdef").Stamp(r, time.Now())
+	return string(record.Marshal(r))
 }
 
 func TestSelectSubjects(t *testing.T) {
