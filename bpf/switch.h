@@ -3,10 +3,20 @@
 #ifndef SYSCOUNT_SWITCH_H
 #define SYSCOUNT_SWITCH_H
 
+/* Mode count: the thread blocks in a call that is never slow, or in none. Nobody asks how long that takes. */
+static __always_inline bool is_unasked(struct task_struct *prev)
+{
+	struct pt_regs *regs = user_registers(prev);
+	long number = number_in(regs);
+
+	return is_counting() &&
+	       (!is_in_call_of(regs, number) || !is_wanted_wait(prev, regs, syscall_slot(prev, number)));
+}
+
 /*
  * The thread has made calls since it came, is in none that anybody waits for,
  * and its storage has nothing to learn. That cannot be said of one that blocks where
- * calls have no stamp.
+ * calls have no stamp, if the call may be slow.
  */
 static __always_inline bool is_idle(const struct running *r, struct task_struct *prev, const struct leaving *how)
 {
@@ -14,7 +24,9 @@ static __always_inline bool is_idle(const struct running *r, struct task_struct 
 		return false;
 	if (!waits || !r->observed)
 		return true;
-	return !r->suspended && !(has_unstamped() && !is_runnable(how));
+	if (r->suspended)
+		return false;
+	return !has_unstamped() || is_runnable(how) || is_unasked(prev);
 }
 
 /*

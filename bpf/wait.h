@@ -223,9 +223,16 @@ static __always_inline bool is_followed(const struct thread *t, struct task_stru
 	return is_wanted_wait(task, user_registers(task), slot);
 }
 
-/* Only since when it is known: its row wants that, where the call has no time of its own. */
+/*
+ * Only since when it is known: its row wants that, where the call has no time of its own; but not in mode count,
+ * where most threads with such calls go to rest, and take nothing along: see is_unasked().
+ */
 static __always_inline void pass_over(struct wait *w, __u64 call)
 {
+	if (is_counting()) {
+		w->call = 0;
+		return;
+	}
 	w->call = call;
 	w->first_ns = call == UNTIMED ? bpf_ktime_get_ns() : 0;
 	w->first = START_FIRST_BLOCK;
