@@ -7,7 +7,7 @@ import "time"
 const wakersFor = 10 * time.Minute
 
 // wakers say when mode watch looks who wakes threads up: nobody reads of that but in the record of a slow
-// call. On a host without any it would be a third of what the mode costs those who block.
+// call. On a host without any it would be a quarter of what the mode costs those who block.
 type wakers struct {
 	anySlow  bool          // at any time
 	lastSlow time.Duration // CLOCK_MONOTONIC

@@ -9,7 +9,7 @@ import (
 // of waits that end from now on. The other modes do so always, unless NoWaits: there it is for
 // the next time in ModeWatch. The program that it takes runs at each wake-up of the host, about
 // as often as the one at each context switch, and costs as much before it has done anything:
-// a third of what the mode costs those who block. After an error nothing has changed.
+// a quarter of what the mode costs those who block. After an error nothing has changed.
 func (t *Tracer) FollowWakers(follow bool) error {
 	before := t.wakers
 	t.wakers = follow
