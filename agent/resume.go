@@ -184,7 +184,7 @@ func (a *Agent) takeOver(b base, kernel Kernel, rows *ledger.Ledger) {
 		a.totals.carried[name] = b.Reported[name]
 	}
 	a.session = newSession(a.env, kernel, a.effective, rows)
-	if a.session.wakers = kernel.FollowsWakers(); a.session.wakers {
+	if kernel.FollowsWakers() {
 		a.noteSlow() // the process before has seen a slow call, and we may have missed one
 	}
 	a.accounts.kept = true

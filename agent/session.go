@@ -22,7 +22,6 @@ type session struct {
 	names  *naming
 
 	floors floorSets
-	wakers bool // what the kernel side was told of them
 
 	balance *record.Balance // of the last interval; nil: it had none
 

@@ -29,7 +29,7 @@ func (a *Agent) followWakers() {
 	}
 	a.wakers.due = false
 	wanted := a.wakers.wanted(a.mono())
-	if wanted == a.session.wakers {
+	if wanted == a.session.kernel.FollowsWakers() {
 		return
 	}
 	before := a.session.kernel.Attachment()
@@ -37,7 +37,6 @@ func (a *Agent) followWakers() {
 		a.env.Log.Error("change whether mode watch looks who wakes threads up", "to", wanted, "error", err)
 		return
 	}
-	a.session.wakers = wanted
 	if a.session.kernel.Attachment() == before {
 		return // another mode, which looks always
 	}

@@ -15,13 +15,18 @@ var atRest = Options{Mode: ModeCount, GroupBy: GroupByProcess, Rows: 4096, NoWai
 // What the storage of a thread that sleeps is made to say is not asked: its record is
 // with the CPU. Another thread may have taken its place there, but not each time.
 func TestAThreadThatComesBackFindsItsRecordWithTheCPU(t *testing.T) {
+	t.Run("without waits", func(t *testing.T) { comesBackToItsRecord(t, atRest) })
+	t.Run("from a call that is never slow", func(t *testing.T) { comesBackToItsRecord(t, modes["count"]) })
+}
+
+func comesBackToItsRecord(t *testing.T, opts Options) {
 	const attempts = 50
 	for range attempts {
 		p := bpftest.NewProgram()
 		b := p.Words(0)
 		say := call(unix.SYS_WRITE, 1, b, 1)
 		process := p.Start(t, call(unix.SYS_SCHED_SETAFFINITY, 0, 128, p.Masks(t)[0]), say, call(unix.SYS_READ, 0, b, 1), say, exit())
-		tracer := newRig(t).watch(t, atRest, process)
+		tracer := newRig(t).watch(t, opts, process)
 		process.Poke()
 		process.Hear()
 		process.AwaitStates("S")
