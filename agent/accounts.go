@@ -70,12 +70,19 @@ func (t *totals) live() [7]*uint64 {
 
 // letGo frees groups that make no call any more: once the next process would not
 // need their rows.
-func (a *Agent) letGo(g groups) error {
-	if !a.accounts.kept {
-		return g.session.free(g.gone, g.rows)
+func (a *Agent) letGo(g groups) {
+	if a.accounts.kept {
+		a.accounts.gone = g
+		return
 	}
-	a.accounts.gone = g
-	return nil
+	a.free(g)
+}
+
+// free frees them in the kernel.
+func (a *Agent) free(g groups) {
+	if err := g.session.free(g.gone, g.rows); err != nil {
+		a.env.Log.Error("free rows: tried again with the next interval", "error", err)
+	}
 }
 
 // closeAccounts makes the end of the interval the base of the next process, when its
@@ -108,11 +115,7 @@ func (a *Agent) freeGone(closed handover.Draft) {
 		return
 	}
 	a.accounts.gone = groups{}
-	a.summarise(func() {
-		if err := g.session.free(g.gone, g.rows); err != nil {
-			a.env.Log.Error("free rows: tried again with the next interval", "error", err)
-		}
-	})
+	a.summarise(func() { a.free(g) })
 }
 
 func (a *Agent) writeBase() (handover.Draft, error) {

@@ -373,6 +373,10 @@ func (k *fakeKernel) EachProcess(fn func(bpf.Group, bpf.ProcessName)) error {
 	}
 	return nil
 }
+func (k *fakeKernel) Process(g bpf.Group) (bpf.ProcessName, bool) {
+	name, ok := k.procs[g]
+	return name, ok
+}
 func (k *fakeKernel) DeleteProcess(g bpf.Group) error { delete(k.procs, g); return nil }
 
 func (k *fakeKernel) CgroupPath(id uint64) (string, bool) { path, ok := k.cgroups[id]; return path, ok }

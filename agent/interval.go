@@ -32,7 +32,7 @@ func (a *Agent) endIntervalAt(ended time.Time, final bool) {
 
 // closeInterval writes what there is to tell of an interval.
 func (a *Agent) closeInterval(ended time.Time, final bool) {
-	lines, err := a.harvest()
+	lines, over, err := a.harvest()
 	if err != nil {
 		a.env.Log.Error("read the rows: they come with the next interval", "error", err)
 	}
@@ -53,48 +53,48 @@ func (a *Agent) closeInterval(ended time.Time, final bool) {
 	a.write(r, ended)
 	a.announce(r.Drops)
 	a.beginInterval(ended)
+	a.letGo(over)
 	a.closeAccounts()
 }
 
-// harvest reads all rows, and frees those of groups that are gone.
-func (a *Agent) harvest() (ledger.Lines, error) {
+// harvest reads all rows. What makes no call any more is to be let go when there is nothing more
+// to say of it; its name would be gone too.
+func (a *Agent) harvest() (ledger.Lines, groups, error) {
 	s := a.session
 	s.ledger.Begin()
+	s.names.forget()
+	over := groups{session: s}
 	gone, err := a.gone()
 	if err != nil {
-		return nil, err
+		return nil, over, err
 	}
 	ended, err := s.kernel.EndInterval()
 	if err != nil {
-		return nil, err
+		return nil, over, err
 	}
-	var free []bpf.RowKey
 	err = s.kernel.EachRow(ended, func(key bpf.RowKey, row bpf.Row) {
-		s.ledger.Post(s.names.name(key.Group), key, row)
+		s.ledger.Post(s.names.line(key.Group), key, row)
 		if len(gone) != 0 && gone[key.Group] {
-			free = append(free, key)
+			over.rows = append(over.rows, key)
 		}
 	})
 	lines := s.ledger.Lines()
 	if err != nil {
-		return lines, err
+		return lines, groups{session: s}, err
 	}
+	over.gone = gone
 	calibrated := s.kernel.CalibrationCalls()
 	a.budget.interval.Calibration += calibrated - s.calibrationCalls
 	s.calibrationCalls = calibrated
 	a.scale(lines)
-	return lines, a.letGo(groups{s, gone, free})
+	return lines, over, nil
 }
 
 // gone finds the groups that can make no call any more. It is asked before the
 // rows are read, so that what is read of them is final.
 func (a *Agent) gone() (map[bpf.Group]bool, error) {
 	s := a.session
-	gone := map[bpf.Group]bool{}
-	exited, err := s.names.refresh()
-	for _, g := range exited {
-		gone[g] = true
-	}
+	gone, err := s.names.exited()
 	if err != nil {
 		return gone, err
 	}
@@ -144,11 +144,11 @@ func (a *Agent) summary(line *ledger.Line, intervalNs uint64, final bool) *recor
 	line.Histogram(&h)
 	minNs, maxNs := line.Extremes(&h)
 	scale, offset, counts := h.OTel()
-	who := a.session.names.who[line.Group]
+	who := a.session.names.who(line.Group)
 	r := &record.Summary{
 		IntervalNs: intervalNs, Final: final, Sampled: a.sampled(line),
 		Systemd: who.systemd, Process: who.process, Cgroup: who.cgroup, Syscall: recordSyscall(line.Syscall),
-		Other: line.Group == "" && a.effective.Collect.GroupBy != "none",
+		Other: line.Group == (bpf.Group{}) && a.effective.Collect.GroupBy != "none",
 		Count: line.Count, Errors: line.Errors, Timed: timed(line), TotalNs: line.TotalNs, MinNs: minNs, MaxNs: maxNs,
 		P50Ns: h.Quantile(0.5, minNs, maxNs), P90Ns: h.Quantile(0.9, minNs, maxNs),
 		P99Ns: h.Quantile(0.99, minNs, maxNs), P999Ns: h.Quantile(0.999, minNs, maxNs),
@@ -200,12 +200,10 @@ func (a *Agent) peek(top int) ([]Row, error) {
 		return nil, nil
 	}
 	s := a.session
-	if _, err := s.names.refresh(); err != nil {
-		return nil, err
-	}
+	s.names.forget()
 	look := s.ledger.Look()
 	err := s.kernel.EachRow(s.kernel.Interval(), func(key bpf.RowKey, row bpf.Row) {
-		look.Post(s.names.name(key.Group), key, row)
+		look.Post(s.names.line(key.Group), key, row)
 	})
 	if err != nil {
 		return nil, err

@@ -30,6 +30,12 @@ type hostKernel struct {
 	histogram        [bpf.HistogramSlots]uint32
 }
 
+func newHostKernel(processes, calls int, churn bool) *hostKernel {
+	k := &hostKernel{fakeKernel: newFakeKernel(), processes: processes, calls: calls, churn: churn, first: 1000}
+	k.rows = make([]bpf.Row, processes*calls)
+	return k
+}
+
 func (k *hostKernel) group(i int) bpf.Group {
 	pid := k.first + uint32(i)
 	return bpf.Group{ID: uint64(pid) * 1e6, PID: pid}
@@ -37,9 +43,14 @@ func (k *hostKernel) group(i int) bpf.Group {
 
 func (k *hostKernel) EachProcess(fn func(bpf.Group, bpf.ProcessName)) error {
 	for i := range k.processes {
-		fn(k.group(i), bpf.ProcessName{Comm: "cc1", UID: 1000, Exited: k.churn})
+		name, _ := k.Process(k.group(i))
+		fn(k.group(i), name)
 	}
 	return nil
+}
+
+func (k *hostKernel) Process(bpf.Group) (bpf.ProcessName, bool) {
+	return bpf.ProcessName{Comm: "cc1", UID: 1000, Exited: k.churn}, true
 }
 
 // EachRow gives rows of five calls each, all different; the histogram is shared, which nobody sees.
@@ -77,9 +88,7 @@ func BenchmarkInterval(b *testing.B) {
 	}{{"steady", 250, 20, false}, {"build", 1000, 24, true}} {
 		for _, output := range []string{"stdout", "journal"} {
 			b.Run(host.name+"/"+output, func(b *testing.B) {
-				kernel := &hostKernel{fakeKernel: newFakeKernel(), processes: host.processes, calls: host.calls, churn: host.churn, first: 1000}
-				kernel.fakeKernel.rows = nil
-				kernel.rows = make([]bpf.Row, host.processes*host.calls)
+				kernel := newHostKernel(host.processes, host.calls, host.churn)
 				a := benchAgent(b, kernel, benchSink(b, output))
 				before := processNs()
 				for b.Loop() {
@@ -91,7 +100,7 @@ func BenchmarkInterval(b *testing.B) {
 	}
 }
 
-func benchAgent(b *testing.B, kernel Kernel, out Sink) *Agent {
+func benchAgent(b testing.TB, kernel Kernel, out Sink) *Agent {
 	b.Helper()
 	p, err := policy.Parse("bench.toml", []byte("[collect]\nmode = \"account\"\ninterval = \"2s\"\ngroup_by = \"process\"\ntop = 10\n"))
 	if err != nil {
@@ -113,7 +122,7 @@ func benchAgent(b *testing.B, kernel Kernel, out Sink) *Agent {
 }
 
 // benchSink writes to nowhere, or to a journal that reads.
-func benchSink(b *testing.B, output string) Sink {
+func benchSink(b testing.TB, output string) Sink {
 	b.Helper()
 	if output == "stdout" {
 		s := sink.NewStdout(io.Discard)

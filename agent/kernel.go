@@ -37,6 +37,7 @@ type Kernel interface {
 	CalibrationCalls() uint64
 	DeleteRows([]bpf.RowKey) error
 	EachProcess(func(bpf.Group, bpf.ProcessName)) error
+	Process(bpf.Group) (bpf.ProcessName, bool)
 	DeleteProcess(bpf.Group) error
 	CgroupPath(id uint64) (string, bool)
 	EachCgroup(func(id uint64, path string)) error

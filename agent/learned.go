@@ -60,7 +60,7 @@ func (a *Agent) learnFrom(lines ledger.Lines) {
 	options, now := learnOptions(a.effective), a.env.Now()
 	for _, line := range lines {
 		name := syscalls.Name(line.Syscall)
-		unit := a.session.names.who[line.Group].systemd.Unit
+		unit := a.session.names.unit(line.Group)
 		if unit == "" || !a.effective.Learns(name) || line.Timed < line.Count {
 			continue // those that waited are no measure of what is usual
 		}

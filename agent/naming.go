@@ -12,17 +12,19 @@ import (
 	"github.com/syscountd/syscountd/bpf"
 )
 
-// naming gives the kernel's groups their names. Rows whose groups have the same
-// name share a summary: the cgroups of a unit do.
+// naming says which groups of the kernel share a summary, as the cgroups of a unit do, and what
+// it says of them. Of processes nothing is kept here: there may be tens of thousands in an
+// interval, and the kernel side has their names, of which a few are asked for.
 type naming struct {
 	kernel  Kernel
 	tree    *procinfo.CgroupTree // nil: no cgroup v2 is mounted
 	boot    func() time.Time
 	monoNs  func() uint64
 	groupBy string
-	memo    map[bpf.Group]string // of the running harvest
-	who     map[string]identity  // by name
-	places  map[uint64]place     // of cgroups that slow calls came from
+	as      map[bpf.Group]bpf.Group // of the running harvest: the one that stands for a group
+	first   map[string]bpf.Group    // that was met under a name: the one that stands for all with it
+	whose   map[bpf.Group]identity  // of those in first
+	places  map[uint64]place        // of cgroups that slow calls came from
 }
 
 // identity is what a summary says of its group.
@@ -33,74 +35,92 @@ type identity struct {
 }
 
 func newNaming(kernel Kernel, env Env, groupBy string) *naming {
-	return &naming{
-		kernel: kernel, tree: env.Groups, boot: env.Boot, monoNs: env.MonoNs, groupBy: groupBy,
-		memo: map[bpf.Group]string{}, who: map[string]identity{}, places: map[uint64]place{},
-	}
+	n := &naming{kernel: kernel, tree: env.Groups, boot: env.Boot, monoNs: env.MonoNs, groupBy: groupBy, places: map[uint64]place{}}
+	n.forget()
+	return n
 }
 
-// refresh forgets the last harvest's names, and learns of the processes that
-// have rows. It returns those that have exited.
-func (n *naming) refresh() (exited []bpf.Group, err error) {
-	n.memo, n.who = map[bpf.Group]string{}, map[string]identity{}
+// forget forgets the last harvest's names.
+func (n *naming) forget() {
+	n.as, n.first, n.whose = map[bpf.Group]bpf.Group{}, map[string]bpf.Group{}, map[bpf.Group]identity{}
 	clear(n.places)
+}
+
+// exited are the groups of which the kernel side says that they will make no call any more.
+func (n *naming) exited() (map[bpf.Group]bool, error) {
+	gone := map[bpf.Group]bool{}
 	if !n.byName() {
-		return nil, nil
+		return gone, nil
 	}
-	err = n.kernel.EachProcess(func(g bpf.Group, p bpf.ProcessName) {
-		n.learnProcess(g, p)
+	return gone, n.kernel.EachProcess(func(g bpf.Group, p bpf.ProcessName) {
 		if p.Exited {
-			exited = append(exited, g)
+			gone[g] = true
 		}
 	})
-	return exited, err
 }
 
 // byName: the kernel side keeps these groups' names with their rows.
 func (n *naming) byName() bool { return n.groupBy == "process" || n.groupBy == "comm" }
 
-func (n *naming) learnProcess(g bpf.Group, p bpf.ProcessName) {
-	if n.groupBy == "comm" {
-		n.memo[g] = p.Comm
-		n.who[p.Comm] = identity{process: record.Process{Comm: p.Comm}}
-		return
+// line is the group whose summaries have the rows of g; the zero group is that of all that have no row of their own.
+func (n *naming) line(g bpf.Group) bpf.Group {
+	if n.groupBy == "process" || g == (bpf.Group{}) {
+		return g
 	}
-	name := fmt.Sprintf("%s[%d] %d", p.Comm, g.PID, g.ID)
-	n.memo[g] = name
-	n.who[name] = identity{process: record.Process{
-		PID: g.PID, Comm: p.Comm, User: &record.User{ID: p.UID}, StartTime: record.FormatTime(n.boot().Add(time.Duration(g.ID))),
-	}}
-}
-
-// name is the group's; "" for what has no row of its own.
-func (n *naming) name(g bpf.Group) string {
-	if g == (bpf.Group{}) {
-		return ""
-	}
-	name, ok := n.memo[g]
+	as, ok := n.as[g]
 	if !ok {
-		name = n.learn(g)
-		n.memo[g] = name
+		as = n.learn(g)
+		n.as[g] = as
 	}
-	return name
+	return as
 }
 
-func (n *naming) learn(g bpf.Group) string {
-	if n.byName() {
-		name := fmt.Sprintf("[%d] %d", g.PID, g.ID)
-		n.who[name] = identity{process: record.Process{PID: g.PID}}
-		return name
+// learn finds the group that stands for g.
+func (n *naming) learn(g bpf.Group) bpf.Group {
+	name, who := n.identify(g)
+	first, ok := n.first[name]
+	if !ok {
+		first = g
+		n.first[name], n.whose[first] = first, who
+	}
+	return first
+}
+
+// identify is a name that groups share, and what it says.
+func (n *naming) identify(g bpf.Group) (name string, who identity) {
+	if n.groupBy == "comm" {
+		p, ok := n.kernel.Process(g)
+		if !ok {
+			return fmt.Sprintf("\x00%d", g.ID), who // it shares with none
+		}
+		return p.Comm, identity{process: record.Process{Comm: p.Comm}}
 	}
 	path := n.cgroup(g.ID)
 	where := procinfo.Unit(path)
-	who := identity{systemd: record.Systemd{Unit: where.Unit, UserUnit: where.UserUnit, Slice: where.Slice}}
-	name := where.Unit + "/" + where.UserUnit
+	who = identity{systemd: record.Systemd{Unit: where.Unit, UserUnit: where.UserUnit, Slice: where.Slice}}
 	if where.Unit == "" || n.groupBy == "cgroup" {
-		who.cgroup, name = path, path
+		who.cgroup = path
+		return path, who
 	}
-	n.who[name] = who
-	return name
+	return where.Unit + "/" + where.UserUnit, who
 }
+
+// who is what there is to say of a line's group.
+func (n *naming) who(line bpf.Group) identity {
+	if n.groupBy != "process" || line == (bpf.Group{}) {
+		return n.whose[line]
+	}
+	p, ok := n.kernel.Process(line)
+	if !ok {
+		return identity{process: record.Process{PID: line.PID}}
+	}
+	return identity{process: record.Process{
+		PID: line.PID, Comm: p.Comm, User: &record.User{ID: p.UID}, StartTime: record.FormatTime(n.boot().Add(time.Duration(line.ID))),
+	}}
+}
+
+// unit is the systemd unit of a line's group; "" when groups are of another kind.
+func (n *naming) unit(line bpf.Group) string { return n.whose[line].systemd.Unit }
 
 // maxPlaces bounds what is kept between two harvests: some 300 bytes each.
 const maxPlaces = 1024
@@ -146,9 +166,9 @@ func (n *naming) free(g bpf.Group) error {
 	return n.kernel.DeleteCgroup(g.ID)
 }
 
-// label is how people call a group.
-func (n *naming) label(name string) string {
-	who := n.who[name]
+// label is how people call a line's group.
+func (n *naming) label(line bpf.Group) string {
+	who := n.who(line)
 	switch {
 	case who.cgroup != "":
 		return who.cgroup

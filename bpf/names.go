@@ -25,12 +25,26 @@ type ProcessName struct {
 // EachProcess calls fn with every process that has rows.
 func (t *Tracer) EachProcess(fn func(Group, ProcessName)) error {
 	err := eachEntry(t.objs.ProcessNames, func(key *syscountProcessKey, name *syscountProcessName) {
-		fn(Group{key.StartNs, key.Pid}, ProcessName{cString(name.Comm[:]), name.Uid, name.Cgroup, name.Exited != 0})
+		fn(Group{key.StartNs, key.Pid}, name.read())
 	})
 	if err != nil {
 		return fmt.Errorf("read the processes: %w", err)
 	}
 	return nil
+}
+
+// Process is what EachProcess tells of one. False: it has no rows.
+func (t *Tracer) Process(g Group) (ProcessName, bool) {
+	key := syscountProcessKey{StartNs: g.ID, Pid: g.PID}
+	var name syscountProcessName
+	if err := t.objs.ProcessNames.Lookup(&key, &name); err != nil {
+		return ProcessName{}, false
+	}
+	return name.read(), true
+}
+
+func (n *syscountProcessName) read() ProcessName {
+	return ProcessName{cString(n.Comm[:]), n.Uid, n.Cgroup, n.Exited != 0}
 }
 
 // DeleteProcess frees the name of a process whose rows are gone.

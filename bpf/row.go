@@ -122,9 +122,22 @@ func empty[K, V any](m *ebpf.Map) error {
 	return deleteAll(m, keys)
 }
 
-// DeleteRows frees rows whose group is gone: in one system call for those that are not near, since a host that
+// deletedAtOnce is how many rows are deleted in one system call, for the memory of their keys: a few
+// hundred KB.
+const deletedAtOnce = 4096
+
+// DeleteRows frees rows whose group is gone: in few system calls for those that are not near, since a host that
 // starts 500 processes a second has 10,000 of them.
 func (t *Tracer) DeleteRows(keys []RowKey) error {
+	for some := range slices.Chunk(keys, deletedAtOnce) {
+		if err := t.deleteRows(some); err != nil {
+			return fmt.Errorf("free the rows: %w", err)
+		}
+	}
+	return nil
+}
+
+func (t *Tracer) deleteRows(keys []RowKey) error {
 	raws := make(map[syscountRowKey]bool, len(keys))
 	for _, key := range keys {
 		if slot, ok := slotOf(key.Syscall); ok {
@@ -133,10 +146,7 @@ func (t *Tracer) DeleteRows(keys []RowKey) error {
 	}
 	t.near.free(raws)
 	t.early.free(raws)
-	if err := deleteAll(t.objs.Rows, slices.Collect(maps.Keys(raws))); err != nil {
-		return fmt.Errorf("free the rows: %w", err)
-	}
-	return nil
+	return deleteAll(t.objs.Rows, slices.Collect(maps.Keys(raws)))
 }
 
 // deleteAll deletes those of the keys that a hash map has. The kernel ends a batch at the first that is not there.

@@ -218,7 +218,7 @@ func linesOf(t *testing.T, tracer *sampling, pid int) map[int32]*ledger.Line {
 	rows := ledger.New()
 	err := tracer.EachRow(tracer.Interval(), func(key bpf.RowKey, row bpf.Row) {
 		if int(key.PID) == pid {
-			rows.Post("", key, row)
+			rows.Post(key.Group, key, row)
 		}
 	})
 	if err != nil {

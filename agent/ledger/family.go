@@ -10,25 +10,31 @@ import (
 // a map of all lines, where each look misses the CPU's caches: an eighth of what an interval takes beside the kernel's
 // part, when a build has started 1000 processes in it (BenchmarkInterval).
 type family struct {
-	syscalls []bpf.Syscall // of the lines, in their order
-	lines    []*Line
+	members  []member
 	interval uint32 // the last in which it got something
+}
+
+// member is a line, with its call beside it: most of those that are looked at are another's.
+type member struct {
+	syscall bpf.Syscall
+	line    *Line
 }
 
 // line is the one of a call; a new one where there was none.
 func (f *family) line(key Key) *Line {
-	if i := slices.Index(f.syscalls, key.Syscall); i >= 0 {
-		return f.lines[i]
+	for i := range f.members {
+		if f.members[i].syscall == key.Syscall {
+			return f.members[i].line
+		}
 	}
 	line := &Line{Key: key, family: f}
-	f.syscalls, f.lines = append(f.syscalls, key.Syscall), append(f.lines, line)
+	f.members = append(f.members, member{key.Syscall, line})
 	return line
 }
 
 // drop takes a line out.
 func (f *family) drop(line *Line) {
-	i, last := slices.Index(f.syscalls, line.Syscall), len(f.lines)-1
-	f.syscalls[i], f.lines[i] = f.syscalls[last], f.lines[last]
-	f.lines[last] = nil
-	f.syscalls, f.lines = f.syscalls[:last], f.lines[:last]
+	i, last := slices.Index(f.members, member{line.Syscall, line}), len(f.members)-1
+	f.members[i], f.members[last] = f.members[last], member{}
+	f.members = f.members[:last]
 }

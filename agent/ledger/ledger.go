@@ -12,8 +12,8 @@ import "github.com/syscountd/syscountd/bpf"
 // other: a row that was there before is found without a look into a map.
 type Ledger struct {
 	last   map[bpf.RowKey]*reading
-	all    map[string]*family // by group: the lines that a reading belongs to
-	posted *reading           // the row that was posted last
+	all    map[bpf.Group]*family // the lines that a reading belongs to
+	posted *reading              // the row that was posted last
 
 	interval uint32 // its number: what a line or a family has of another one is void
 	lines    Lines  // those that got something in this interval
@@ -33,7 +33,7 @@ type reading struct {
 
 // New returns an empty ledger, for rows that begin at zero.
 func New() *Ledger {
-	return &Ledger{last: map[bpf.RowKey]*reading{}, all: map[string]*family{}, interval: 1}
+	return &Ledger{last: map[bpf.RowKey]*reading{}, all: map[bpf.Group]*family{}, interval: 1}
 }
 
 // Begin begins an interval. The lines of the last one are void.
@@ -50,9 +50,9 @@ func (l *Ledger) Lines() Lines { return l.lines }
 func (l *Ledger) Groups() int { return l.groups }
 
 // Post enters one row as the kernel holds it now and adds what is new since it
-// was last posted to the line of its group. The row of a group that is gone
-// is forgotten with Forget.
-func (l *Ledger) Post(group string, key bpf.RowKey, row bpf.Row) {
+// was last posted to the line of a group: the row's own, or one that stands for
+// several. The row of a group that is gone is forgotten with Forget.
+func (l *Ledger) Post(group bpf.Group, key bpf.RowKey, row bpf.Row) {
 	was := l.find(key)
 	if row.Count == was.count && row.Timed == was.timed { // its time may come after its count
 		return
@@ -97,9 +97,9 @@ func (l *Ledger) find(key bpf.RowKey) *reading {
 	return was
 }
 
-// lineOf gives the line of a row, which is another one when its group has got
-// another name.
-func (l *Ledger) lineOf(r *reading, group string) *Line {
+// lineOf gives the line of a row, which is another one when it is posted to
+// another group.
+func (l *Ledger) lineOf(r *reading, group bpf.Group) *Line {
 	if r.line != nil && r.line.Group == group {
 		return r.line
 	}
@@ -124,7 +124,7 @@ func (l *Ledger) leave(line *Line) {
 		return
 	}
 	line.family.drop(line)
-	if len(line.family.lines) == 0 {
+	if len(line.family.members) == 0 {
 		delete(l.all, line.Group)
 	}
 }
@@ -136,6 +136,12 @@ func (r *reading) catchUp(row *bpf.Row, line *Line) {
 	line.Timed += row.Timed - r.timed
 	line.TotalNs += row.TotalNs - r.totalNs
 	line.extend(row.MinNs, row.MaxNs)
+	if r.bars == nil {
+		r.bars = sparseFor(row.Timed)
+	}
+	if line.bars == nil {
+		line.bars = sparseFor(row.Timed - r.timed)
+	}
 	r.bars.catchUp(row.Histogram, &line.bars)
 	r.count, r.errors, r.timed, r.totalNs = row.Count, row.Errors, row.Timed, row.TotalNs
 }

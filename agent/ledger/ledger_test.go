@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -47,15 +48,22 @@ func keyOf(group uint64, sc bpf.Syscall, cpu uint16) bpf.RowKey {
 	return bpf.RowKey{Group: bpf.Group{ID: group}, Syscall: sc, CPU: cpu}
 }
 
+// named is a group of its own for each name of up to 8 letters.
+func named(name string) bpf.Group {
+	var id [8]byte
+	copy(id[:], name)
+	return bpf.Group{ID: binary.LittleEndian.Uint64(id[:])}
+}
+
 // only is an interval with this row alone: what it says of it, nil if nothing.
-func only(l *Ledger, group string, key bpf.RowKey, row bpf.Row) *Line {
+func only(l *Ledger, group bpf.Group, key bpf.RowKey, row bpf.Row) *Line {
 	l.Begin()
 	l.Post(group, key, row)
 	return lineOf(l.Lines(), group, key.Syscall)
 }
 
 // lineOf is nil if there is none.
-func lineOf(lines Lines, group string, sc bpf.Syscall) *Line {
+func lineOf(lines Lines, group bpf.Group, sc bpf.Syscall) *Line {
 	for _, line := range lines {
 		if line.Key == (Key{group, sc}) {
 			return line
@@ -74,13 +82,13 @@ func TestALineIsWhatCameOnTopSinceTheLastPost(t *testing.T) {
 	l := New()
 	row.call(1000, false)
 	row.call(2000, true)
-	got := only(l, "a", keyOf(1, read, 0), row.read())
+	got := only(l, named("a"), keyOf(1, read, 0), row.read())
 	if got.Count != 2 || got.Errors != 1 || got.TotalNs != 3000 || got.MinNs != 1000 || got.MaxNs != 2000 {
 		t.Errorf("first interval: %+v", got)
 	}
 	row.endInterval()
 	row.call(3000, true)
-	got = only(l, "a", keyOf(1, read, 0), row.read())
+	got = only(l, named("a"), keyOf(1, read, 0), row.read())
 	if got.Count != 1 || got.Errors != 1 || got.TotalNs != 3000 || got.MinNs != 3000 || got.MaxNs != 3000 {
 		t.Errorf("second interval: %+v", got)
 	}
@@ -93,24 +101,24 @@ func TestARowWithoutNewCallsMakesNoLine(t *testing.T) {
 	var row kernelRow
 	row.call(1000, false)
 	l := New()
-	only(l, "a", keyOf(1, read, 0), row.read())
-	if got := only(l, "a", keyOf(1, read, 0), row.read()); got != nil || len(l.Lines()) != 0 {
+	only(l, named("a"), keyOf(1, read, 0), row.read())
+	if got := only(l, named("a"), keyOf(1, read, 0), row.read()); got != nil || len(l.Lines()) != 0 {
 		t.Errorf("lines %v; want none", l.Lines())
 	}
 }
 
-func TestRowsOfOneNameShareALine(t *testing.T) {
+func TestRowsOfOneGroupShareALine(t *testing.T) {
 	var one, two, other kernelRow
 	one.call(100, false)
 	two.call(5000, false)
 	other.call(7, false)
 	l := New()
 	l.Begin()
-	l.Post("unit", keyOf(1, read, 0), one.read())
-	l.Post("unit", keyOf(2, read, 1), two.read())
-	l.Post("unit", keyOf(2, write, 1), other.read())
+	l.Post(named("unit"), keyOf(1, read, 0), one.read())
+	l.Post(named("unit"), keyOf(2, read, 1), two.read())
+	l.Post(named("unit"), keyOf(2, write, 1), other.read())
 	lines := l.Lines()
-	got := lineOf(lines, "unit", read)
+	got := lineOf(lines, named("unit"), read)
 	if len(lines) != 2 || got.Count != 2 || got.TotalNs != 5100 || got.MinNs != 100 || got.MaxNs != 5000 {
 		t.Errorf("lines %v: %+v", lines, got)
 	}
@@ -126,9 +134,9 @@ func TestAnIntervalHasItsOwnLinesAndGroups(t *testing.T) {
 	other.call(300, false)
 	l := New()
 	l.Begin()
-	l.Post("a", keyOf(1, read, 0), one.read())
-	l.Post("a", keyOf(1, write, 0), two.read())
-	l.Post("b", keyOf(2, read, 0), other.read())
+	l.Post(named("a"), keyOf(1, read, 0), one.read())
+	l.Post(named("a"), keyOf(1, write, 0), two.read())
+	l.Post(named("b"), keyOf(2, read, 0), other.read())
 	if len(l.Lines()) != 3 || l.Groups() != 2 {
 		t.Errorf("%d lines of %d groups; want 3, 2", len(l.Lines()), l.Groups())
 	}
@@ -138,13 +146,13 @@ func TestAnIntervalHasItsOwnLinesAndGroups(t *testing.T) {
 	}
 	l.Begin() // and none in an interval in between
 	two.call(7000, true)
-	l.Post("a", keyOf(1, read, 0), one.read())
-	l.Post("a", keyOf(1, write, 0), two.read())
-	l.Post("b", keyOf(2, read, 0), other.read())
+	l.Post(named("a"), keyOf(1, read, 0), one.read())
+	l.Post(named("a"), keyOf(1, write, 0), two.read())
+	l.Post(named("b"), keyOf(2, read, 0), other.read())
 	if len(l.Lines()) != 1 || l.Groups() != 1 {
 		t.Fatalf("%d lines of %d groups; want 1, 1", len(l.Lines()), l.Groups())
 	}
-	got := lineOf(l.Lines(), "a", write)
+	got := lineOf(l.Lines(), named("a"), write)
 	if h := histogramOf(got); got.Count != 1 || got.Errors != 1 || got.TotalNs != 7000 || h.Count() != 1 || h[histogram.Slot(7000)] != 1 {
 		t.Errorf("%+v, %v; want the one call of this interval", got, h)
 	}
@@ -154,18 +162,18 @@ func TestALookRemembersNothing(t *testing.T) {
 	var row kernelRow
 	row.call(1000, false)
 	l := New()
-	only(l, "a", keyOf(1, read, 0), row.read())
+	only(l, named("a"), keyOf(1, read, 0), row.read())
 	row.call(500, false)
 	for range 2 {
 		look := l.Look()
-		look.Post("a", keyOf(1, read, 0), row.read())
-		look.Post("a", keyOf(1, read, 1), row.read()) // which the ledger has not seen
-		got := lineOf(look.Lines(), "a", read)
+		look.Post(named("a"), keyOf(1, read, 0), row.read())
+		look.Post(named("a"), keyOf(1, read, 1), row.read()) // which the ledger has not seen
+		got := lineOf(look.Lines(), named("a"), read)
 		if len(look.Lines()) != 1 || got.Count != 1+2 || got.TotalNs != 500+1500 {
 			t.Fatalf("look: %+v", got)
 		}
 	}
-	h := histogramOf(only(l, "a", keyOf(1, read, 0), row.read()))
+	h := histogramOf(only(l, named("a"), keyOf(1, read, 0), row.read()))
 	if h.Count() != 1 {
 		t.Errorf("after the looks: %d calls in the histogram; want 1", h.Count())
 	}
@@ -175,10 +183,10 @@ func TestAForgottenRowBeginsAtZero(t *testing.T) {
 	var row kernelRow
 	row.call(1000, false)
 	l := New()
-	only(l, "a", keyOf(1, read, 0), row.read())
+	only(l, named("a"), keyOf(1, read, 0), row.read())
 	l.Forget(keyOf(1, read, 0))
 	l.Forget(keyOf(1, read, 0)) // it is not there
-	if got := only(l, "a", keyOf(1, read, 0), row.read()); got.Count != 1 || l.Rows() != 1 {
+	if got := only(l, named("a"), keyOf(1, read, 0), row.read()); got.Count != 1 || l.Rows() != 1 {
 		t.Errorf("line %+v, %d rows", got, l.Rows())
 	}
 }
@@ -188,10 +196,10 @@ func TestTheKernelsBarsMayWrapAround(t *testing.T) {
 	row.Count = 1 << 32
 	row.histogram[3] = 1<<32 - 1
 	l := New()
-	only(l, "a", keyOf(1, read, 0), row.read())
+	only(l, named("a"), keyOf(1, read, 0), row.read())
 	row.Count += 5
 	row.histogram[3] += 5 // is 4 now
-	if h := histogramOf(only(l, "a", keyOf(1, read, 0), row.read())); h[3] != 5 {
+	if h := histogramOf(only(l, named("a"), keyOf(1, read, 0), row.read())); h[3] != 5 {
 		t.Errorf("%d calls in the slot; want 5", h[3])
 	}
 }
@@ -202,10 +210,10 @@ func TestTheKernelsBarsMayWrapToZero(t *testing.T) {
 	row.Count = 1
 	row.histogram[41] = 1<<32 - 3
 	l := New()
-	only(l, "a", keyOf(1, read, 0), row.read())
+	only(l, named("a"), keyOf(1, read, 0), row.read())
 	row.Count += 3
 	row.histogram[41] = 0
-	if h := histogramOf(only(l, "a", keyOf(1, read, 0), row.read())); h[41] != 3 || h.Count() != 3 {
+	if h := histogramOf(only(l, named("a"), keyOf(1, read, 0), row.read())); h[41] != 3 || h.Count() != 3 {
 		t.Errorf("%d calls in the slot of %d; want 3", h[41], h.Count())
 	}
 }
@@ -223,7 +231,7 @@ func TestIntervalsAddUpToTheRows(t *testing.T) {
 			}
 			l.Begin()
 			for _, i := range rng.Perm(len(rows)) {
-				l.Post("g", keyOf(uint64(i), read, uint16(i)), rows[i].read())
+				l.Post(named("g"), keyOf(uint64(i), read, uint16(i)), rows[i].read())
 				rows[i].endInterval()
 			}
 			lines := l.Lines()
@@ -257,7 +265,7 @@ func TestTopOrdersByTimeWithWaitsLast(t *testing.T) {
 		for _, n := range ns {
 			row.call(n, false)
 		}
-		l.Post(group, keyOf(id, sc, 0), row.read())
+		l.Post(named(group), keyOf(id, sc, 0), row.read())
 	}
 	post("a", 1, read, 100)
 	post("b", 2, read, 300)
@@ -265,7 +273,7 @@ func TestTopOrdersByTimeWithWaitsLast(t *testing.T) {
 	post("d", 4, write, 1_000_000) // only waits
 	lines := l.Lines()
 	top, other := lines.Top(2, func(sc bpf.Syscall) bool { return sc == write })
-	if len(top) != 2 || top[0].Group != "b" || top[1].Group != "c" {
+	if len(top) != 2 || top[0].Group != named("b") || top[1].Group != named("c") {
 		t.Fatalf("top: %v", top)
 	}
 	if other.Count != 2 || other.TotalNs != 1_000_100 || other.MinNs != 100 || other.MaxNs != 1_000_000 {
@@ -285,7 +293,7 @@ func TestTopIsTheBeginningOfAllInOrder(t *testing.T) {
 	for range 100 {
 		lines := Lines{}
 		for i := range 1 + rng.IntN(200) {
-			key := Key{string(rune('a' + i%26)), bpf.Syscall{Nr: int32(i / 26)}}
+			key := Key{named(string(rune('a' + i%26))), bpf.Syscall{Nr: int32(i / 26)}}
 			lines = append(lines, &Line{Key: key, Count: 1, TotalNs: rng.Uint64N(30)})
 		}
 		rng.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
@@ -313,13 +321,13 @@ func TestALineIsEmptyWhenAnIntervalBegins(t *testing.T) {
 		one.call(50_000, true)
 		two.call(7, false)
 		l.Begin()
-		l.Post("a", keyOf(1, read, 0), one.read())
+		l.Post(named("a"), keyOf(1, read, 0), one.read())
 		if interval%2 == 0 {
-			l.Post("b", keyOf(2, write, 0), two.read())
+			l.Post(named("b"), keyOf(2, write, 0), two.read())
 			two.endInterval()
 		}
 		one.endInterval()
-		a, b := lineOf(l.Lines(), "a", read), lineOf(l.Lines(), "b", write)
+		a, b := lineOf(l.Lines(), named("a"), read), lineOf(l.Lines(), named("b"), write)
 		if h := histogramOf(a); a.Count != 2 || a.Errors != 2 || a.TotalNs != 51_000 || h.Count() != 2 || a.MaxNs != 50_000 {
 			t.Fatalf("interval %d: %+v", interval, a)
 		}
@@ -335,18 +343,18 @@ func TestALineIsEmptyWhenAnIntervalBegins(t *testing.T) {
 	}
 }
 
-// A group may get another name, and a line with it; nothing stays of what no row
+// A row may be posted to another group, and get a line with it; nothing stays of what no row
 // belongs to.
-func TestARowFollowsItsGroupsName(t *testing.T) {
+func TestARowFollowsItsGroup(t *testing.T) {
 	var one, two kernelRow
 	l := New()
 	for interval, name := range []string{"sh", "sh", "dd", "sh"} {
 		one.call(100, false)
 		two.call(100, false)
 		l.Begin()
-		l.Post(name, keyOf(1, read, 0), one.read())
-		l.Post("dd", keyOf(2, read, 0), two.read())
-		got, lines := lineOf(l.Lines(), name, read), map[string]int{"sh": 2, "dd": 1}[name]
+		l.Post(named(name), keyOf(1, read, 0), one.read())
+		l.Post(named("dd"), keyOf(2, read, 0), two.read())
+		got, lines := lineOf(l.Lines(), named(name), read), map[string]int{"sh": 2, "dd": 1}[name]
 		if len(l.Lines()) != lines || got.Count != uint64(3-lines) || len(l.all) != lines {
 			t.Errorf("interval %d: %d lines of %d, %+v", interval, len(l.Lines()), len(l.all), got)
 		}
@@ -382,8 +390,8 @@ func TestTheOrderOfRowsIsOfNoMatter(t *testing.T) {
 			}
 			was := rows[i].TotalNs
 			rows[i].call(rng.Uint64N(1000), false)
-			l.Post("g", key, rows[i].read())
-			want[Key{"g", key.Syscall}] = rows[i].TotalNs - was
+			l.Post(named("g"), key, rows[i].read())
+			want[Key{named("g"), key.Syscall}] = rows[i].TotalNs - was
 		}
 		if len(l.Lines()) != len(want) {
 			t.Fatalf("interval %d: %d lines; want %d", interval, len(l.Lines()), len(want))

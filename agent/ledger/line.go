@@ -5,10 +5,10 @@ import (
 	"github.com/syscountd/syscountd/bpf"
 )
 
-// Key names a line. Group is what the caller's naming made of the kernel's
-// group: rows whose groups have the same name share a line.
+// Key names a line. Group is the one that the rows were posted to: those of
+// several of the kernel's groups may share a line.
 type Key struct {
-	Group   string
+	Group   bpf.Group
 	Syscall bpf.Syscall
 }
 

@@ -17,7 +17,7 @@ type Look struct {
 func (l *Ledger) Look() *Look { return &Look{ledger: l, byKey: map[Key]*Line{}} }
 
 // Post is the ledger's, but for the remembering.
-func (l *Look) Post(group string, key bpf.RowKey, row bpf.Row) {
+func (l *Look) Post(group bpf.Group, key bpf.RowKey, row bpf.Row) {
 	var was reading
 	if last := l.ledger.last[key]; last != nil {
 		was = *last

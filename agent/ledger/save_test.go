@@ -35,7 +35,7 @@ func TestARestoredLedgerGoesOn(t *testing.T) {
 			l.Begin()
 			for i := range rows {
 				key := keyOf(uint64(i)<<40, bpf.Syscall{ABI: bpf.ABI(i % 3), Nr: int32(i) - 1}, uint16(i))
-				l.Post("g", key, rows[i].read())
+				l.Post(named("g"), key, rows[i].read())
 				rows[i].endInterval()
 			}
 			c, e, n := l.Lines().Total()
@@ -66,13 +66,13 @@ func TestRowsThatAreGoneAreNotRestored(t *testing.T) {
 	var row kernelRow
 	row.call(1000, false)
 	l := New()
-	only(l, "a", keyOf(1, read, 0), row.read())
-	only(l, "a", keyOf(2, read, 0), row.read())
+	only(l, named("a"), keyOf(1, read, 0), row.read())
+	only(l, named("a"), keyOf(2, read, 0), row.read())
 	l, err := Restore(saved(t, l), func(key bpf.RowKey) bool { return key.ID == 2 })
 	if err != nil || l.Rows() != 1 {
 		t.Fatalf("%d rows, %v; want 1", l.Rows(), err)
 	}
-	if got := only(l, "a", keyOf(1, read, 0), row.read()); got.Count != 1 {
+	if got := only(l, named("a"), keyOf(1, read, 0), row.read()); got.Count != 1 {
 		t.Errorf("a row that was not restored has %d calls", got.Count)
 	}
 }
@@ -87,7 +87,7 @@ func TestWhatIsNoLedgerIsRefused(t *testing.T) {
 	var row kernelRow
 	row.call(1000, false)
 	l := New()
-	only(l, "a", keyOf(1, read, 0), row.read())
+	only(l, named("a"), keyOf(1, read, 0), row.read())
 	whole := saved(t, l).Bytes()
 	for n := range whole {
 		if _, err := Restore(bytes.NewReader(whole[:n]), every); err == nil {

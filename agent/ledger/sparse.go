@@ -23,6 +23,10 @@ func (b bar) slot() int { return int(b >> 56) }
 
 func (b bar) calls() uint64 { return uint64(b) & mostCalls }
 
+// sparseFor is empty, with room for so many calls: most rows of processes that live for some ms are of one or two,
+// and there may be tens of thousands of them.
+func sparseFor(calls uint64) sparse { return make(sparse, 0, min(max(calls, 1), 8)) }
+
 // run is how many slots are looked at at once; it divides their number. Nearly
 // all runs are empty.
 const run = 4
@@ -56,9 +60,6 @@ func (s *sparse) catchUpSlot(i, slot int, n uint32, sum *sparse) int {
 		}
 	case n != 0:
 		sum.add(slot, uint64(n))
-		if *s == nil {
-			*s = make(sparse, 0, 8)
-		}
 		*s = slices.Insert(*s, i, newBar(slot, uint64(n)))
 	default:
 		return i
@@ -68,9 +69,6 @@ func (s *sparse) catchUpSlot(i, slot int, n uint32, sum *sparse) int {
 
 // add counts n more calls in a slot.
 func (s *sparse) add(slot int, n uint64) {
-	if *s == nil {
-		*s = make(sparse, 0, 8)
-	}
 	if last := len(*s) - 1; last < 0 || (*s)[last].slot() < slot {
 		*s = append(*s, newBar(slot, n))
 		return

@@ -63,7 +63,7 @@ func compare(a, b *Line) int {
 	if a.waits != b.waits || a.TotalNs != b.TotalNs {
 		return cmp.Or(compareBool(a.waits, b.waits), cmp.Compare(b.TotalNs, a.TotalNs))
 	}
-	return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Syscall.ABI, b.Syscall.ABI), cmp.Compare(a.Syscall.Nr, b.Syscall.Nr))
+	return cmp.Or(cmp.Compare(a.Group.PID, b.Group.PID), cmp.Compare(a.Group.ID, b.Group.ID), cmp.Compare(a.Syscall.ABI, b.Syscall.ABI), cmp.Compare(a.Syscall.Nr, b.Syscall.Nr))
 }
 
 func compareBool(a, b bool) int {

@@ -12,7 +12,7 @@ import (
 var version = "unreleased"
 
 // memoryGoal makes the garbage collector work harder before the heap passes it:
-// 50,000 busy rows need about 36 MB, and twice that if garbage may pile up.
+// 50,000 busy rows need about 36 MB, each a process or not, and twice that if garbage may pile up.
 const memoryGoal = 48 << 20
 
 // cpus is how many we use at a time. With more of them each thing to do wakes another thread of ours to look for a share
