@@ -164,12 +164,12 @@ func isOf(l link.Link, prog program) error {
 
 // readMode goes on in the mode of the process before.
 func (t *Tracer) readMode() error {
-	var mode uint8
+	var inForce syscountValidity
 	var sample uint32
-	if err := errors.Join(t.objs.Mode.Get(&mode), t.objs.Sample.Get(&sample)); err != nil {
+	if err := errors.Join(t.objs.InForce.Get(&inForce), t.objs.Sample.Get(&sample)); err != nil {
 		return fmt.Errorf("read the mode in force: %w", err)
 	}
-	t.mode = Mode(mode)
+	t.mode = Mode(inForce.Mode)
 	t.opts.Mode, t.opts.Sample = t.mode, int(sample)
 	return nil
 }
@@ -180,10 +180,11 @@ func (t *Tracer) Options() Options { return t.opts }
 // readGenerations goes on with the numbers of the process before. It may have marked
 // processes with the filter's next number, and ended before that came into force.
 func (t *Tracer) readGenerations() error {
-	if err := errors.Join(t.objs.Interval.Get(&t.interval), t.objs.Generation.Get(&t.filter), t.objs.Attachment.Get(&t.attached)); err != nil {
+	var inForce syscountValidity
+	if err := errors.Join(t.objs.Interval.Get(&t.interval), t.objs.InForce.Get(&inForce), t.objs.Attachment.Get(&t.attached)); err != nil {
 		return fmt.Errorf("read the numbers of interval, filter and attachment: %w", err)
 	}
-	t.filter++
+	t.filter = inForce.Generation + 1
 	return t.voidFloors() // nobody knows any more which they are
 }
 

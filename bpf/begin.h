@@ -41,11 +41,13 @@ static __noinline void begin_any(struct cpu *cpu, struct pt_regs *regs)
 		if (has_trait(slot, TRAIT_SIGRETURN))
 			note_sigreturn();
 		r->start_ns = LEFT_OUT;
+		note_plainness(r);
 		return;
 	}
 	cpu->counters.enter++;
 	r->syscall = slot;
 	r->start_ns = start_ns ?: start_time(r);
+	note_plainness(r);
 }
 
 #endif

@@ -35,7 +35,7 @@ static __always_inline bool end_stamped(struct cpu *cpu, struct ended *ended)
 /* Nothing is known of the call: it began before we looked, so that its number is what the registers say now. */
 static __noinline void end_unknown(struct cpu *cpu, struct pt_regs *regs)
 {
-	if (mode == MODE_WATCH) /* which has its own ways, and is about to have no program here */
+	if (in_force.mode == MODE_WATCH) /* which has its own ways, and is about to have no program here */
 		return;
 	if (!has_trait(syscall_slot(bpf_get_current_task_btf(), number_in(regs)), TRAIT_OBSERVED)) {
 		cpu->cost.left_out++;

@@ -40,11 +40,21 @@ func (t *Tracer) SetFilter(f Filter) error {
 		t.objs.FilterResults.Set(bit(f.Failed || len(f.Errnos) > 0))); err != nil {
 		return fmt.Errorf("switch the filter: %w", err)
 	}
-	if err := t.objs.Generation.Set(next); err != nil {
+	return t.decideAnew()
+}
+
+// decideAnew lets each thread's next call ask whether it is observed.
+func (t *Tracer) decideAnew() error {
+	if err := t.setInForce(t.filter+1, t.mode); err != nil {
 		return fmt.Errorf("put the filter in force: %w", err)
 	}
-	t.filter = next
+	t.filter++
 	return nil
+}
+
+// setInForce sets the word with which the kernel side compares what it knows of the thread of each call.
+func (t *Tracer) setInForce(filter uint32, mode Mode) error {
+	return t.objs.InForce.Set(&syscountValidity{Generation: filter, Mode: uint32(mode)})
 }
 
 // ExtendFilter adds processes to those of the filter in force, which may be among them,
@@ -59,12 +69,7 @@ func (t *Tracer) ExtendFilter(pidfds []int) error {
 			return fmt.Errorf("mark a process: %w", err)
 		}
 	}
-	next := t.filter + 1
-	if err := t.objs.Generation.Set(next); err != nil {
-		return fmt.Errorf("put the filter in force: %w", err)
-	}
-	t.filter = next
-	return nil
+	return t.decideAnew()
 }
 
 // wantedErrors has a bit for each error.

@@ -71,6 +71,7 @@ func (n *nearRows) free(keys map[syscountRowKey]bool) {
 const (
 	maxNearRowsOfCPU = 2048
 	maxNearRows      = 32768
+	nearPlaces       = 4 // NEAR_PLACES of row.h: a row may be in one of so many
 )
 
 // nearShift is the number of places for each CPU, as a power of two: at most half
@@ -83,7 +84,7 @@ func nearShift(rows uint32, by GroupBy, cpus int) uint32 {
 	} else {
 		places = min(places, int(rows)/2/cpus)
 	}
-	return uint32(bits.Len(uint(max(places, 1))) - 1)
+	return uint32(bits.Len(uint(max(places, nearPlaces))) - 1)
 }
 
 // onlineCPUs is one more than the largest number of a CPU that is online.

@@ -28,8 +28,8 @@ func TestPlacesNearACPU(t *testing.T) {
 		cpus int
 		want uint32
 	}{
-		{131072, GroupByCgroup, 2, 11}, {131072, GroupByCgroup, 16, 11}, {131072, GroupByProcess, 64, 9}, {131072, GroupByComm, 40_000, 0},
-		{4096, GroupByProcess, 2, 10}, {1, GroupByProcess, 2, 0}, {1, GroupByNone, 2, 8}, {1, GroupByNone, 256, 7},
+		{131072, GroupByCgroup, 2, 11}, {131072, GroupByCgroup, 16, 11}, {131072, GroupByProcess, 64, 9}, {131072, GroupByComm, 40_000, 2},
+		{4096, GroupByProcess, 2, 10}, {1, GroupByProcess, 2, 2}, {1, GroupByNone, 2, 8}, {1, GroupByNone, 256, 7},
 	} {
 		if got := nearShift(test.rows, test.by, test.cpus); got != test.want {
 			t.Errorf("%+v: 2^%d places", test, got)

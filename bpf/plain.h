@@ -20,16 +20,47 @@ static __always_inline bool is_plain_number(const struct running *r, __u32 nr)
 	return likely(its_traits == TRAIT_OBSERVED) || r->group == GROUP_CALIBRATION;
 }
 
+/*
+ * One comparison says that the record's verdict is of the filter in force, and that the thread's calls are plain in
+ * the mode in force: it is their way then. What else is known of a record of this filter is IGNORED, or plain as well
+ * as long as the thread is in its cgroup.
+ */
+static __always_inline __u64 word_of(const volatile __u32 *generation)
+{
+	return *(const volatile __u64 *)generation;
+}
+
+static __always_inline bool is_same_subject(struct cpu *cpu)
+{
+	return cpu->running.subject ==
+	       (filter_owners ? subject_of(ADDRESS(running_task(cpu))) : cgroup_of(running_task(cpu)));
+}
+
 /* False: it has to go the long way. */
 static __always_inline bool begin_plain(struct cpu *cpu, struct pt_regs *regs)
 {
 	struct running *r = &cpu->running;
+	__u64 known, now;
 	__u32 nr;
 
-	if (unlikely(!is_current(cpu, regs)))
+	if (unlikely(r->regs != (__u64)regs))
 		return false;
-	if (unlikely(r->plain != row_group || r->start_ns))
-		return r->plain == IGNORED;
+	known = word_of(&r->generation);
+	now = word_of(&in_force.generation);
+	if (unlikely(known != now)) {
+		if ((__u32)known != (__u32)now)
+			return false;
+		if (known >> 32 == IGNORED)
+			return true;
+		if (known >> 32 == (IGNORED | BY_SUBJECT))
+			return is_same_subject(cpu);
+		if (known >> 32 != (MODE_ACCOUNT | BY_SUBJECT) || now >> 32 != MODE_ACCOUNT || !is_same_subject(cpu))
+			return false;
+	} else if (unlikely(known >> 32 != MODE_ACCOUNT)) {
+		return false;
+	}
+	if (unlikely(r->start_ns))
+		return false;
 	nr = number_in(regs);
 	if (unlikely(!is_plain_number(r, nr) || is_compat(running_task(cpu))))
 		return false;
@@ -48,17 +79,16 @@ static __always_inline void begin(struct pt_regs *regs)
 }
 
 /* The end of one that was not timed, or not seen to begin. */
-static __always_inline bool end_untimed(struct cpu *cpu, __u32 nr, long ret, __u64 *counter)
+static __always_inline bool end_untimed(struct cpu *cpu, __u32 nr, bool failed, __u64 *counter)
 {
 	if (unlikely(!is_plain_number(&cpu->running, nr)))
 		return false;
-	cpu->running.start_ns = 0;
 	(*counter)++;
-	count_call(cpu, nr, ret);
+	count_call(cpu, nr, failed);
 	return true;
 }
 
-static __always_inline bool end_timed(struct cpu *cpu, __u32 nr, long ret)
+static __always_inline bool end_timed(struct cpu *cpu, __u32 nr, bool failed)
 {
 	struct running *r = &cpu->running;
 	__u64 ns = bpf_ktime_get_ns() - r->start_ns;
@@ -69,39 +99,60 @@ static __always_inline bool end_timed(struct cpu *cpu, __u32 nr, long ret)
 		return false;
 	r->start_ns = 0;
 	cpu->counters.matched++;
-	row = count_call(cpu, nr, ret);
+	row = count_call(cpu, nr, failed);
 	if (row)
 		add_time(cpu, row, ns);
 	return true;
 }
 
 /* Mode count: the number is what the registers say now. */
-static __always_inline bool end_unseen(struct cpu *cpu, struct pt_regs *regs, long ret)
+static __always_inline bool end_unseen(struct cpu *cpu, struct pt_regs *regs, bool failed)
 {
 	struct task_struct *task = running_task(cpu);
 	__u32 nr = number_in(regs);
 
 	if (unlikely(is_compat(task) || exec_across(task, nr)))
 		return false;
-	return end_untimed(cpu, nr, ret, &cpu->counters.counted);
+	return end_untimed(cpu, nr, failed, &cpu->counters.counted);
+}
+
+static __always_inline bool end_seen(struct cpu *cpu, bool failed)
+{
+	struct running *r = &cpu->running;
+
+	if (likely(r->start_ns > LEFT_OUT))
+		return end_timed(cpu, r->syscall, failed);
+	if (unlikely(r->start_ns != UNTIMED || !end_untimed(cpu, r->syscall, failed, &cpu->counters.matched)))
+		return false;
+	r->start_ns = 0;
+	return true;
 }
 
 /* False: as above. */
 static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, long ret)
 {
 	struct running *r = &cpu->running;
+	__u64 known, now;
 
-	if (unlikely(!is_current(cpu, regs)))
+	if (unlikely(r->regs != (__u64)regs))
 		return false;
-	if (unlikely(r->plain != row_group || ret <= -ERESTARTSYS)) { /* a restart, or rare */
-		cpu->cost.left_out += r->plain == IGNORED;
-		return r->plain == IGNORED;
+	known = word_of(&r->generation);
+	now = word_of(&in_force.generation);
+	if (unlikely(known != now)) {
+		if ((__u32)known != (__u32)now)
+			return false;
+		if (known >> 32 == IGNORED || (known >> 32 == (IGNORED | BY_SUBJECT) && is_same_subject(cpu))) {
+			cpu->cost.left_out++;
+			return true;
+		}
+		if ((known ^ now) >> 32 != BY_SUBJECT || !is_same_subject(cpu))
+			return false;
 	}
-	if (!r->start_ns)
-		return is_counting() && end_unseen(cpu, regs, ret);
-	if (likely(r->start_ns > LEFT_OUT))
-		return end_timed(cpu, r->syscall, ret);
-	return r->start_ns == UNTIMED && end_untimed(cpu, r->syscall, ret, &cpu->counters.matched);
+	if (unlikely(ret <= -ERESTARTSYS)) /* a restart, or rare; else all that are below 0 are errors */
+		return false;
+	if (now >> 32 == MODE_COUNT)
+		return end_unseen(cpu, regs, ret < 0);
+	return likely(now >> 32 == MODE_ACCOUNT) && end_seen(cpu, ret < 0);
 }
 
 static __always_inline void end(struct pt_regs *regs, long ret)

@@ -72,7 +72,7 @@ static __always_inline bool is_marked(struct task_struct *task, struct task_stru
 	if (mark && *mark == family)
 		return true;
 	t = bpf_task_storage_get(&threads, leader, NULL, 0);
-	return t && t->generation == generation && t->observed;
+	return t && t->generation == in_force.generation && t->observed;
 }
 
 /* The parent runs: it forks. */

@@ -102,9 +102,10 @@ func (t *Tracer) mapsFor(next Options) map[string]*ebpf.Map {
 	return maps
 }
 
-// joinedBy attaches the successor too. From the moment that it returns all is seen twice.
+// joinedBy attaches the successor too. From the moment that it returns all is seen twice. No record that was made
+// before goes on: its calls could be plain, which the successor must not take it for (bpf/plain.h).
 func (t *Tracer) joinedBy(s *Tracer) (at uint64, err error) {
-	if err := t.setDoubled(s.doubles(t)); err != nil {
+	if err := errors.Join(t.setDoubled(s.doubles(t)), t.decideAnew()); err != nil {
 		return 0, err
 	}
 	if t.byFunction() {

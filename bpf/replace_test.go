@@ -84,9 +84,28 @@ func (r *replaceable) replace(t *testing.T, next Options) {
 // take adds the rows of now to those that are gone.
 func (r *replaceable) take(t *testing.T) {
 	t.Helper()
+	wantRowsOnce(t, r.Tracer)
 	for sc, n := range counted(t, r.watched) {
 		was := r.counted[sc]
 		r.counted[sc] = tally{was.calls + n.calls, was.errors + n.errors}
+	}
+}
+
+// wantRowsOnce wants each row once, and of a group as the programs make it that added to it.
+func wantRowsOnce(t *testing.T, tracer *Tracer) {
+	t.Helper()
+	times := map[RowKey]int{}
+	err := tracer.EachRow(tracer.Interval(), func(key RowKey, _ Row) {
+		times[key]++
+		if times[key] == 2 {
+			t.Errorf("row %+v is there twice", key)
+		}
+		if hasPID := key.PID != 0; hasPID != (tracer.groupBy == GroupByProcess && key.ID != 0) {
+			t.Errorf("row %+v where groups are %d", key, tracer.groupBy)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

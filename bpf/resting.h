@@ -55,9 +55,9 @@ static __always_inline bool return_from_rest(struct cpu *cpu, struct task_struct
 	if (place->task != (__u64)task)
 		return false;
 	place->task = 0;
-	if (r->task || place->generation != generation || place->attachment != attachment ||
+	if (r->task || place->generation != in_force.generation || place->attachment != attachment ||
 	    place->switches != switches_of(task) || place->born_ns != PLAIN(task, start_boottime) ||
-	    calibrator == (__u64)task)
+	    calibrator == (__u64)task || !is_ours(place->observed))
 		return false;
 	r->task = (__u64)task;
 	r->group = place->group;

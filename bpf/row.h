@@ -38,14 +38,18 @@ static __always_inline __u64 owner_of(__u32 slot, __u32 pid)
 	return (__u64)(slot + 1) << 32 | pid;
 }
 
-/* Odd, so that all calls of a group have another place, and more than NEAR_PLACES. */
-#define NEAR_STRIDE 5
+/* The calls of a group are in different sets of places, as far as there are so many: the factor is odd. */
+#define NEAR_STRIDE (5 * NEAR_PLACES)
 
 /* The first of the places of a group's calls of a syscall; near is near_of() the group. */
-static __always_inline struct near_row *near_place(__u32 near, __u32 slot, __u32 i)
+static __always_inline __u32 near_first(__u32 near, __u32 slot)
 {
-	__u32 shift = near_shift;
-	__u32 index = (bpf_get_smp_processor_id() << shift) + ((near + slot * NEAR_STRIDE + i) & ((1U << shift) - 1));
+	return near ^ (slot * NEAR_STRIDE & near_sets);
+}
+
+static __always_inline struct near_row *near_place(__u32 first, __u32 i)
+{
+	__u32 index = first ^ i;
 
 	return bpf_map_lookup_elem(&near_rows, &index); /* NULL for a CPU that came later */
 }
@@ -54,11 +58,11 @@ static __always_inline struct near_row *near_place(__u32 near, __u32 slot, __u32
 static __noinline struct row *take_place(struct row_key *key)
 {
 	__u64 owner = owner_of(key->syscall, key->pid);
-	__u32 first = near_of(key->group, key->pid);
+	__u32 first = near_first(near_of(key->group, key->pid), key->syscall);
 	struct near_row *near;
 
 	for (int i = 0; i < NEAR_PLACES; i++) {
-		near = near_place(first, key->syscall, i);
+		near = near_place(first, i);
 		if (!near || near->owner)
 			continue;
 		__builtin_memset(&near->row, 0, sizeof(near->row));
@@ -80,8 +84,13 @@ static __noinline struct row *first_row(struct row_key *key)
 	return row ?: new_row(&rows, key);
 }
 
-/* Not near: further away, or new, or without a place anywhere. */
-static __noinline struct row *far_row(struct cpu *cpu, __u32 slot, __u64 group)
+static __always_inline bool is_row_of(const struct near_row *near, __u64 owner, __u64 group)
+{
+	return near && near->owner == owner && near->group == group;
+}
+
+/* Not in its first place: in another one, or not near: further away, or new, or without a place anywhere. */
+static __noinline struct row *other_row(struct cpu *cpu, __u32 slot, __u64 group, __u32 first)
 {
 	struct row_key key = {
 		.group = group,
@@ -89,8 +98,14 @@ static __noinline struct row *far_row(struct cpu *cpu, __u32 slot, __u64 group)
 		.syscall = slot,
 		.cpu = bpf_get_smp_processor_id(),
 	};
+	struct near_row *near;
 	struct row *row;
 
+	for (int i = 1; i < NEAR_PLACES; i++) {
+		near = near_place(first, i);
+		if (is_row_of(near, owner_of(slot, key.pid), group))
+			return &near->row;
+	}
 	if (row_group == GROUP_BY_NONE) {
 		row = bpf_map_lookup_elem(&rest, &key);
 		row = row ?: take_place(&key);
@@ -106,7 +121,6 @@ static __noinline struct row *far_row(struct cpu *cpu, __u32 slot, __u64 group)
 
 static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
 {
-	__u64 owner = owner_of(slot, cpu->running.pid);
 	__u64 group = cpu->running.group;
 	__u32 first = cpu->running.near;
 	struct near_row *near;
@@ -115,13 +129,11 @@ static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
 		group = comm_hash(running_task(cpu));
 		first = near_of(group, cpu->running.pid);
 	}
-#pragma unroll
-	for (int i = 0; i < NEAR_PLACES; i++) {
-		near = near_place(first, slot, i);
-		if (likely(near && near->owner == owner && near->group == group))
-			return &near->row;
-	}
-	return far_row(cpu, slot, group);
+	first = near_first(first, slot);
+	near = near_place(first, 0);
+	if (likely(is_row_of(near, owner_of(slot, cpu->running.pid), group)))
+		return &near->row;
+	return other_row(cpu, slot, group, first);
 }
 
 static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
@@ -157,7 +169,7 @@ static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
 }
 
 /* Adds a call to its row, but for its time. NULL: there is none. */
-static __always_inline struct row *count_call(struct cpu *cpu, __u32 slot, long ret)
+static __always_inline struct row *count_call(struct cpu *cpu, __u32 slot, bool failed)
 {
 	struct row *row = row_of(cpu, slot);
 
@@ -166,7 +178,7 @@ static __always_inline struct row *count_call(struct cpu *cpu, __u32 slot, long 
 		return NULL;
 	}
 	row->count++;
-	if (unlikely(is_error(ret)))
+	if (unlikely(failed))
 		row->errors++;
 	return row;
 }

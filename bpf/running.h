@@ -17,11 +17,13 @@
 #ifndef SYSCOUNT_RUNNING_H
 #define SYSCOUNT_RUNNING_H
 
-/* Where the rows of a group are looked for: see near_place(). It comes with the record, since it takes a
+/* Where this CPU's rows of a group are looked for: see near_place(). It comes with the record, since it takes a
  * multiplication. */
 static __always_inline __u32 near_of(__u64 group, __u32 pid)
 {
-	return (group ^ pid) * 0x9e3779b97f4a7c15ULL >> 40; /* Fibonacci hashing */
+	__u32 hash = (group ^ pid) * 0x9e3779b97f4a7c15ULL >> 40; /* Fibonacci hashing */
+
+	return bpf_get_smp_processor_id() << near_shift | (hash & near_sets);
 }
 
 /*
@@ -30,12 +32,16 @@ static __always_inline __u32 near_of(__u64 group, __u32 pid)
  */
 static __always_inline void note_plainness(struct running *r)
 {
-	if (!r->observed)
-		r->plain = r->start_ns ? NOT_PLAIN : IGNORED;
-	else if (r->observed != OBSERVED || r->suspended || r->early || filter_results)
-		r->plain = NOT_PLAIN;
-	else
-		r->plain = row_group;
+	__u32 mode = in_force.mode;
+	__u32 plain = r->observed ? mode : IGNORED;
+
+	if (r->observed && (r->observed != OBSERVED || r->suspended || r->early || filter_results || doubled))
+		plain = NOT_PLAIN;
+	if (r->start_ns && plain != MODE_ACCOUNT)
+		plain = NOT_PLAIN;
+	if (row_group == GROUP_BY_CGROUP || filter_subjects)
+		plain |= BY_SUBJECT;
+	r->plain = plain;
 	barrier();
 	if (r->first_ns)
 		r->plain = NOT_PLAIN;

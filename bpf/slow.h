@@ -223,7 +223,7 @@ static __always_inline void count_ended(struct cpu *cpu, const struct ended *end
 
 	if (early_places && unlikely(cpu->running.early) && list_call(cpu, timed))
 		return;
-	row = count_call(cpu, cpu->running.syscall, ended->ret);
+	row = count_call(cpu, cpu->running.syscall, is_error(ended->ret));
 	if (row && timed)
 		add_time(cpu, row, ended->end_ns - ended->start_ns);
 }

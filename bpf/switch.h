@@ -37,7 +37,8 @@ static __always_inline bool is_stranger(const struct thread *t, struct task_stru
 {
 	if (!switched || class == WAIT_RUNQUEUE || class >= WAIT_STOPPED)
 		return false;
-	return (!t || t->attachment != attachment || t->generation != generation) && is_in_call(user_registers(task));
+	return (!t || t->attachment != attachment || t->generation != in_force.generation) &&
+	       is_in_call(user_registers(task));
 }
 
 /* The thread takes its record along. Gives the time, if it has looked at the clock. Global: see ADDRESS. */
@@ -102,7 +103,7 @@ static __always_inline void switch_in(struct cpu *cpu, struct task_struct *next,
 	if (!t->wait.off_ns)
 		return;
 	come(&t->wait, next, now);
-	if (t->attachment == attachment)
+	if (t->attachment == attachment && is_ours(t->observed))
 		hold(&cpu->running, next, t);
 }
 

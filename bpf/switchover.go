@@ -110,7 +110,7 @@ func (t *Tracer) step(next Options) (at uint64, err error) {
 // putInForce sets the words that the programs look at, the mode last.
 func (t *Tracer) putInForce(next Options, attached bool) (uint64, error) {
 	if err := errors.Join(t.objs.Switched.Set(bit(attached)), t.objs.Switching.Set(bit(attached && next.Mode == ModeWatch)),
-		t.objs.Sample.Set(uint32(next.Sample)), t.objs.Mode.Set(uint8(next.Mode))); err != nil {
+		t.objs.Sample.Set(uint32(next.Sample)), t.setInForce(t.filter, next.Mode)); err != nil {
 		return 0, fmt.Errorf("put the mode in force: %w", err)
 	}
 	t.opts, t.mode = next, next.Mode

@@ -2,7 +2,7 @@
 /*
  * Changing the mode while attached. There is one program for each tracepoint, which
  * serves all modes, so that each event is acted on once: a change attaches what the
- * new mode needs, sets the word `mode`, and detaches what is superfluous then. So
+ * new mode needs, sets the word `in_force.mode`, and detaches what is superfluous then. So
  * what is in flight is known to the new mode as far as it was to the old one:
  *
  * - A stamped call is closed from its stamp, by whichever mode is in force then.
@@ -24,12 +24,12 @@
 
 static __always_inline bool is_counting(void)
 {
-	return mode == MODE_COUNT;
+	return in_force.mode == MODE_COUNT;
 }
 
 static __always_inline bool is_watching(void)
 {
-	return has_task_work != TASK_WORK_NONE && mode == MODE_WATCH;
+	return has_task_work != TASK_WORK_NONE && in_force.mode == MODE_WATCH;
 }
 
 /* Calls may be open whose beginning nobody has looked at, and which are ours all the same. */

@@ -26,7 +26,8 @@
 /* Fixed at load: the verifier removes what they switch off. */
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile bool waits = true; /* where the time of slow calls went is measured */
-const volatile __u32 near_shift = 0; /* places for rows near a CPU, as a power of two */
+const volatile __u32 near_shift = 2; /* places for rows near a CPU, as a power of two */
+const volatile __u32 near_sets = 0; /* mask of the bits that tell NEAR_PLACES of them from others */
 const volatile __u32 early_places = 0; /* lists of each CPU for young processes, a power of two; 0, as where rows are
 					  not by process: there are none */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
@@ -45,12 +46,11 @@ volatile __u64 registers_at = 0; /* where in a thread's stack its user registers
 volatile __u64 calibrator = 0; /* address of the agent's thread that measures what a call costs; 0: none does */
 
 /* Changed while running, through the mapped memory of .data. */
-volatile __u32 generation = 1; /* of the filter: a verdict of another one is made anew */
+volatile struct validity in_force = { .generation = 1, .mode = MODE_ACCOUNT };
 volatile __u32 family = 1; /* the mark of the processes that the filter names, and of their children */
 volatile __u32 attachment = 0; /* number of the attachment: what is left of an earlier one is void */
 volatile __u32 interval = 1; /* number of the running interval; 0 is that of an empty row */
 volatile __u32 sample = 1; /* mode account: the clock is read in one of so many calls */
-volatile __u8 mode = MODE_ACCOUNT;
 volatile bool switching = false; /* mode watch: the end of calls is still attached */
 volatile bool switched = false; /* the mode was another one in this attachment */
 volatile __u8 doubled = 0; /* enum doubles: two programs are attached to the same events */
@@ -94,6 +94,7 @@ const enum errors *unused_errors __attribute__((unused));
 const enum task_work *unused_task_work __attribute__((unused));
 const enum doubles *unused_doubles __attribute__((unused));
 const enum early *unused_early __attribute__((unused));
+const enum plainness *unused_plainness __attribute__((unused));
 
 /* --- maps --- */
 

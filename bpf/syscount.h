@@ -289,8 +289,10 @@ struct running {
 	__u64 group; /* first part of the row's key */
 	__u64 subject; /* for which the verdict was made: see subject_of() */
 	__u64 first_ns; /* since when the open call without a start is known; 0: it is not */
-	__u32 pid; /* second part of the row's key */
 	__u32 generation; /* of the verdict; 0: nobody's record */
+	__u32 plain; /* the mode in which its calls are plain, or enum plainness: see plain.h */
+	__u32 pid; /* second part of the row's key */
+	__u32 near; /* where the rows of its group are looked for: near_of() */
 	__u16 syscall; /* slot of the open call */
 	__u8 observed; /* the verdict: 0, or OBSERVED */
 	__u8 suspended; /* the thread has a suspended call: see restart.h */
@@ -298,10 +300,15 @@ struct running {
 	__u32 random; /* sampling: state of the generator */
 	__u8 stale; /* the waits in the thread's storage are of an UNTIMED call that has ended */
 	__u8 first; /* what first_ns is: enum call_start */
-	__u8 plain; /* row_group of the programs for which its calls are plain, or enum plainness: see plain.h */
-	__u8 _pad;
+	__u8 _pad[2];
 	__u32 early; /* where the leader of a young process lists its calls: see early.h */
-	__u32 near; /* where the rows of its group are looked for: near_of() */
+	__u32 _pad2;
+};
+
+/* What the record of each call's thread is compared with, in one word: its generation and plain. */
+struct validity {
+	__u32 generation; /* of the filter: a verdict of another one is made anew */
+	__u32 mode;
 };
 
 /*
@@ -337,8 +344,9 @@ struct cost {
 };
 
 enum plainness {
-	IGNORED = 254, /* the thread is not observed, and has no call open */
-	NOT_PLAIN = 255,
+	IGNORED = 0x40, /* the thread is not observed, and has no call open */
+	NOT_PLAIN = 0x80,
+	BY_SUBJECT = 0x100, /* in addition: as long as subject_of() is what it was */
 };
 
 /* A call at its end; CLOCK_MONOTONIC, or UNTIMED. */

@@ -275,6 +275,14 @@ type syscountNearRow struct {
 	Row   syscountRow
 }
 
+type syscountPlainness uint32
+
+const (
+	syscountPlainnessIGNORED    syscountPlainness = 64
+	syscountPlainnessNOT_PLAIN  syscountPlainness = 128
+	syscountPlainnessBY_SUBJECT syscountPlainness = 256
+)
+
 type syscountProcessKey struct {
 	_       structs.HostLayout
 	StartNs uint64
@@ -322,8 +330,10 @@ type syscountRunning struct {
 	Group      uint64
 	Subject    uint64
 	FirstNs    uint64
-	Pid        uint32
 	Generation uint32
+	Plain      uint32
+	Pid        uint32
+	Near       uint32
 	Syscall    uint16
 	Observed   uint8
 	Suspended  uint8
@@ -331,10 +341,9 @@ type syscountRunning struct {
 	Random     uint32
 	Stale      uint8
 	First      uint8
-	Plain      uint8
-	Pad        uint8
+	Pad        [2]uint8
 	Early      uint32
-	Near       uint32
+	Pad2       uint32
 }
 
 type syscountScratch struct {
@@ -473,6 +482,12 @@ type syscountUserFrame struct {
 	Offset  uint64
 }
 
+type syscountValidity struct {
+	_          structs.HostLayout
+	Generation uint32
+	Mode       uint32
+}
+
 type syscountWait struct {
 	_                  structs.HostLayout
 	Call               uint64
@@ -578,15 +593,15 @@ const (
 	syscountVarFilterSubjects      = "filter_subjects"
 	syscountVarFilterTargets       = "filter_targets"
 	syscountVarFollowedNs          = "followed_ns"
-	syscountVarGeneration          = "generation"
 	syscountVarGivenUp             = "given_up"
 	syscountVarHasPrevState        = "has_prev_state"
 	syscountVarHasRdonlyCast       = "has_rdonly_cast"
 	syscountVarHasTaskWork         = "has_task_work"
+	syscountVarInForce             = "in_force"
 	syscountVarInterval            = "interval"
 	syscountVarLooks               = "looks"
 	syscountVarLowest              = "lowest"
-	syscountVarMode                = "mode"
+	syscountVarNearSets            = "near_sets"
 	syscountVarNearShift           = "near_shift"
 	syscountVarNumbering           = "numbering"
 	syscountVarOpenCalls           = "open_calls"
@@ -619,6 +634,7 @@ const (
 	syscountVarUnusedHistogram     = "unused_histogram"
 	syscountVarUnusedInterest      = "unused_interest"
 	syscountVarUnusedModes         = "unused_modes"
+	syscountVarUnusedPlainness     = "unused_plainness"
 	syscountVarUnusedSlots         = "unused_slots"
 	syscountVarUnusedTaskWork      = "unused_task_work"
 	syscountVarUnusedTrait         = "unused_trait"
@@ -743,15 +759,15 @@ type syscountVariableSpecs struct {
 	FilterSubjects      *ebpf.VariableSpec `ebpf:"filter_subjects"`
 	FilterTargets       *ebpf.VariableSpec `ebpf:"filter_targets"`
 	FollowedNs          *ebpf.VariableSpec `ebpf:"followed_ns"`
-	Generation          *ebpf.VariableSpec `ebpf:"generation"`
 	GivenUp             *ebpf.VariableSpec `ebpf:"given_up"`
 	HasPrevState        *ebpf.VariableSpec `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.VariableSpec `ebpf:"has_rdonly_cast"`
 	HasTaskWork         *ebpf.VariableSpec `ebpf:"has_task_work"`
+	InForce             *ebpf.VariableSpec `ebpf:"in_force"`
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
 	Looks               *ebpf.VariableSpec `ebpf:"looks"`
 	Lowest              *ebpf.VariableSpec `ebpf:"lowest"`
-	Mode                *ebpf.VariableSpec `ebpf:"mode"`
+	NearSets            *ebpf.VariableSpec `ebpf:"near_sets"`
 	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
 	Numbering           *ebpf.VariableSpec `ebpf:"numbering"`
 	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
@@ -784,6 +800,7 @@ type syscountVariableSpecs struct {
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
 	UnusedInterest      *ebpf.VariableSpec `ebpf:"unused_interest"`
 	UnusedModes         *ebpf.VariableSpec `ebpf:"unused_modes"`
+	UnusedPlainness     *ebpf.VariableSpec `ebpf:"unused_plainness"`
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.VariableSpec `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.VariableSpec `ebpf:"unused_trait"`
@@ -892,15 +909,15 @@ type syscountVariables struct {
 	FilterSubjects      *ebpf.Variable `ebpf:"filter_subjects"`
 	FilterTargets       *ebpf.Variable `ebpf:"filter_targets"`
 	FollowedNs          *ebpf.Variable `ebpf:"followed_ns"`
-	Generation          *ebpf.Variable `ebpf:"generation"`
 	GivenUp             *ebpf.Variable `ebpf:"given_up"`
 	HasPrevState        *ebpf.Variable `ebpf:"has_prev_state"`
 	HasRdonlyCast       *ebpf.Variable `ebpf:"has_rdonly_cast"`
 	HasTaskWork         *ebpf.Variable `ebpf:"has_task_work"`
+	InForce             *ebpf.Variable `ebpf:"in_force"`
 	Interval            *ebpf.Variable `ebpf:"interval"`
 	Looks               *ebpf.Variable `ebpf:"looks"`
 	Lowest              *ebpf.Variable `ebpf:"lowest"`
-	Mode                *ebpf.Variable `ebpf:"mode"`
+	NearSets            *ebpf.Variable `ebpf:"near_sets"`
 	NearShift           *ebpf.Variable `ebpf:"near_shift"`
 	Numbering           *ebpf.Variable `ebpf:"numbering"`
 	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
@@ -933,6 +950,7 @@ type syscountVariables struct {
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
 	UnusedInterest      *ebpf.Variable `ebpf:"unused_interest"`
 	UnusedModes         *ebpf.Variable `ebpf:"unused_modes"`
+	UnusedPlainness     *ebpf.Variable `ebpf:"unused_plainness"`
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.Variable `ebpf:"unused_task_work"`
 	UnusedTrait         *ebpf.Variable `ebpf:"unused_trait"`

@@ -27,9 +27,11 @@ static __always_inline void tick_untimed(struct cpu *cpu, struct task_struct *ta
 			return;
 		if (t->by_watch)
 			leave_watch(cpu, t, task, false);
+		if (!is_ours(t->observed))
+			return;
 		hold(r, task, t);
 	}
-	if (r->task != (__u64)task || r->generation != generation || !r->observed || r->first_ns)
+	if (r->task != (__u64)task || r->generation != in_force.generation || !r->observed || r->first_ns)
 		return;
 	if (r->start_ns != UNTIMED && (r->start_ns || !has_unstamped()))
 		return;

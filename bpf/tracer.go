@@ -88,7 +88,7 @@ func newTracer(opts Options, p plan) (*Tracer, *ebpf.CollectionSpec, error) {
 	}
 	return &Tracer{
 		opts: opts, planned: p, targeted: targeted{plan: p}, mode: opts.Mode, waits: !opts.NoWaits, groupBy: opts.GroupBy,
-		interval: 1, filter: 1, layout: layoutOf(spec, opts),
+		interval: 1, filter: firstFilter, layout: layoutOf(spec, opts),
 	}, spec, nil
 }
 
@@ -120,6 +120,10 @@ func closeOnError(t *Tracer, err *error) {
 	}
 }
 
+// firstFilter is the generation of what is in force before the first SetFilter: nothing of a thread's record, which
+// begins as zeroes, is of it.
+const firstFilter = 1
+
 // specialise fixes what the programs are loaded with.
 func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	cpus, err := ebpf.PossibleCPU()
@@ -149,9 +153,10 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
 	if err := errors.Join(spec.Variables["row_group"].Set(uint32(opts.GroupBy)),
 		spec.Variables["sample"].Set(uint32(max(opts.Sample, 1))),
-		spec.Variables["mode"].Set(uint8(opts.Mode)),
+		spec.Variables["in_force"].Set(&syscountValidity{Generation: firstFilter, Mode: uint32(opts.Mode)}),
 		spec.Variables["waits"].Set(bit(!opts.NoWaits)),
 		spec.Variables["near_shift"].Set(shift),
+		spec.Variables["near_sets"].Set(uint32(1)<<shift-nearPlaces),
 		spec.Variables["early_places"].Set(early),
 		spec.Variables["has_prev_state"].Set(bit(kernelTypes().switchArguments >= 4)),
 		spec.Variables["has_rdonly_cast"].Set(bit(kernelTypes().rdonlyCast)),

@@ -44,7 +44,7 @@ static __always_inline bool may_wait_unknown(const struct thread *t, struct task
 {
 	if (t->wait.off_ns && t->switches == switches_of(task))
 		return false;
-	return t->observed || t->generation != generation;
+	return t->observed || t->generation != in_force.generation;
 }
 
 /*

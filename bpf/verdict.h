@@ -59,10 +59,9 @@ static __always_inline bool is_calibrating(struct task_struct *task)
 
 /*
  * A verdict comes with the group of the thread's rows, and says by what they are
- * grouped: the programs before us may have had others. It is compared with this
- * instead of 0, with a constant that lies beside those that each call reads.
+ * grouped and how many are near: the programs before us may have had others.
  */
-#define OBSERVED (1 + row_group)
+#define OBSERVED (1 + row_group + (near_shift << 3))
 
 static __always_inline bool is_ours(__u8 verdict)
 {
@@ -77,7 +76,7 @@ __noinline int decide(struct thread *t)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = task->group_leader;
-	__u32 current_generation = generation;
+	__u32 current_generation = in_force.generation;
 	__u64 cgroup = cgroup_of(task);
 
 	if (!t)
@@ -112,7 +111,7 @@ __noinline int decide(struct thread *t)
 /* The cgroup is compared only where it matters: reading it takes four dependent loads. */
 static __always_inline bool is_decided(struct task_struct *task, __u32 of_generation, __u64 of_subject)
 {
-	if (unlikely(of_generation != generation))
+	if (unlikely(of_generation != in_force.generation))
 		return false;
 	if (likely(row_group != GROUP_BY_CGROUP && !filter_subjects))
 		return true;

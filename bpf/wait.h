@@ -185,7 +185,7 @@ static __always_inline __u64 call_of(struct thread *t, struct task_struct *task,
 		return t->suspended_start_ns;
 	if (t->start_ns || !has_unstamped())
 		return is_open(t->start_ns) ? t->start_ns : 0;
-	if (!t->observed || t->generation != generation || class >= WAIT_STOPPED)
+	if (!t->observed || t->generation != in_force.generation || class >= WAIT_STOPPED)
 		return 0;
 	if (class == WAIT_RUNQUEUE && t->wait.call != UNTIMED)
 		return 0;

@@ -76,7 +76,7 @@ static __always_inline void end_watched(struct cpu *cpu, struct thread *t, struc
 		return;
 	}
 	cpu->counters.returned++;
-	if (t->generation != generation)
+	if (t->generation != in_force.generation)
 		decide(t);
 	if (!t->observed) {
 		cpu->counters.exit++;
