@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"strings"
@@ -377,7 +378,12 @@ func (k *fakeKernel) Process(g bpf.Group) (bpf.ProcessName, bool) {
 	name, ok := k.procs[g]
 	return name, ok
 }
-func (k *fakeKernel) DeleteProcess(g bpf.Group) error { delete(k.procs, g); return nil }
+func (k *fakeKernel) DeleteProcesses(groups iter.Seq[bpf.Group]) error {
+	for g := range groups {
+		delete(k.procs, g)
+	}
+	return nil
+}
 
 func (k *fakeKernel) CgroupPath(id uint64) (string, bool) { path, ok := k.cgroups[id]; return path, ok }
 func (k *fakeKernel) EachCgroup(fn func(uint64, string)) error {

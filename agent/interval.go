@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/syscountd/syscountd/agent/histogram"
@@ -111,12 +112,16 @@ func (a *Agent) gone() (map[bpf.Group]bool, error) {
 // forgetCgroups frees the paths of cgroups that have no rows.
 func (s *session) forgetCgroups(ids []uint64) error {
 	for _, id := range ids {
-		s.floors.forget(id)
-		if err := s.kernel.DeleteCgroup(id); err != nil {
+		if err := s.forgetCgroup(id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *session) forgetCgroup(id uint64) error {
+	s.floors.forget(id)
+	return s.kernel.DeleteCgroup(id)
 }
 
 // free deletes rows and names in the kernel.
@@ -127,11 +132,11 @@ func (s *session) free(gone map[bpf.Group]bool, rows []bpf.RowKey) error {
 	for _, key := range rows {
 		s.ledger.Forget(key)
 	}
+	if s.names.byName() {
+		return s.kernel.DeleteProcesses(maps.Keys(gone))
+	}
 	for g := range gone {
-		if !s.names.byName() {
-			s.floors.forget(g.ID)
-		}
-		if err := s.names.free(g); err != nil {
+		if err := s.forgetCgroup(g.ID); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"iter"
 	"time"
 
 	"github.com/syscountd/syscountd/bpf"
@@ -38,7 +39,7 @@ type Kernel interface {
 	DeleteRows([]bpf.RowKey) error
 	EachProcess(func(bpf.Group, bpf.ProcessName)) error
 	Process(bpf.Group) (bpf.ProcessName, bool)
-	DeleteProcess(bpf.Group) error
+	DeleteProcesses(iter.Seq[bpf.Group]) error
 	CgroupPath(id uint64) (string, bool)
 	EachCgroup(func(id uint64, path string)) error
 	DeleteCgroup(id uint64) error

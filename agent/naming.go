@@ -158,14 +158,6 @@ func (n *naming) cgroup(id uint64) string {
 	return fmt.Sprintf("cgroup-id:%d", id)
 }
 
-// free forgets a group that is gone.
-func (n *naming) free(g bpf.Group) error {
-	if n.byName() {
-		return n.kernel.DeleteProcess(g)
-	}
-	return n.kernel.DeleteCgroup(g.ID)
-}
-
 // label is how people call a line's group.
 func (n *naming) label(line bpf.Group) string {
 	who := n.who(line)

@@ -19,6 +19,8 @@
 #define NOT_EARLY 0
 #define EARLY_WANTED (~0U) /* it gets a list with its first call */
 
+#define UNLISTED 0 /* no entry */
+
 /* What a leader's first calls go to. */
 static __always_inline __u32 early_at_first(struct task_struct *task, struct task_struct *leader)
 {
@@ -72,20 +74,29 @@ static __noinline struct early_list *begin_list(struct cpu *cpu)
 	return NULL;
 }
 
-/* The entry of the call that ends; 0: it took too long for one. Its layout: enum early. */
-static __always_inline __u64 early_entry(struct cpu *cpu, bool timed)
+/* The entry of a call that has ended; UNLISTED: it took too long for one. Its layout: enum early. */
+static __always_inline __u64 early_entry(__u32 slot, bool failed, bool timed, __u64 ns)
 {
-	struct ended *ended = &cpu->ended;
-	__u64 what = EARLY_CALL | table_index(cpu->running.syscall) | (__u64)interval << EARLY_INTERVAL_SHIFT;
-	__u64 ns = 0;
+	__u64 what = EARLY_CALL | slot | (__u64)interval << EARLY_INTERVAL_SHIFT;
 
-	if (is_error(ended->ret))
+	if (failed)
 		what |= EARLY_ERROR;
-	if (timed) {
+	if (timed)
 		what |= EARLY_TIMED;
-		ns = ended->end_ns - ended->start_ns;
-	}
-	return ns >> 32 ? 0 : what << 32 | ns;
+	return ns >> 32 ? UNLISTED : what << 32 | ns;
+}
+
+/* False: the list is full. */
+static __always_inline bool append(struct early_list *list, __u64 entry)
+{
+	__u32 used = list->used;
+
+	if (used >= EARLY_CALLS)
+		return false;
+	list->interval = interval;
+	*(volatile __u64 *)&list->calls[used] = entry; /* whole, or not at all */
+	list->used = used + 1;
+	return true;
 }
 
 /* Lists the call that ends. False: it has to be added to a row. Global: see ADDRESS. */
@@ -93,26 +104,24 @@ __noinline int list_call(struct cpu *cpu, bool timed)
 {
 	struct early_list *list;
 	struct row_key key = {};
+	struct ended *ended;
 	__u64 entry;
-	__u32 used;
 
 	if (!cpu)
 		return false;
-	entry = early_entry(cpu, timed);
-	if (!entry)
+	ended = &cpu->ended;
+	entry = early_entry(table_index(cpu->running.syscall), is_error(ended->ret), timed,
+			    timed ? ended->end_ns - ended->start_ns : 0);
+	if (entry == UNLISTED)
 		return false;
 	list = cpu->running.early == EARLY_WANTED ? begin_list(cpu) : list_of(cpu);
 	if (!list) {
 		set_early(cpu, NOT_EARLY);
 		return false;
 	}
-	used = list->used;
-	if (used >= EARLY_CALLS)
+	if (!append(list, entry))
 		return false;
-	list->interval = interval;
-	*(volatile __u64 *)&list->calls[used] = entry; /* whole, or not at all */
-	list->used = used + 1;
-	if (used + 1 == EARLY_CALLS)
+	if (list->used == EARLY_CALLS)
 		set_early(cpu, NOT_EARLY);
 	if (has_trait(cpu->running.syscall, TRAIT_NEW_REGISTERS) &&
 	    !cpu->ended.ret) { /* as which program it goes on */

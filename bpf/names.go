@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -47,11 +48,25 @@ func (n *syscountProcessName) read() ProcessName {
 	return ProcessName{cString(n.Comm[:]), n.Uid, n.Cgroup, n.Exited != 0}
 }
 
-// DeleteProcess frees the name of a process whose rows are gone.
-func (t *Tracer) DeleteProcess(g Group) error {
-	key := syscountProcessKey{StartNs: g.ID, Pid: g.PID}
-	if err := t.objs.ProcessNames.Delete(&key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-		return fmt.Errorf("free a process's name: %w", err)
+// DeleteProcesses frees the names of processes whose rows are gone.
+func (t *Tracer) DeleteProcesses(groups iter.Seq[Group]) error {
+	keys := make([]syscountProcessKey, 0, deletedAtOnce)
+	for g := range groups {
+		keys = append(keys, syscountProcessKey{StartNs: g.ID, Pid: g.PID})
+		if len(keys) < cap(keys) {
+			continue
+		}
+		if err := t.deleteNames(keys); err != nil {
+			return err
+		}
+		keys = keys[:0]
+	}
+	return t.deleteNames(keys)
+}
+
+func (t *Tracer) deleteNames(keys []syscountProcessKey) error {
+	if err := deleteAll(t.objs.ProcessNames, keys); err != nil {
+		return fmt.Errorf("free the names of processes: %w", err)
 	}
 	return nil
 }

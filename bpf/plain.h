@@ -40,7 +40,7 @@ static __always_inline bool is_same_subject(struct cpu *cpu)
 static __always_inline bool begin_plain(struct cpu *cpu, struct pt_regs *regs)
 {
 	struct running *r = &cpu->running;
-	__u64 known, now;
+	__u64 known, now, more;
 	__u32 nr;
 
 	if (unlikely(r->regs != (__u64)regs))
@@ -54,12 +54,11 @@ static __always_inline bool begin_plain(struct cpu *cpu, struct pt_regs *regs)
 			return true;
 		if (known >> 32 == (IGNORED | BY_SUBJECT))
 			return is_same_subject(cpu);
-		if (known >> 32 != (MODE_ACCOUNT | BY_SUBJECT) || now >> 32 != MODE_ACCOUNT || !is_same_subject(cpu))
+		more = (known ^ now) >> 32;
+		if (more & ~(BY_SUBJECT | LISTED) || (more & BY_SUBJECT && !is_same_subject(cpu)))
 			return false;
-	} else if (unlikely(known >> 32 != MODE_ACCOUNT)) {
-		return false;
 	}
-	if (unlikely(r->start_ns))
+	if (unlikely(now >> 32 != MODE_ACCOUNT || r->start_ns))
 		return false;
 	nr = number_in(regs);
 	if (unlikely(!is_plain_number(r, nr) || is_compat(running_task(cpu))))
@@ -128,11 +127,59 @@ static __always_inline bool end_seen(struct cpu *cpu, bool failed)
 	return true;
 }
 
+/* The slot of the call that ends, and of a first call of a young process; NATIVE_SLOTS: it has to go the long way. */
+static __always_inline __u32 listed_slot(struct cpu *cpu, struct pt_regs *regs)
+{
+	struct running *r = &cpu->running;
+	struct task_struct *task = running_task(cpu);
+	__u32 nr = r->syscall;
+
+	if (is_counting()) {
+		nr = number_in(regs);
+		if (is_compat(task) || exec_across(task, nr))
+			return NATIVE_SLOTS;
+	} else if (r->start_ns == LEFT_OUT || !r->start_ns) {
+		return NATIVE_SLOTS;
+	}
+	/* execve goes on as another program, whose name is noted */
+	return !is_plain_number(r, nr) || has_trait(nr, TRAIT_NEW_REGISTERS) ? NATIVE_SLOTS : nr;
+}
+
+/*
+ * The end of a first call of a young process. Its code is small, since such a process finds nothing of us in the
+ * CPU's caches: it is more of its time than what the code does. False: as above.
+ */
+static __noinline bool end_listed(struct cpu *cpu, struct pt_regs *regs, long ret)
+{
+	struct running *r = &cpu->running;
+	bool timed = r->start_ns > LEFT_OUT;
+	__u32 slot = listed_slot(cpu, regs);
+	struct early_list *list;
+	__u64 ns = 0, entry;
+
+	if (slot >= NATIVE_SLOTS)
+		return false;
+	if (timed)
+		ns = bpf_ktime_get_ns() - r->start_ns;
+	if (timed && ns >= threshold_of(slot))
+		return false;
+	list = list_of(cpu);
+	entry = early_entry(slot, ret < 0, timed, ns);
+	if (!list || list->used + 1 >= EARLY_CALLS || entry == UNLISTED || !append(list, entry))
+		return false;
+	if (r->start_ns)
+		cpu->counters.matched++;
+	else
+		cpu->counters.counted++;
+	r->start_ns = 0;
+	return true;
+}
+
 /* False: as above. */
 static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, long ret)
 {
 	struct running *r = &cpu->running;
-	__u64 known, now;
+	__u64 known, now, more = 0;
 
 	if (unlikely(r->regs != (__u64)regs))
 		return false;
@@ -145,11 +192,14 @@ static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, lon
 			cpu->cost.left_out++;
 			return true;
 		}
-		if ((known ^ now) >> 32 != BY_SUBJECT || !is_same_subject(cpu))
+		more = (known ^ now) >> 32;
+		if (more & ~(BY_SUBJECT | LISTED) || (more & BY_SUBJECT && !is_same_subject(cpu)))
 			return false;
 	}
 	if (unlikely(ret <= -ERESTARTSYS)) /* a restart, or rare; else all that are below 0 are errors */
 		return false;
+	if (early_places && unlikely(more & LISTED))
+		return end_listed(cpu, regs, ret);
 	if (now >> 32 == MODE_COUNT)
 		return end_unseen(cpu, regs, ret < 0);
 	return likely(now >> 32 == MODE_ACCOUNT) && end_seen(cpu, ret < 0);

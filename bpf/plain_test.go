@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,4 +64,49 @@ func ordinaryCalls(t *testing.T, opts Options, failedOnly bool) {
 	if !failedOnly && plain < seen/2 || seen == 0 {
 		t.Errorf("plain in %d of %d looks", plain, seen)
 	}
+}
+
+// The first calls of a young process go a way of their own, which is as short.
+func TestListedCallsGoTheShortWay(t *testing.T) {
+	for name, opts := range modes {
+		t.Run(name, func(t *testing.T) {
+			p := bpftest.NewProgram()
+			word := p.Words(0)
+			child := p.Steps(call(unix.SYS_GETPPID).Times(20), call(unix.SYS_WRITE, 1, word, 1), bpftest.Spin(1, word))
+			process := p.Start(t, parentOf(child)...)
+			cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-young.scope")
+			cgroup.Add(process.PID())
+			tracer := newRig(t).watchFilter(t, opts, Filter{CgroupIDs: []uint64{cgroup.ID()}})
+			process.Poke()
+			process.Hear()
+			young := childOf(t, cgroup, process)
+			awaitWay(t, tracer, young, uint32(opts.Mode)|uint32(syscountPlainnessBY_SUBJECT|syscountPlainnessLISTED))
+			if err := unix.Kill(young, unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			process.Finish()
+		})
+	}
+}
+
+// awaitWay waits until the next call of a thread that spins in user mode would go that way.
+func awaitWay(t *testing.T, tracer *watched, pid int, way uint32) {
+	t.Helper()
+	var was []uint32
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		cpus, err := tracer.cpus()
+		if err != nil {
+			t.Fatal(err)
+		}
+		was = nil
+		for _, cpu := range cpus {
+			if cpu.Running.Pid == uint32(pid) && cpu.Running.Task != 0 {
+				was = append(was, cpu.Running.Plain)
+			}
+		}
+		if slices.Contains(was, way) {
+			return
+		}
+	}
+	t.Errorf("its next call would go the way %#x; want %#x", was, way)
 }

@@ -105,9 +105,23 @@ static __always_inline void read_name(struct process_name *name, struct task_str
 	bpf_probe_read_kernel_str(name->comm, sizeof(name->comm), named->comm);
 }
 
+/* In its place: an update of the map would take memory anew. The kernel writes and we read task->comm as unguarded.
+ */
+static __always_inline void rename(struct process_name *known, const struct process_name *name)
+{
+	volatile __u64 *comm = (volatile __u64 *)known->comm;
+	const __u64 *to = (const __u64 *)name->comm;
+
+	comm[0] = to[0];
+	comm[1] = to[1];
+	known->cgroup = name->cgroup;
+	known->uid = name->uid;
+	known->exited = false;
+}
+
 /*
  * Comes with each new row, so that the name of the program it became after execve
- * wins; most rows find it there, and an update would take memory anew. False: there is no room. Then there must be no
+ * wins; most rows find it there. False: there is no room. Then there must be no
  * row either: without a name nobody would learn that the process has ended, and free it.
  */
 static __noinline bool keep_process_name(const struct row_key *row)
@@ -120,9 +134,11 @@ static __noinline bool keep_process_name(const struct row_key *row)
 		return true;
 	read_name(&name, row_group == GROUP_BY_COMM ? task : task->group_leader);
 	known = bpf_map_lookup_elem(&process_names, &key);
-	if (known && is_same_name(known, &name))
-		return true;
-	return !bpf_map_update_elem(&process_names, &key, &name, BPF_ANY);
+	if (!known)
+		return !bpf_map_update_elem(&process_names, &key, &name, BPF_ANY);
+	if (!is_same_name(known, &name))
+		rename(known, &name);
+	return true;
 }
 
 /* The last thread has ended: the process makes no call any more, and its name is the last that it has given itself.
@@ -136,12 +152,10 @@ static __noinline void mark_exited(struct task_struct *leader)
 	if (!known)
 		return;
 	read_name(&name, leader);
-	if (!is_same_name(known, &name)) {
-		name.exited = 1;
-		if (!bpf_map_update_elem(&process_names, &key, &name, BPF_EXIST))
-			return;
-	}
-	known->exited = 1;
+	if (!is_same_name(known, &name))
+		rename(known, &name);
+	barrier();
+	known->exited = true;
 }
 
 #endif

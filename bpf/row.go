@@ -122,7 +122,7 @@ func empty[K, V any](m *ebpf.Map) error {
 	return deleteAll(m, keys)
 }
 
-// deletedAtOnce is how many rows are deleted in one system call, for the memory of their keys: a few
+// deletedAtOnce is how many rows or names are deleted in one system call, for the memory of their keys: a few
 // hundred KB.
 const deletedAtOnce = 4096
 

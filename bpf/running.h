@@ -35,12 +35,15 @@ static __always_inline void note_plainness(struct running *r)
 	__u32 mode = in_force.mode;
 	__u32 plain = r->observed ? mode : IGNORED;
 
-	if (r->observed && (r->observed != OBSERVED || r->suspended || r->early || filter_results || doubled))
+	if (r->observed &&
+	    (r->observed != OBSERVED || r->suspended || r->early == EARLY_WANTED || filter_results || doubled))
 		plain = NOT_PLAIN;
 	if (r->start_ns && plain != MODE_ACCOUNT)
 		plain = NOT_PLAIN;
 	if (row_group == GROUP_BY_CGROUP || filter_subjects)
 		plain |= BY_SUBJECT;
+	if (r->early)
+		plain |= LISTED;
 	r->plain = plain;
 	barrier();
 	if (r->first_ns)

@@ -346,7 +346,9 @@ struct cost {
 enum plainness {
 	IGNORED = 0x40, /* the thread is not observed, and has no call open */
 	NOT_PLAIN = 0x80,
-	BY_SUBJECT = 0x100, /* in addition: as long as subject_of() is what it was */
+	/* In addition: */
+	BY_SUBJECT = 0x100, /* as long as subject_of() is what it was */
+	LISTED = 0x200, /* as first calls of a young process: see early.h */
 };
 
 /* A call at its end; CLOCK_MONOTONIC, or UNTIMED. */

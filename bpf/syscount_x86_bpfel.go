@@ -281,6 +281,7 @@ const (
 	syscountPlainnessIGNORED    syscountPlainness = 64
 	syscountPlainnessNOT_PLAIN  syscountPlainness = 128
 	syscountPlainnessBY_SUBJECT syscountPlainness = 256
+	syscountPlainnessLISTED     syscountPlainness = 512
 )
 
 type syscountProcessKey struct {

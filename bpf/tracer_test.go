@@ -3,6 +3,7 @@ package bpf
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,7 +164,7 @@ func TestAnExitedProcessIsMarked(t *testing.T) {
 	}
 	var keys []RowKey
 	tracer.EachRow(tracer.Interval(), func(key RowKey, _ Row) { keys = append(keys, key) })
-	if err := errors.Join(tracer.DeleteRows(keys), tracer.DeleteProcess(group)); err != nil {
+	if err := errors.Join(tracer.DeleteRows(keys), tracer.DeleteProcesses(slices.Values([]Group{group}))); err != nil {
 		t.Fatal(err)
 	}
 	if left := sums(t, tracer)[group]; left != nil {
