@@ -35,8 +35,8 @@ static __always_inline void note_plainness(struct running *r)
 	__u32 mode = in_force.mode;
 	__u32 plain = r->observed ? mode : IGNORED;
 
-	if (r->observed &&
-	    (r->observed != OBSERVED || r->suspended || r->early == EARLY_WANTED || filter_results || doubled))
+	if (r->observed && (r->observed != OBSERVED || r->suspended || r->early == EARLY_WANTED || filter_results ||
+			    doubled & DOUBLED_SWITCHES))
 		plain = NOT_PLAIN;
 	if (r->start_ns && plain != MODE_ACCOUNT)
 		plain = NOT_PLAIN;
