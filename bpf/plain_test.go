@@ -66,47 +66,51 @@ func ordinaryCalls(t *testing.T, opts Options, failedOnly bool) {
 	}
 }
 
-// The first calls of a young process go a way of their own, which is as short.
+// The first calls of a young process go a way of their own, which is as short. A thread in user mode that the scheduler
+// has moved has no record until its next call: so several are looked at.
 func TestListedCallsGoTheShortWay(t *testing.T) {
+	const attempts = 20
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {
-			p := bpftest.NewProgram()
-			word := p.Words(0)
-			child := p.Steps(call(unix.SYS_GETPPID).Times(20), call(unix.SYS_WRITE, 1, word, 1), bpftest.Spin(1, word))
-			process := p.Start(t, parentOf(child)...)
-			cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-young.scope")
-			cgroup.Add(process.PID())
-			tracer := newRig(t).watchFilter(t, opts, Filter{CgroupIDs: []uint64{cgroup.ID()}})
-			process.Poke()
-			process.Hear()
-			young := childOf(t, cgroup, process)
-			awaitWay(t, tracer, young, uint32(opts.Mode)|uint32(syscountPlainnessBY_SUBJECT|syscountPlainnessLISTED))
-			if err := unix.Kill(young, unix.SIGKILL); err != nil {
-				t.Fatal(err)
+			var was []uint32
+			want := uint32(opts.Mode) | uint32(syscountPlainnessBY_SUBJECT|syscountPlainnessLISTED)
+			for range attempts {
+				t.Run("attempt", func(t *testing.T) { was = waysOfYoung(t, opts) })
+				if slices.Contains(was, want) {
+					return
+				}
 			}
-			process.Finish()
+			t.Errorf("of %d young processes none would go the way %#x with its next call; the last would go %#x", attempts, want, was)
 		})
 	}
 }
 
-// awaitWay waits until the next call of a thread that spins in user mode would go that way.
-func awaitWay(t *testing.T, tracer *watched, pid int, way uint32) {
+// waysOfYoung are those that the next call of a process would go which has made some, and now spins in user mode: one,
+// or none.
+func waysOfYoung(t *testing.T, opts Options) (ways []uint32) {
 	t.Helper()
-	var was []uint32
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		cpus, err := tracer.cpus()
-		if err != nil {
-			t.Fatal(err)
-		}
-		was = nil
-		for _, cpu := range cpus {
-			if cpu.Running.Pid == uint32(pid) && cpu.Running.Task != 0 {
-				was = append(was, cpu.Running.Plain)
-			}
-		}
-		if slices.Contains(was, way) {
-			return
+	p := bpftest.NewProgram()
+	word := p.Words(0)
+	child := p.Steps(call(unix.SYS_GETPPID).Times(20), call(unix.SYS_WRITE, 1, word, 1), bpftest.Spin(1, word))
+	process := p.Start(t, parentOf(child)...)
+	cgroup := bpftest.NewCgroup(t, bpftest.CgroupRoot(t), "syscount-young.scope")
+	cgroup.Add(process.PID())
+	tracer := newRig(t).watchFilter(t, opts, Filter{CgroupIDs: []uint64{cgroup.ID()}})
+	process.Poke()
+	process.Hear()
+	young := childOf(t, cgroup, process)
+	cpus, err := tracer.cpus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cpu := range cpus {
+		if cpu.Running.Pid == uint32(young) && cpu.Running.Task != 0 {
+			ways = append(ways, cpu.Running.Plain)
 		}
 	}
-	t.Errorf("its next call would go the way %#x; want %#x", was, way)
+	if err := unix.Kill(young, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	process.Finish()
+	return ways
 }
