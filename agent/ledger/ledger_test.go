@@ -287,6 +287,23 @@ func TestTopOrdersByTimeWithWaitsLast(t *testing.T) {
 	}
 }
 
+// Mode count takes the time of few calls, or of none.
+func TestTopOrdersByNumberWhereNothingWasTimed(t *testing.T) {
+	var lines Lines
+	for i, count := range []uint64{3, 9, 1, 7} {
+		lines = append(lines, &Line{Key: Key{bpf.Group{PID: uint32(i)}, read}, Count: count})
+	}
+	lines[2].Timed, lines[2].TotalNs = 1, 5
+	top, _ := lines.Top(3, func(bpf.Syscall) bool { return false })
+	var counts []uint64
+	for _, line := range top {
+		counts = append(counts, line.Count)
+	}
+	if want := []uint64{1, 9, 7}; !slices.Equal(counts, want) {
+		t.Errorf("lines of %v calls; want %v", counts, want)
+	}
+}
+
 // Whatever n, the first n of all lines in order come out, and the rest adds up.
 func TestTopIsTheBeginningOfAllInOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 7))

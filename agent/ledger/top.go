@@ -8,8 +8,9 @@ import (
 	"github.com/syscountd/syscountd/bpf"
 )
 
-// Top orders the lines by the total time of their calls, those that only wait
-// last: an event loop's epoll_wait would stand above all else. What is below
+// Top orders the lines by the total time of their calls, and by their number
+// where no time was taken, those that only wait last: an event loop's epoll_wait
+// would stand above all else. What is below
 // the first n is folded into one line, nil if there is nothing below. All when
 // n is 0.
 //
@@ -60,8 +61,8 @@ func remember(ask func(bpf.Syscall) bool) func(bpf.Syscall) bool {
 
 // compare is the order of Top.
 func compare(a, b *Line) int {
-	if a.waits != b.waits || a.TotalNs != b.TotalNs {
-		return cmp.Or(compareBool(a.waits, b.waits), cmp.Compare(b.TotalNs, a.TotalNs))
+	if a.waits != b.waits || a.TotalNs != b.TotalNs || a.Count != b.Count {
+		return cmp.Or(compareBool(a.waits, b.waits), cmp.Compare(b.TotalNs, a.TotalNs), cmp.Compare(b.Count, a.Count))
 	}
 	return cmp.Or(cmp.Compare(a.Group.PID, b.Group.PID), cmp.Compare(a.Group.ID, b.Group.ID), cmp.Compare(a.Syscall.ABI, b.Syscall.ABI), cmp.Compare(a.Syscall.Nr, b.Syscall.Nr))
 }
