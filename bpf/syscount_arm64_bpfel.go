@@ -605,6 +605,7 @@ const (
 	syscountVarNearSets            = "near_sets"
 	syscountVarNearShift           = "near_shift"
 	syscountVarNumbering           = "numbering"
+	syscountVarOnly                = "only"
 	syscountVarOpenCalls           = "open_calls"
 	syscountVarPidnsInum           = "pidns_inum"
 	syscountVarPidnsLevel          = "pidns_level"
@@ -771,6 +772,7 @@ type syscountVariableSpecs struct {
 	NearSets            *ebpf.VariableSpec `ebpf:"near_sets"`
 	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
 	Numbering           *ebpf.VariableSpec `ebpf:"numbering"`
+	Only                *ebpf.VariableSpec `ebpf:"only"`
 	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.VariableSpec `ebpf:"pidns_level"`
@@ -921,6 +923,7 @@ type syscountVariables struct {
 	NearSets            *ebpf.Variable `ebpf:"near_sets"`
 	NearShift           *ebpf.Variable `ebpf:"near_shift"`
 	Numbering           *ebpf.Variable `ebpf:"numbering"`
+	Only                *ebpf.Variable `ebpf:"only"`
 	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.Variable `ebpf:"pidns_level"`
