@@ -28,12 +28,11 @@ __noinline int choice_of_cgroup(__u64 node)
 {
 	struct kernfs_node *kn = (struct kernfs_node *)node;
 	struct scratch *s;
-	__u32 zero = 0;
 	__u8 *choice;
 	int all = 0;
 	__u64 id;
 
-	s = bpf_map_lookup_elem(&scratch, &zero);
+	s = bpf_map_lookup_elem(&scratch, ONLY);
 	if (!s)
 		return 0;
 	for (int i = 0; i < CGROUP_DEPTH && kn; i++) {
@@ -85,11 +84,10 @@ __noinline int keep_cgroup_path(__u64 node, __u64 cgroup)
 {
 	struct cpu *cpu = this_cpu();
 	struct scratch *s;
-	__u32 zero = 0;
 
 	if (bpf_map_lookup_elem(&cgroup_paths, &cgroup))
 		return 1;
-	s = bpf_map_lookup_elem(&scratch, &zero);
+	s = bpf_map_lookup_elem(&scratch, ONLY);
 	if (!s || !cpu)
 		return 0;
 	read_cgroup_path((struct kernfs_node *)node, &s->path);

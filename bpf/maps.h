@@ -51,6 +51,13 @@ struct thread {
 #define UNTIMED 1 /* the call is counted, its time is not taken */
 #define LEFT_OUT 2 /* the filter leaves this syscall out */
 
+/*
+ * The key of a map's only element. On the stack each program would have to write it first, and all that hangs on
+ * the element would wait for that.
+ */
+static const volatile __u32 only = 0;
+#define ONLY ((const void *)&only)
+
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -248,13 +255,9 @@ static __always_inline bool is_open(__u64 start_ns)
 	return start_ns && start_ns != LEFT_OUT;
 }
 
-/* The key of a map's only element. It is not on the stack, where each program would have to write it first, and all
- * that it does would wait for that: 1.3 ns of each call. */
-const volatile __u32 only = 0;
-
 static __always_inline struct cpu *this_cpu(void)
 {
-	return bpf_map_lookup_elem(&cpus, (const void *)&only);
+	return bpf_map_lookup_elem(&cpus, ONLY);
 }
 
 #endif

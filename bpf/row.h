@@ -5,8 +5,7 @@
 
 static __noinline struct row *new_row(void *map, struct row_key *key)
 {
-	__u32 zero = 0;
-	struct row *empty = bpf_map_lookup_elem(&empty_row, &zero);
+	struct row *empty = bpf_map_lookup_elem(&empty_row, ONLY);
 
 	if (!empty)
 		return NULL;

@@ -59,11 +59,10 @@ static __always_inline void running_call(struct open_call *open, struct task_str
 	volatile struct running *r;
 	__u64 start_ns, first_ns;
 	struct cpu *cpu;
-	__u32 zero = 0;
 
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_map_lookup_percpu_elem))
 		return;
-	cpu = bpf_map_lookup_percpu_elem(&cpus, &zero, cpu_of(task));
+	cpu = bpf_map_lookup_percpu_elem(&cpus, ONLY, cpu_of(task));
 	if (!cpu)
 		return;
 	r = &cpu->running;

@@ -605,7 +605,6 @@ const (
 	syscountVarNearSets            = "near_sets"
 	syscountVarNearShift           = "near_shift"
 	syscountVarNumbering           = "numbering"
-	syscountVarOnly                = "only"
 	syscountVarOpenCalls           = "open_calls"
 	syscountVarPidnsInum           = "pidns_inum"
 	syscountVarPidnsLevel          = "pidns_level"
@@ -772,7 +771,6 @@ type syscountVariableSpecs struct {
 	NearSets            *ebpf.VariableSpec `ebpf:"near_sets"`
 	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
 	Numbering           *ebpf.VariableSpec `ebpf:"numbering"`
-	Only                *ebpf.VariableSpec `ebpf:"only"`
 	OpenCalls           *ebpf.VariableSpec `ebpf:"open_calls"`
 	PidnsInum           *ebpf.VariableSpec `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.VariableSpec `ebpf:"pidns_level"`
@@ -923,7 +921,6 @@ type syscountVariables struct {
 	NearSets            *ebpf.Variable `ebpf:"near_sets"`
 	NearShift           *ebpf.Variable `ebpf:"near_shift"`
 	Numbering           *ebpf.Variable `ebpf:"numbering"`
-	Only                *ebpf.Variable `ebpf:"only"`
 	OpenCalls           *ebpf.Variable `ebpf:"open_calls"`
 	PidnsInum           *ebpf.Variable `ebpf:"pidns_inum"`
 	PidnsLevel          *ebpf.Variable `ebpf:"pidns_level"`
