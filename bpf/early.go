@@ -78,7 +78,7 @@ func (e *earlyCalls) free(keys map[syscountRowKey]bool) {
 	for i := range e.values {
 		if owner, ok := e.values[i].owner(); ok && owners[owner] {
 			l := &e.values[i]
-			l.Calls, l.Used, l.Interval, l.Group = [len(l.Calls)]uint64{}, 0, 0, 0
+			l.Calls, l.Used, l.Interval, l.Ordinal, l.Group = [len(l.Calls)]uint64{}, 0, 0, 0, 0
 			atomic.StoreUint32(&l.Pid, 0)
 		}
 	}
@@ -99,17 +99,19 @@ func (r *earlyRows) add(l *syscountEarlyList, interval uint32) {
 		call := atomic.LoadUint64(&l.Calls[i])
 		slot := uint16(call & earlySyscall >> earlyWhat)
 		if call == 0 || uint32(slot) >= allSlots {
-			return
+			continue
 		}
-		row := r.of(slot)
-		row.Count++
+		row, ns, calls := r.of(slot), call&(1<<earlyWhat-1), uint64(1)
+		if call&earlyTimed == 0 {
+			calls = ns
+		}
+		row.Count += calls
 		if call&earlyError != 0 {
-			row.Errors++
+			row.Errors += calls
 		}
 		if call&earlyTimed == 0 {
 			continue
 		}
-		ns := call & (1<<earlyWhat - 1)
 		row.Timed++
 		row.TotalNs += ns
 		row.Histogram[histogram.Slot(ns)]++
@@ -145,14 +147,14 @@ func (r *earlyRows) flush(owner syscountRowKey, fn func(*syscountRowKey, *syscou
 	r.slots, r.rows = r.slots[:0], r.rows[:0]
 }
 
-// The array takes 512 bytes for each list, in use or not: 1 MB for each of a few CPUs, at most
-// 8 MB for many. A list stands for some twenty rows.
+// The array takes 512 bytes for each list, in use or not, and has as many for those that a process has after its
+// first: 2 MB for each of a few CPUs, at most 16 MB for many. A process's first list stands for some twenty rows.
 const (
 	maxEarlyListsOfCPU = 2048
 	maxEarlyLists      = 16384
 )
 
-// earlyPlaces is the number of lists for each CPU, a power of two, or 0 where there is no use for them.
+// earlyPlaces is the number of first lists for each CPU, a power of two, or 0 where there is no use for them.
 func earlyPlaces(rows uint32, by GroupBy, cpus int) uint32 {
 	places := min(maxEarlyListsOfCPU, maxEarlyLists/cpus, int(rows)/8/cpus)
 	if by != GroupByProcess || places == 0 {

@@ -42,11 +42,15 @@ func listed(tracer *watched) calls {
 }
 
 // Listed are as many calls as there is room for, and those after them are added to rows: both
-// together are all.
+// together are all. Those without times share an entry.
 func TestTheFirstCallsOfAYoungProcessAreListed(t *testing.T) {
-	const room = int(syscountEarlyEARLY_CALLS)
+	const list, room, most = int(syscountEarlyEARLY_CALLS), int(syscountEarlyEARLY_LISTS * syscountEarlyEARLY_CALLS), 4096 // EARLY_MOST of early.h
 	for mode, opts := range modes {
-		for _, n := range []int{1, room - 1, room, 5 * room} {
+		room := room
+		if !timesAll(opts) {
+			room = most
+		}
+		for _, n := range []int{1, list - 1, list, list + 1, room - 1, room, room + 1, 2 * room} {
 			t.Run(fmt.Sprintf("%s %d", mode, n), func(t *testing.T) {
 				tracer := youngster(t, opts, n)
 				got, inLists, skipped := counted(t, tracer), listed(tracer), tracer.skipped(t)
@@ -57,8 +61,11 @@ func TestTheFirstCallsOfAYoungProcessAreListed(t *testing.T) {
 				if want := (tally{1, 1}); !got[closed].isShortOf(want, skipped) {
 					t.Errorf("close: %+v; want %+v, with %d runs skipped", got[closed], want, skipped)
 				}
-				if want := min(n, room); inLists[getppid].calls > uint64(want) || inLists[getppid].calls+skipped < uint64(want) {
+				if want := min(n, room); opts.Sample <= 1 && (inLists[getppid].calls > uint64(want) || inLists[getppid].calls+skipped < uint64(want)) {
 					t.Errorf("%d calls of getppid are listed; want %d, with %d runs skipped", inLists[getppid].calls, want, skipped)
+				}
+				if opts.Sample > 1 && inLists[getppid].calls+skipped < uint64(min(n, list)) { // how many are timed is chance
+					t.Errorf("%d calls of getppid are listed; want %d or more, with %d runs skipped", inLists[getppid].calls, min(n, list), skipped)
 				}
 				wantTimes(t, tracer)
 			})
@@ -84,6 +91,37 @@ func wantTimes(t *testing.T, tracer *watched) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A process may make calls of more kinds than a list has places: those that find none have rows.
+func TestWhatHasNoPlaceInAListHasRows(t *testing.T) {
+	numbers := []uintptr{ // which refuse the descriptor -1
+		unix.SYS_CLOSE, unix.SYS_FSTAT, unix.SYS_LSEEK, unix.SYS_IOCTL, unix.SYS_PREAD64, unix.SYS_PWRITE64,
+		unix.SYS_FCNTL, unix.SYS_FLOCK, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_FTRUNCATE, unix.SYS_GETDENTS64,
+		unix.SYS_FCHDIR, unix.SYS_FCHMOD, unix.SYS_FCHOWN, unix.SYS_FSTATFS, unix.SYS_DUP, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_SYNCFS,
+		unix.SYS_FALLOCATE, unix.SYS_FADVISE64, unix.SYS_READAHEAD, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME, unix.SYS_LISTEN, unix.SYS_SHUTDOWN,
+	}
+	for nr := uintptr(475); nr < 510; nr++ { // which no kernel has
+		numbers = append(numbers, nr)
+	}
+	p := bpftest.NewProgram()
+	var steps []bpftest.Step
+	for _, nr := range numbers {
+		steps = append(steps, call(nr, ^uintptr(0)).Times(3))
+	}
+	process := p.Start(t, parentOf(p.Steps(append(steps, exit())...))...)
+	tracer := shared.watchAll(t, modes["count"], process)
+	process.Poke()
+	process.Finish()
+	got, inLists, skipped := counted(t, tracer), listed(tracer), tracer.skipped(t)
+	for _, nr := range numbers {
+		if sc := own(int32(nr)); !got[sc].isShortOf(tally{3, 3}, skipped) {
+			t.Errorf("%v: %+v; want 3 calls that failed, with %d runs skipped", sc, got[sc], skipped)
+		}
+	}
+	if len(inLists) == 0 || len(inLists) >= len(numbers) {
+		t.Errorf("%d of %d system calls are listed", len(inLists), len(numbers))
 	}
 }
 
@@ -233,7 +271,7 @@ func childOf(t *testing.T, cgroup *bpftest.Cgroup, parent *bpftest.Process) int 
 	return 0
 }
 
-// early is an entry as the kernel side makes it.
+// early is an entry as the kernel side makes it; ns is how many calls it has, if they are not timed.
 func early(t *testing.T, slot uint16, ns uint32, failed, timed bool, interval uint32) uint64 {
 	t.Helper()
 	if uint32(slot) >= allSlots {
@@ -265,6 +303,9 @@ func TestListsMakeTheRowsOfTheirCalls(t *testing.T) {
 			}
 			for call := range random.IntN(len(l.Calls) + 1) {
 				slot, ns, failed, timed := uint16(random.IntN(5)), random.Uint32()>>random.IntN(32), random.IntN(3) == 0, random.IntN(3) > 0
+				if random.IntN(5) == 0 {
+					continue // a place between others
+				}
 				l.Interval = now - uint32(random.IntN(3))
 				l.Calls[call] = early(t, slot, ns, failed, timed, l.Interval)
 				if l.Pid == 0 {
@@ -272,9 +313,13 @@ func TestListsMakeTheRowsOfTheirCalls(t *testing.T) {
 				}
 				key := syscountRowKey{Group: l.Group, Pid: l.Pid, Syscall: slot, Cpu: earlyCPU}
 				row := want[key]
-				row.Count++
+				calls := uint64(1)
+				if !timed {
+					calls = uint64(ns)
+				}
+				row.Count += calls
 				if failed {
-					row.Errors++
+					row.Errors += calls
 				}
 				if timed {
 					row.Timed++

@@ -8,7 +8,7 @@ import (
 
 // While there is room, every row is near: none has to be looked for in the hash.
 func TestTheFirstRowsAreNear(t *testing.T) {
-	child := bpftest.Start(t, bpftest.Script{Getppid: 100, ReadZero: 100})
+	child := bpftest.Start(t, bpftest.Script{Getppid: 300, ReadZero: 300}) // more than are listed
 	tracer := running(t, Options{GroupBy: GroupByProcess, Rows: 4096}, Filter{PIDFDs: []int{pidfd(t, child)}})
 	child.Run()
 	near, far := 0, 0

@@ -155,17 +155,16 @@ static __noinline bool end_listed(struct cpu *cpu, struct pt_regs *regs, long re
 	bool timed = r->start_ns > LEFT_OUT;
 	__u32 slot = listed_slot(cpu, regs);
 	struct early_list *list;
-	__u64 ns = 0, entry;
+	__u64 ns = 0;
 
 	if (slot >= NATIVE_SLOTS)
 		return false;
 	if (timed)
 		ns = bpf_ktime_get_ns() - r->start_ns;
-	if (timed && ns >= threshold_of(slot))
+	if (timed && (ns >= threshold_of(slot) || ns >> 32))
 		return false;
 	list = list_of(cpu);
-	entry = early_entry(slot, ret < 0, timed, ns);
-	if (!list || list->used + 1 >= EARLY_CALLS || entry == UNLISTED || !append(list, entry))
+	if (!list || !list_it(list, early_what(slot, ret < 0), timed, ns))
 		return false;
 	if (r->start_ns)
 		cpu->counters.matched++;

@@ -28,8 +28,8 @@ const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile bool waits = true; /* where the time of slow calls went is measured */
 const volatile __u32 near_shift = 2; /* places for rows near a CPU, as a power of two */
 const volatile __u32 near_sets = 0; /* mask of the bits that tell NEAR_PLACES of them from others */
-const volatile __u32 early_places = 0; /* lists of each CPU for young processes, a power of two; 0, as where rows are
-					  not by process: there are none */
+const volatile __u32 early_places = 0; /* first lists of young processes on each CPU, a power of two, with as many
+					  others; 0, as where rows are not by process: there are none */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
 const volatile __u32 has_task_work = TASK_WORK_NONE;
 const volatile bool preemptible = false; /* preemption has to be switched off: see UNPREEMPTED */

@@ -155,11 +155,13 @@ struct near_row {
 };
 
 /*
- * An entry of an early list: the duration in ns in the lower half, and this in the upper one, with
- * the lower bits of the number of the interval above it. 0: none yet.
+ * An entry of an early list says in its upper half what its calls are, and in the lower one the duration in ns of
+ * the one call that it has, with the lower bits of the number of its interval beside it; or how many there were, if
+ * their time was not taken. 0: none yet.
  */
 enum early {
-	EARLY_CALLS = 61, /* of a list */
+	EARLY_LISTS = 4, /* of a process */
+	EARLY_CALLS = 61, /* entries of a list */
 	EARLY_SYSCALL = TABLE_SLOTS - 1, /* mask of the slot */
 	EARLY_CALL = 1 << 11, /* so that no entry is 0 */
 	EARLY_ERROR = 1 << 12,
@@ -171,9 +173,9 @@ enum early {
 struct early_list {
 	__u64 group; /* as in struct row_key */
 	__u32 pid; /* 0: the place is free */
-	__u32 used; /* of calls */
-	__u32 interval; /* of the last of them */
-	__u32 _pad;
+	__u32 used; /* of calls: a call with a time comes after these */
+	__u32 interval; /* of the last of those */
+	__u32 ordinal; /* of its process's lists */
 	__u64 calls[EARLY_CALLS];
 };
 

@@ -161,6 +161,7 @@ const (
 type syscountEarly uint32
 
 const (
+	syscountEarlyEARLY_LISTS          syscountEarly = 4
 	syscountEarlyEARLY_CALLS          syscountEarly = 61
 	syscountEarlyEARLY_SYSCALL        syscountEarly = 2047
 	syscountEarlyEARLY_CALL           syscountEarly = 2048
@@ -175,7 +176,7 @@ type syscountEarlyList struct {
 	Pid      uint32
 	Used     uint32
 	Interval uint32
-	Pad      uint32
+	Ordinal  uint32
 	Calls    [61]uint64
 }
 

@@ -147,7 +147,7 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	shift, early := nearShift(rows, opts.GroupBy, online), earlyPlaces(rows, opts.GroupBy, online)
 	near := uint32(online) << shift
 	spec.Maps["near_rows"].MaxEntries = near
-	spec.Maps["early_lists"].MaxEntries = max(early*uint32(online), 1)
+	spec.Maps["early_lists"].MaxEntries = max(2*early*uint32(online), 1)
 	spec.Maps["rows"].MaxEntries = max(rows, near+1) - near
 	spec.Maps["process_names"].MaxEntries = rows
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)
