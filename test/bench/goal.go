@@ -12,53 +12,34 @@ type goal struct {
 	Unit  string  `json:"unit,omitempty"`
 	Limit float64 `json:"limit"`
 	Got   spread  `json:"got"`
-	// Fastest is the ratio of the fastest runs of all rounds, of a real program: what
-	// disturbs one only makes it slower. But one lucky run is not what users have, so
-	// that the median has to hold as well. 0: not measured, or no program.
-	Fastest float64 `json:"fastest,omitempty"`
 }
 
 // The words for how a goal stands.
 const (
 	verdictReached    = "reached"
 	verdictNotReached = "not reached"
-	verdictNotShown   = "not shown"
 	verdictUnmeasured = "not measured"
 )
 
-// verdict holds the numbers against the limit: the median of the rounds and, of programs,
-// the fastest runs as well. Where one holds and the other does not, it names the one that
-// does not: neither "reached" nor its contrary has been shown.
+// verdict holds the median of the rounds against the limit.
 func (g goal) verdict() string {
-	median, fastest := g.Got.Median <= g.Limit, g.Fastest <= g.Limit
 	switch {
 	case g.Got.Rounds == 0:
 		return verdictUnmeasured
-	case g.Fastest == 0 && median, median && fastest:
+	case g.Got.Median <= g.Limit:
 		return verdictReached
-	case g.Fastest == 0, !median && !fastest:
-		return verdictNotReached
-	case median:
-		return fmt.Sprintf("%s: fastest %.3f", verdictNotShown, g.Fastest)
 	}
-	return fmt.Sprintf("%s: median %.3f", verdictNotShown, g.Got.Median)
+	return verdictNotReached
 }
 
-// disagree tells whether the median and the fastest runs are on two sides of the limit.
-func (g goal) disagree() bool {
-	return g.Got.Rounds > 0 && g.Fastest > 0 && (g.Got.Median <= g.Limit) != (g.Fastest <= g.Limit)
-}
-
-// straddles tells whether the numbers are on both sides of the limit: the rounds, or
-// their median and the fastest runs.
+// straddles tells whether the rounds are on both sides of the limit.
 func (g goal) straddles() bool {
-	return g.disagree() || g.Got.Rounds > 0 && g.Got.Min <= g.Limit && g.Limit < g.Got.Max
+	return g.Got.Rounds > 0 && g.Got.Min <= g.Limit && g.Limit < g.Got.Max
 }
 
-// judgement is the verdict as the table has it. That the median and the fastest runs
-// disagree is in it already.
+// judgement is the verdict as the table has it.
 func (g goal) judgement() string {
-	if g.straddles() && !g.disagree() {
+	if g.straddles() {
 		return g.verdict() + " (rounds on both sides)"
 	}
 	return g.verdict()
@@ -74,8 +55,6 @@ func (g goal) limit() string {
 
 func (g goal) got() string {
 	switch {
-	case g.Fastest > 0:
-		return fmt.Sprintf("%.3f; rounds %s", g.Fastest, g.Got.fineRatio())
 	case g.Unit == "":
 		return g.Got.fineRatio()
 	}
@@ -131,29 +110,15 @@ func (r *result) goals() []goal {
 	if rules := r.subject(keyRules).AddedNs["getppid"].minus(r.subject(keyProcess).AddedNs["getppid"]).spread(); rules.Rounds > 0 {
 		goals = append(goals, goal{Text: "getppid, added: account by process, under 500 rules for 200 units more than under the shipped ones", Unit: "ns", Limit: 5, Got: rules})
 	}
-	if pipe, fastest := r.against(keyProcess, []string{keyNoWaits}, pipeKey); pipe.Rounds > 0 {
-		goals = append(goals, goal{Text: "pipe, whole time: account by process, of the same without waits", Limit: 1.06, Got: pipe, Fastest: fastest})
+	if pipe := r.against(keyProcess, []string{keyNoWaits}, pipeKey); pipe.Rounds > 0 {
+		goals = append(goals, goal{Text: "pipe, whole time: account by process, of the same without waits", Limit: 1.06, Got: pipe})
 	}
-	for _, program := range r.programKeys() {
+	for _, program := range r.Pieces {
 		for _, g := range programGoals {
-			got, fastest := r.against(g.own, g.peers, program)
-			goals = append(goals, goal{
-				Text: fmt.Sprintf("%s, whole time: %s", program, g.text), Limit: 1, Got: got, Fastest: fastest,
-			})
+			goals = append(goals, goal{Text: fmt.Sprintf("%s, whole time: %s", program, g.text), Limit: 1, Got: r.against(g.own, g.peers, program)})
 		}
 	}
 	return slices.Concat(goals, r.watchGoals(), r.slowGoals(), r.rowGoals())
-}
-
-// programKeys are the real programs that were measured, whole or in pieces.
-func (r *result) programKeys() []string {
-	keys := slices.Clone(r.Pieces)
-	for _, program := range r.Programs {
-		if !slices.Contains(keys, program.Key) {
-			keys = append(keys, program.Key)
-		}
-	}
-	return keys
 }
 
 // watchGoals are those of a run in which the mode was measured.
@@ -168,27 +133,14 @@ func (r *result) watchGoals() []goal {
 	return goals
 }
 
-// against is the program's slowdown under own, divided by that under the peer that is
-// hardest to beat, round by round; and the same of the fastest runs. These may be of
-// another peer: own is to be no slower than any of them, by either number. What is
-// measured in pieces decides where there is such a thing; the fastest of these are not asked for.
-func (r *result) against(own string, peers []string, program string) (worst spread, fastest float64) {
-	inPieces := slices.Contains(r.Pieces, program)
+// against is how long a piece of that program takes under own, divided by that under the peer that is hardest to
+// beat, round by round.
+func (r *result) against(own string, peers []string, program string) (worst spread) {
 	for _, peer := range peers {
-		mine, others := r.subject(own).Slowdown[program], r.subject(peer).Slowdown[program]
-		if inPieces {
-			mine, others = r.subject(own).wholeOf(program), r.subject(peer).wholeOf(program)
-		}
-		got := mine.over(others).spread()
-		if got.Rounds == 0 {
-			continue
-		}
-		if got.Median > worst.Median {
+		got := r.subject(own).wholeOf(program).over(r.subject(peer).wholeOf(program)).spread()
+		if got.Rounds > 0 && got.Median > worst.Median {
 			worst = got
 		}
-		if !inPieces {
-			fastest = max(fastest, r.subject(own).fastestOver(r.subject(peer), program))
-		}
 	}
-	return worst, fastest
+	return worst
 }

@@ -175,10 +175,9 @@ func openCalls(cpu int) (*calls, error) {
 // runBatches times each batch, between two probes. A first, short batch
 // warms the caches and says how many calls make a batch.
 func runBatches(call func(), batches int, length, pause time.Duration) []batch {
-	const few = 64
 	var units [64]uint64
-	timeCalls(call, few)
-	n := callsPerBatch(timeCalls(call, few)/few, length)
+	warmUpCalls(call)
+	n := callsPerBatch(warmUpCalls(call), length)
 	results := make([]batch, batches)
 	for i := range results {
 		before := probe(&units)
@@ -187,6 +186,18 @@ func runBatches(call func(), batches int, length, pause time.Duration) []batch {
 		time.Sleep(pause)
 	}
 	return results
+}
+
+// warmUpCalls makes a few calls, or as many as there is time for, and gives what one took.
+func warmUpCalls(call func()) time.Duration {
+	const few, limit = 64, 20 * time.Millisecond
+	start := time.Now()
+	for n := 1; ; n++ {
+		call()
+		if took := time.Since(start); n == few || took > limit {
+			return took / time.Duration(n)
+		}
+	}
 }
 
 func timeCalls(call func(), n int) time.Duration {

@@ -81,7 +81,8 @@ func TestBatchesAreAboutAsLongAsWanted(t *testing.T) {
 func TestBatchesMakeTheCallsThatTheyTime(t *testing.T) {
 	made := 0
 	results := runBatches(func() { made++; time.Sleep(time.Millisecond) }, 2, batchTime, 0)
-	if len(results) != 2 || made != 64+64+2 {
+	// Twice 64 are made before these where there is time for so many.
+	if len(results) != 2 || made < 1+1+2 || made >= 64+64+2 {
 		t.Errorf("%d calls gave %v", made, results)
 	}
 	for _, b := range results {

@@ -23,9 +23,9 @@ import (
 // after the other, and waits for each.
 
 // pieceNames are what the load can ask for, in the order of the tables: the handing over of a
-// byte there and back, as in "perf bench sched pipe"; HTTP requests; transactions; a process.
+// byte there and back, as in "perf bench sched pipe"; HTTP requests; transactions; a process; a file of a build.
 // The processes come last: they leave rows behind, which take the places of the others'.
-var pieceNames = [...]string{pipeKey, serverKey, databaseKey, processKey}
+var pieceNames = [...]string{pipeKey, serverKey, databaseKey, processKey, buildKey}
 
 // pieceTexts say what each of them is.
 var pieceTexts = map[string]string{
@@ -33,9 +33,10 @@ var pieceTexts = map[string]string{
 	serverKey:   fmt.Sprintf("%d requests to a web server (Go's net/http), each over a connection of its own of loopback", pieceClients),
 	databaseKey: fmt.Sprintf("%d transactions of sqlite3, each of which changes a row of a file in memory", pieceTransactions),
 	processKey:  "a process of /bin/true, which a shell starts and waits for: fork, exec, page faults and exit, as in a build",
+	buildKey:    "a C file that cc compiles in memory, which a shell starts and waits for: three processes, some 2,000 calls",
 }
 
-// processKey has no program that runs as a whole: the build's processes are like these.
+// processKey has no program that runs as a whole: some of the build's processes are like these.
 const processKey = "process"
 
 // piece asks for one thing, and waits for it.
@@ -43,7 +44,7 @@ type piece func() error
 
 // pieceMakers start the process that answers, on that CPU. It ends when we do.
 var pieceMakers = map[string]func(cpu int) (piece, error){
-	pipeKey: openPipe, serverKey: openServer, databaseKey: openDatabase, processKey: openShell,
+	pipeKey: openPipe, serverKey: openServer, databaseKey: openDatabase, processKey: openProcess, buildKey: openBuild,
 }
 
 // partner starts a program on a CPU and gives the ends of its standard input and output.
@@ -227,9 +228,21 @@ func openDatabase(cpu int) (piece, error) {
 	}, nil
 }
 
-// openShell is a shell that starts a process for each line.
-func openShell(cpu int) (piece, error) {
-	ask, answers, err := partner(cpu, "/bin/sh", "-c", "while read -r _; do /bin/true; echo; done")
+// openProcess is a shell that starts a process for each line.
+func openProcess(cpu int) (piece, error) { return openShell(cpu, "/bin/true") }
+
+// openBuild is a shell that compiles a file for each line; what cc writes meanwhile is in memory, too.
+func openBuild(cpu int) (piece, error) {
+	const source = "part0.c"
+	if err := os.WriteFile(source, []byte(buildSources(1)[source]), 0o644); err != nil {
+		return nil, fmt.Errorf("write the source: %w", err)
+	}
+	return openShell(cpu, "TMPDIR=. cc -c "+source+" || exit")
+}
+
+// openShell is a shell that does something for each line, and ends if it does so itself.
+func openShell(cpu int, command string) (piece, error) {
+	ask, answers, err := partner(cpu, "/bin/sh", "-c", "while read -r _; do "+command+"; echo; done")
 	if err != nil {
 		return nil, err
 	}

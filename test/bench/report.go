@@ -93,7 +93,7 @@ const markdownMethod = `## How it is measured
   measured in the same way and shows the error that is left.
 - *Pieces of programs*: a whole program runs too long for nobody to disturb a part of it, and a few per cent cannot be told. Programs
   that go on for ever are measured like calls: the load asks another process on its own CPU for one thing after the other,
-  and waits for each. A tracer of one process does not see that other one, and is left out. They decide the goals.
+  and waits for each. A tracer of one process does not see that other one, and is left out. They decide the goals of programs.
 - *Ratios* are taken within a round, and the median is of these. ` + "`syscount -L`" + ` is the peer that does most nearly what
   syscountd does: it counts and times every call by syscall.
 - A tracer counts as attached when it says so (perf, which does not, when calls cost five times as much), and its
@@ -105,7 +105,7 @@ const markdownMethod = `## How it is measured
   it, reading, summaries, garbage collection; nothing is subtracted. ` + "`memlock`" + ` is what the maps ask for; the kernel's allocator gives 1,024 bytes for a row of its hash, which asks for 712. In the first interval all rows are new.
   In the intervals after that syscountd keeps to the other CPUs, and a loop of ` + "`getppid`" + ` on the load's CPU tells its longest call, those left out in which another thread got that CPU. The goals count if all rows were read and nothing was lost.
 - *Real programs* use all CPUs, and files in memory (` + "`/dev/shm`" + `). The fastest of six runs in a row counts. Its time is divided by the mean of the same with nothing attached just before and just
-  after; "of the fastest" compares these within a round. Of the pipe it is the time that perf itself tells, without its start. What takes more than 2.5 times as long, and over a second, is run once.
+  after. Of the pipe it is the time that perf itself tells, without its start. What takes more than 2.5 times as long, and over a second, is run once.
 - syscountd runs as shipped but for the mode and the grouping: a histogram of each row, and every call held against
   its threshold. "Another PID" is process 1.
 `
@@ -129,7 +129,7 @@ func (r *result) markdown() string {
 		out.WriteString("## Real programs\n\nHow much longer they take.\n\n")
 		fmt.Fprintf(&out, "%s\n%s\n", r.programList(), r.programTable().markdown())
 	}
-	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides. Of a program that is not measured in pieces the fastest runs of all rounds have to hold as well, since what disturbs a program only makes it slower; where the two disagree the goal is not shown.\n\n%s\n", r.goalTable().markdown())
+	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides.\n\n%s\n", r.goalTable().markdown())
 	for i, note := range r.Notes {
 		if i == 0 {
 			out.WriteString("## Notes\n\n")

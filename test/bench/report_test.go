@@ -18,7 +18,8 @@ func sampleResult() *result {
 			Mitigations: "mitigations=auto", BPFJIT: "bpf_jit_enable 1", System: "Debian", Load: "0.01 0.02 0.03",
 		},
 		Versions: []version{{"strace", "6.1"}},
-		Programs: []programName{{"build", "build: make -j"}},
+		Programs: []programName{{buildKey, "build: make -j"}},
+		Pieces:   []string{buildKey},
 		Notes:    []string{"perf lost a round"},
 	}
 	add := func(key, name string, added, seconds []float64) *subjectResult {
@@ -29,7 +30,8 @@ func sampleResult() *result {
 		}
 		for round, took := range seconds {
 			bare := []float64{1, 2}[round]
-			s.putPrograms(round, map[string]float64{"build": took}, map[string]float64{"build": bare - 0.1}, map[string]float64{"build": bare + 0.1})
+			s.putPrograms(round, map[string]float64{buildKey: took}, map[string]float64{buildKey: bare - 0.1}, map[string]float64{buildKey: bare + 0.1})
+			s.putCalls(round, map[string]float64{buildKey: took}, map[string]float64{buildKey: bare}, map[string]float64{buildKey: bare + 0.1})
 		}
 		r.Subjects = append(r.Subjects, s)
 		return s
@@ -80,7 +82,7 @@ func TestProgramTableHasSlowdowns(t *testing.T) {
 
 func TestGoalsCoverCallsAndEveryProgram(t *testing.T) {
 	r := sampleResult()
-	if got, want := len(r.Goals), len(callGoals)+len(programGoals)*len(r.Programs); got != want {
+	if got, want := len(r.Goals), len(callGoals)+len(programGoals)*len(r.Pieces); got != want {
 		t.Errorf("%d goals, want %d", got, want)
 	}
 	if got := r.Goals[0]; got.Got.Median != 0.6 || got.verdict() != verdictReached {

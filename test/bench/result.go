@@ -98,16 +98,6 @@ func (r *subjectResult) putPrograms(round int, under, before, after map[string]f
 	}
 }
 
-// fastestOver is the program's fastest run of all rounds, divided by that under another
-// subject; 0: one of them was not measured.
-func (r *subjectResult) fastestOver(other *subjectResult, program string) float64 {
-	own, others := r.Seconds[program].spread(), other.Seconds[program].spread()
-	if own.Rounds == 0 || others.Rounds == 0 {
-		return 0
-	}
-	return own.Min / others.Min
-}
-
 // wholeOf is what a call takes, divided by what it takes with nothing attached just
 // before or after.
 func (r *subjectResult) wholeOf(call string) series {
