@@ -111,7 +111,7 @@ static __always_inline bool list_timed(struct early_list *list, __u32 what, __u3
 /* The first of the places of such an entry. */
 static __always_inline __u32 early_home(__u32 what)
 {
-	return ((what ^ what >> 7) & 63) * (EARLY_CALLS - EARLY_PROBES) >> 6;
+	return (what * 0x9e3779b1U >> 26) * (EARLY_CALLS - EARLY_PROBES) >> 6; /* Fibonacci hashing */
 }
 
 /* False: there is no place for its syscall, or there were too many of it. */

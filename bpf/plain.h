@@ -128,7 +128,7 @@ static __always_inline bool end_seen(struct cpu *cpu, bool failed)
 }
 
 /* The slot of the call that ends, and of a first call of a young process; NATIVE_SLOTS: it has to go the long way. */
-static __always_inline __u32 listed_slot(struct cpu *cpu, struct pt_regs *regs)
+static __always_inline __u32 listed_slot(struct cpu *cpu, struct pt_regs *regs, bool failed)
 {
 	struct running *r = &cpu->running;
 	struct task_struct *task = running_task(cpu);
@@ -141,8 +141,10 @@ static __always_inline __u32 listed_slot(struct cpu *cpu, struct pt_regs *regs)
 	} else if (r->start_ns == LEFT_OUT || !r->start_ns) {
 		return NATIVE_SLOTS;
 	}
+	if (!is_plain_number(r, nr))
+		return NATIVE_SLOTS;
 	/* execve goes on as another program, whose name is noted */
-	return !is_plain_number(r, nr) || has_trait(nr, TRAIT_NEW_REGISTERS) ? NATIVE_SLOTS : nr;
+	return !failed && has_trait(nr, TRAIT_NEW_REGISTERS) ? NATIVE_SLOTS : nr;
 }
 
 /*
@@ -153,7 +155,7 @@ static __noinline bool end_listed(struct cpu *cpu, struct pt_regs *regs, long re
 {
 	struct running *r = &cpu->running;
 	bool timed = r->start_ns > LEFT_OUT;
-	__u32 slot = listed_slot(cpu, regs);
+	__u32 slot = listed_slot(cpu, regs, ret < 0);
 	struct early_list *list;
 	__u64 ns = 0;
 
