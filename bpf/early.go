@@ -2,9 +2,12 @@ package bpf
 
 import (
 	"cmp"
+	"maps"
 	"math/bits"
 	"slices"
 	"sync/atomic"
+
+	"github.com/cilium/ebpf"
 
 	"github.com/syscountd/syscountd/agent/histogram"
 )
@@ -13,12 +16,24 @@ import (
 // shared with the kernel side. It takes free places, and only it writes into one that is taken.
 type earlyCalls struct {
 	mapped[syscountEarlyList]
+	far  *ebpf.Map // of those that found no place there
 	rows earlyRows
 }
 
+func mapEarlyCalls(lists, far *ebpf.Map) (e earlyCalls, err error) {
+	e.far = far
+	e.mapped, err = mapValues[syscountEarlyList](lists)
+	return e, err
+}
+
 // earlyCPU is the CPU of the rows that are made of lists, which has no number: what the list
-// does not take of the same calls is in rows of other CPUs.
-const earlyCPU = ^uint16(0)
+// does not take of the same calls is in rows of other CPUs. The numbers below it are those of the rows of lists that are
+// further away: each makes rows of its own, so that not all have to be at hand at once.
+const (
+	earlyCPU    = ^uint16(0)
+	farEarlyCPU = earlyCPU - 1
+	lastFarCPU  = farEarlyCPU - uint16(syscountEarlyEARLY_LISTS) + 1
+)
 
 // The layout of an entry: enum early of syscount.h.
 const (
@@ -39,7 +54,18 @@ func (l *syscountEarlyList) owner() (syscountRowKey, bool) {
 
 // each calls fn with the rows that the lists make, a process after the other; the extremes are of that interval. A
 // process may have several lists: a thread may have taken the leader's place, or the filter has changed.
-func (e *earlyCalls) each(interval uint32, fn func(*syscountRowKey, *syscountRow)) {
+func (e *earlyCalls) each(interval uint32, fn func(*syscountRowKey, *syscountRow)) error {
+	e.eachNear(interval, fn)
+	return eachEntry(e.far, func(key *syscountListKey, list *syscountEarlyList) {
+		if owner, ok := list.owner(); ok {
+			owner.Cpu = farEarlyCPU - uint16(key.Ordinal)
+			e.rows.add(list, interval)
+			e.rows.flush(owner, fn)
+		}
+	})
+}
+
+func (e *earlyCalls) eachNear(interval uint32, fn func(*syscountRowKey, *syscountRow)) {
 	type taken struct {
 		owner syscountRowKey
 		list  *syscountEarlyList
@@ -63,18 +89,27 @@ func (e *earlyCalls) each(interval uint32, fn func(*syscountRowKey, *syscountRow
 
 // free empties the lists of these rows' owners, and takes them out of the keys; of the owners no
 // thread lives. The PID goes last: from then on the place is the kernel's.
-func (e *earlyCalls) free(keys map[syscountRowKey]bool) {
-	owners := map[syscountRowKey]bool{}
+func (e *earlyCalls) free(keys map[syscountRowKey]bool) error {
+	owners, far := map[syscountRowKey]bool{}, map[syscountListKey]bool{}
 	for key := range keys {
-		if key.Cpu == earlyCPU {
-			delete(keys, key)
-			key.Syscall = 0
-			owners[key] = true
+		if key.Cpu < lastFarCPU {
+			continue
 		}
+		delete(keys, key)
+		if key.Cpu != earlyCPU {
+			far[syscountListKey{Group: key.Group, Pid: key.Pid, Ordinal: uint32(farEarlyCPU - key.Cpu)}] = true
+			continue
+		}
+		key.Syscall = 0
+		owners[key] = true
 	}
-	if len(owners) == 0 {
-		return
+	if len(owners) > 0 {
+		e.freeNear(owners)
 	}
+	return deleteAll(e.far, slices.Collect(maps.Keys(far)))
+}
+
+func (e *earlyCalls) freeNear(owners map[syscountRowKey]bool) {
 	for i := range e.values {
 		if owner, ok := e.values[i].owner(); ok && owners[owner] {
 			l := &e.values[i]
@@ -147,8 +182,8 @@ func (r *earlyRows) flush(owner syscountRowKey, fn func(*syscountRowKey, *syscou
 	r.slots, r.rows = r.slots[:0], r.rows[:0]
 }
 
-// The array takes 512 bytes for each list, in use or not, and has as many for those that a process has after its
-// first: 2 MB for each of a few CPUs, at most 16 MB for many. A process's first list stands for some twenty rows.
+// The array takes 440 bytes for each list, in use or not, and has as many for those that a process has after its
+// first: 1.8 MB for each of a few CPUs, at most 14 MB for many. A process's first list stands for some twenty rows.
 const (
 	maxEarlyListsOfCPU = 2048
 	maxEarlyLists      = 16384

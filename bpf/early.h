@@ -17,6 +17,7 @@
 
 /* Values of `early` of a thread beside the number of its list plus one. */
 #define NOT_EARLY 0
+#define EARLY_FAR (1U << 31) /* and its ordinal: the list is not in the array */
 #define EARLY_WANTED (~0U) /* it gets a list with its first call */
 
 #define EARLY_PROBES 8 /* places of a list that are looked at for an entry */
@@ -40,13 +41,23 @@ static __noinline void set_early(struct cpu *cpu, __u32 early)
 		t->early = early;
 }
 
+static __always_inline struct early_list *far_list_of(const struct running *r, __u32 ordinal)
+{
+	struct list_key key = { .group = r->group, .pid = r->pid, .ordinal = ordinal };
+
+	return bpf_map_lookup_elem(&far_lists, &key);
+}
+
 /* The place may have become another process's: programs with rows of their own have other places. */
 static __always_inline struct early_list *list_of(struct cpu *cpu)
 {
 	struct running *r = &cpu->running;
 	__u32 index = r->early - 1;
-	struct early_list *list = bpf_map_lookup_elem(&early_lists, &index);
+	struct early_list *list;
 
+	if (unlikely(r->early & EARLY_FAR))
+		return far_list_of(r, r->early & ~EARLY_FAR);
+	list = bpf_map_lookup_elem(&early_lists, &index);
 	return list && list->pid == r->pid && list->group == r->group ? list : NULL;
 }
 
@@ -55,31 +66,57 @@ static __always_inline struct early_list *list_of(struct cpu *cpu)
  * has after its first are in a half of their own: else a few processes would leave the others without any. NULL:
  * there is none.
  */
-static __noinline struct early_list *begin_list(struct cpu *cpu, __u32 ordinal)
+static __always_inline struct early_list *take_list(struct cpu *cpu, __u32 ordinal)
 {
-	struct row_key key = { .group = cpu->running.group, .pid = cpu->running.pid };
 	__u32 first = (2 * bpf_get_smp_processor_id() + !!ordinal) * early_places;
 	struct early_list *list;
 	__u32 index;
 
-	if (ordinal >= EARLY_LISTS)
-		return NULL;
 	for (int i = 0; i < EARLY_TRIES; i++) {
 		index = first + (cpu->next_early++ & (early_places - 1));
 		list = bpf_map_lookup_elem(&early_lists, &index); /* NULL for a CPU that came later */
 		if (!list || list->pid)
 			continue;
-		if (!ordinal && !keep_process_name(&key))
-			return NULL;
 		list->used = 0;
-		list->ordinal = ordinal;
-		list->group = key.group;
-		barrier();
-		list->pid = key.pid;
 		set_early(cpu, index + 1);
 		return list;
 	}
 	return NULL;
+}
+
+/* A hash takes longer, but not as long as a row for each syscall. It may have the list: of a leader before, or under
+ * another filter. NULL: there is no room. */
+static __always_inline struct early_list *take_far_list(struct cpu *cpu, __u32 ordinal)
+{
+	struct list_key key = { .group = cpu->running.group, .pid = cpu->running.pid, .ordinal = ordinal };
+	struct early_list *empty = bpf_map_lookup_elem(&empty_list, ONLY);
+	struct early_list *list;
+
+	if (!empty)
+		return NULL;
+	bpf_map_update_elem(&far_lists, &key, empty, BPF_NOEXIST);
+	list = bpf_map_lookup_elem(&far_lists, &key);
+	if (list)
+		set_early(cpu, EARLY_FAR | ordinal);
+	return list;
+}
+
+static __noinline struct early_list *begin_list(struct cpu *cpu, __u32 ordinal)
+{
+	struct row_key key = { .group = cpu->running.group, .pid = cpu->running.pid };
+	struct early_list *list;
+
+	if (ordinal >= EARLY_LISTS || (!ordinal && !keep_process_name(&key)))
+		return NULL;
+	list = take_list(cpu, ordinal);
+	list = list ?: take_far_list(cpu, ordinal);
+	if (!list)
+		return NULL;
+	list->ordinal = ordinal;
+	list->group = key.group;
+	barrier();
+	list->pid = key.pid;
+	return list;
 }
 
 /* What an entry says of its calls. Its layout: enum early. */

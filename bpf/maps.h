@@ -130,7 +130,16 @@ struct {
 	__type(value, struct early_list);
 } early_lists SEC(".maps");
 
-/* Those of the groups that found no room there; bounded by max_entries, which the loader sets. */
+/* Those that found no place there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct list_key);
+	__type(value, struct early_list);
+} far_lists SEC(".maps");
+
+/* Rows of the groups that found no room near a CPU; bounded by max_entries, which the loader sets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -235,6 +244,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct slow_call);
 } drafts SEC(".maps");
+
+/* A new list further away begins as a copy of this. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct early_list);
+} empty_list SEC(".maps");
 
 /* A new row begins as a copy of this. */
 struct {

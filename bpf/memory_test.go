@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/syscountd/syscountd/bpf/bpftest"
@@ -41,12 +42,15 @@ func figures(t *testing.T, what string, want int) []uint64 {
 
 func TestSizesAreThoseOfTheDocumentation(t *testing.T) {
 	thread, row := figures(t, "record of a thread", 4), figures(t, "row further away", 4)
+	list := figures(t, "list further away", 4)
 	ring, draft := figures(t, "ring of slow calls", 4), figures(t, "draft of a slow call", 1)
 	for name, size := range map[string][2]uint64{
 		"thread":      {uint64(unsafe.Sizeof(syscountThread{})), thread[0]},
 		"row":         {uint64(unsafe.Sizeof(syscountRow{})), row[0]},
 		"near row":    {uint64(unsafe.Sizeof(syscountNearRow{})), figures(t, "near row", 1)[0]},
 		"early list":  {uint64(unsafe.Sizeof(syscountEarlyList{})), figures(t, "early list", 3)[0]},
+		"far list":    {uint64(unsafe.Sizeof(syscountEarlyList{})), list[0]},
+		"list key":    {uint64(unsafe.Sizeof(syscountListKey{})), list[1]},
 		"row key":     {uint64(unsafe.Sizeof(syscountRowKey{})), row[1]},
 		"cgroup path": {uint64(unsafe.Sizeof(syscountCgroupPath{})), figures(t, "path of a cgroup", 1)[0]},
 		"slow call":   {uint64(unsafe.Sizeof(syscountSlowCall{})), ring[2]},
@@ -85,36 +89,45 @@ func wantGrowth(t *testing.T, what string, documented uint64, things int, grow f
 	t.Errorf("%s takes %s bytes of the kernel's memory; docs/architecture.md says %d", what, strings.Join(measured, ", "), documented)
 }
 
-// Each row that is not near takes what the documentation says: what the map asks for, in its
+// Each row or list that is not near takes what the documentation says: what the map asks for, in its
 // fdinfo, and what the allocator gives.
-func TestMemoryOfARowIsThatOfTheDocumentation(t *testing.T) {
-	const rows = 2000
-	documented := figures(t, "row further away", 4)
+func TestMemoryOfWhatIsFurtherAwayIsThatOfTheDocumentation(t *testing.T) {
+	tracer := shared.borrow(t, Options{GroupBy: GroupByProcess, Rows: 8192})
+	wantElements(t, tracer.objs.Rows, "row further away", func(n uint64) error {
+		return tracer.objs.Rows.Put(&syscountRowKey{Group: n}, &syscountRow{})
+	}, empty[syscountRowKey, syscountRow])
+	wantElements(t, tracer.objs.FarLists, "list further away", func(n uint64) error {
+		return tracer.objs.FarLists.Put(&syscountListKey{Group: n}, &syscountEarlyList{})
+	}, empty[syscountListKey, syscountEarlyList])
+}
+
+// wantElements has user space put elements into a hash: they are made by the same code of the kernel.
+func wantElements(t *testing.T, m *ebpf.Map, what string, put func(n uint64) error, empty func(*ebpf.Map) error) {
+	t.Helper()
+	const elements = 2000
+	documented := figures(t, what, 4)
 	asked, given := documented[2], documented[3]
-	tracer := shared.borrow(t, Options{GroupBy: GroupByProcess, Rows: 4096})
 	next := uint64(1)
-	// User space puts them there: the element is made by the same code of the kernel.
-	fill := func() int64 {
-		before, memlock := kmallocBytes(t, given), mapMemory(t, tracer.objs.Rows.FD())
-		for range rows {
-			if err := tracer.objs.Rows.Put(&syscountRowKey{Group: next}, &syscountRow{}); err != nil {
+	wantGrowth(t, "a "+what, given, elements, func() int64 {
+		before, memlock := kmallocBytes(t, given), mapMemory(t, m.FD())
+		for range elements {
+			if err := put(next); err != nil {
 				t.Fatal(err)
 			}
 			next++
 		}
 		grown := kmallocBytes(t, given) - before
 		// Until Linux 6.4 memlock is the map's full size, which never changes.
-		if more := mapMemory(t, tracer.objs.Rows.FD()) - memlock; more > asked*rows {
-			t.Errorf("%d rows added %d bytes to the map's memlock; docs/architecture.md says %d for each", rows, more, asked)
+		if more := mapMemory(t, m.FD()) - memlock; more > asked*elements {
+			t.Errorf("%s: %d added %d bytes to the map's memlock; docs/architecture.md says %d for each", what, elements, more, asked)
 		} else {
-			t.Logf("%d rows added %d bytes to the map's memlock", rows, more)
+			t.Logf("%s: %d added %d bytes to the map's memlock", what, elements, more)
 		}
-		if err := empty[syscountRowKey, syscountRow](tracer.objs.Rows); err != nil {
+		if err := empty(m); err != nil {
 			t.Fatal(err)
 		}
 		return grown
-	}
-	wantGrowth(t, "a row", given, rows, fill)
+	})
 }
 
 // A thread that makes its first call gets a record, and the kernel's allocator gives what

@@ -82,13 +82,13 @@ func (t *Tracer) successorBy(next Options, p plan) (_ *Tracer, err error) {
 	if s.near, err = s.mapNearRows(s.groupBy); err != nil {
 		return nil, err
 	}
-	s.early.mapped, err = mapValues[syscountEarlyList](s.objs.EarlyLists)
+	s.early, err = mapEarlyCalls(s.objs.EarlyLists, s.objs.FarLists)
 	s.opts.Mode, s.opts.Sample, s.mode = ModeAccount, t.opts.Sample, ModeAccount
 	return s, err
 }
 
 // ownMaps are of the programs themselves, or made for groups and their number.
-var ownMaps = []string{"near_rows", "early_lists", "rows", "rest", "process_names"}
+var ownMaps = []string{"near_rows", "early_lists", "far_lists", "rows", "rest", "process_names"}
 
 // mapsFor are those that programs for other options go on with. The constants are
 // never among them.

@@ -66,7 +66,9 @@ func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
 		}
 	}
 	t.near.each(each)
-	t.early.each(interval, each)
+	if err := t.early.each(interval, each); err != nil {
+		return fmt.Errorf("read the lists of young processes: %w", err)
+	}
 	for _, m := range []*ebpf.Map{t.objs.Rows, t.objs.Rest} {
 		if err := eachEntry(m, each); err != nil {
 			return fmt.Errorf("read the rows: %w", err)
@@ -145,7 +147,9 @@ func (t *Tracer) deleteRows(keys []RowKey) error {
 		}
 	}
 	t.near.free(raws)
-	t.early.free(raws)
+	if err := t.early.free(raws); err != nil {
+		return err
+	}
 	return deleteAll(t.objs.Rows, slices.Collect(maps.Keys(raws)))
 }
 

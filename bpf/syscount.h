@@ -160,8 +160,8 @@ struct near_row {
  * their time was not taken. 0: none yet.
  */
 enum early {
-	EARLY_LISTS = 4, /* of a process */
-	EARLY_CALLS = 61, /* entries of a list */
+	EARLY_LISTS = 5, /* of a process */
+	EARLY_CALLS = 52, /* entries of a list: with what the kernel's hash has beside it, it takes 512 bytes there */
 	EARLY_SYSCALL = TABLE_SLOTS - 1, /* mask of the slot */
 	EARLY_CALL = 1 << 11, /* so that no entry is 0 */
 	EARLY_ERROR = 1 << 12,
@@ -177,6 +177,13 @@ struct early_list {
 	__u32 interval; /* of the last of those */
 	__u32 ordinal; /* of its process's lists */
 	__u64 calls[EARLY_CALLS];
+};
+
+/* A list that found no place in its CPU's part of the array. */
+struct list_key {
+	__u64 group; /* as in struct row_key */
+	__u32 pid;
+	__u32 ordinal; /* of its process's lists */
 };
 
 /* Whose row it is; written with the first row of a process, or of a comm (start_ns: its hash, pid 0). */

@@ -161,8 +161,8 @@ const (
 type syscountEarly uint32
 
 const (
-	syscountEarlyEARLY_LISTS          syscountEarly = 4
-	syscountEarlyEARLY_CALLS          syscountEarly = 61
+	syscountEarlyEARLY_LISTS          syscountEarly = 5
+	syscountEarlyEARLY_CALLS          syscountEarly = 52
 	syscountEarlyEARLY_SYSCALL        syscountEarly = 2047
 	syscountEarlyEARLY_CALL           syscountEarly = 2048
 	syscountEarlyEARLY_ERROR          syscountEarly = 4096
@@ -177,7 +177,7 @@ type syscountEarlyList struct {
 	Used     uint32
 	Interval uint32
 	Ordinal  uint32
-	Calls    [61]uint64
+	Calls    [52]uint64
 }
 
 type syscountErrors uint32
@@ -250,6 +250,13 @@ const (
 	syscountInterestWAITS_WANTED syscountInterest = 32768
 	syscountInterestWAITS_EXEMPT syscountInterest = 32767
 )
+
+type syscountListKey struct {
+	_       structs.HostLayout
+	Group   uint64
+	Pid     uint32
+	Ordinal uint32
+}
 
 type syscountLook struct {
 	_         structs.HostLayout
@@ -544,7 +551,9 @@ const (
 	syscountMapCpus                = "cpus"
 	syscountMapDrafts              = "drafts"
 	syscountMapEarlyLists          = "early_lists"
+	syscountMapEmptyList           = "empty_list"
 	syscountMapEmptyRow            = "empty_row"
+	syscountMapFarLists            = "far_lists"
 	syscountMapFloors              = "floors"
 	syscountMapMarks               = "marks"
 	syscountMapNearRows            = "near_rows"
@@ -719,7 +728,9 @@ type syscountMapSpecs struct {
 	Cpus          *ebpf.MapSpec `ebpf:"cpus"`
 	Drafts        *ebpf.MapSpec `ebpf:"drafts"`
 	EarlyLists    *ebpf.MapSpec `ebpf:"early_lists"`
+	EmptyList     *ebpf.MapSpec `ebpf:"empty_list"`
 	EmptyRow      *ebpf.MapSpec `ebpf:"empty_row"`
+	FarLists      *ebpf.MapSpec `ebpf:"far_lists"`
 	Floors        *ebpf.MapSpec `ebpf:"floors"`
 	Marks         *ebpf.MapSpec `ebpf:"marks"`
 	NearRows      *ebpf.MapSpec `ebpf:"near_rows"`
@@ -842,7 +853,9 @@ type syscountMaps struct {
 	Cpus          *ebpf.Map `ebpf:"cpus"`
 	Drafts        *ebpf.Map `ebpf:"drafts"`
 	EarlyLists    *ebpf.Map `ebpf:"early_lists"`
+	EmptyList     *ebpf.Map `ebpf:"empty_list"`
 	EmptyRow      *ebpf.Map `ebpf:"empty_row"`
+	FarLists      *ebpf.Map `ebpf:"far_lists"`
 	Floors        *ebpf.Map `ebpf:"floors"`
 	Marks         *ebpf.Map `ebpf:"marks"`
 	NearRows      *ebpf.Map `ebpf:"near_rows"`
@@ -868,7 +881,9 @@ func (m *syscountMaps) Close() error {
 		m.Cpus,
 		m.Drafts,
 		m.EarlyLists,
+		m.EmptyList,
 		m.EmptyRow,
+		m.FarLists,
 		m.Floors,
 		m.Marks,
 		m.NearRows,

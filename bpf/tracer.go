@@ -101,7 +101,7 @@ func (t *Tracer) load(spec *ebpf.CollectionSpec, from stored) (err error) {
 	if t.near, err = t.mapNearRows(t.groupBy); err != nil {
 		return err
 	}
-	if t.early.mapped, err = mapValues[syscountEarlyList](t.objs.EarlyLists); err != nil {
+	if t.early, err = mapEarlyCalls(t.objs.EarlyLists, t.objs.FarLists); err != nil {
 		return err
 	}
 	if err := errors.Join(t.locate(), t.markSelf()); err != nil {
@@ -148,6 +148,9 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	near := uint32(online) << shift
 	spec.Maps["near_rows"].MaxEntries = near
 	spec.Maps["early_lists"].MaxEntries = max(2*early*uint32(online), 1)
+	if early > 0 {
+		spec.Maps["far_lists"].MaxEntries = max(rows/4, 1)
+	}
 	spec.Maps["rows"].MaxEntries = max(rows, near+1) - near
 	spec.Maps["process_names"].MaxEntries = rows
 	spec.Maps["rest"].MaxEntries = allSlots * uint32(cpus)

@@ -249,10 +249,9 @@ func emptied(tracer *Tracer) error {
 	}
 	all := map[syscountRowKey]bool{}
 	tracer.near.each(func(key *syscountRowKey, _ *syscountRow) { all[*key] = true })
-	tracer.early.each(0, func(key *syscountRowKey, _ *syscountRow) { all[*key] = true })
+	err = tracer.early.each(0, func(key *syscountRowKey, _ *syscountRow) { all[*key] = true })
 	tracer.near.free(all)
-	tracer.early.free(all)
-	if err := tracer.FlushSlow(); err != nil {
+	if err := errors.Join(err, tracer.early.free(all), tracer.FlushSlow()); err != nil {
 		return err
 	}
 	for err == nil {
@@ -262,6 +261,7 @@ func emptied(tracer *Tracer) error {
 		return err
 	}
 	return errors.Join(
+		empty[syscountListKey, syscountEarlyList](tracer.objs.FarLists),
 		empty[syscountRowKey, syscountRow](tracer.objs.Rows),
 		empty[syscountRowKey, syscountRow](tracer.objs.Rest),
 		empty[syscountProcessKey, syscountProcessName](tracer.objs.ProcessNames),
