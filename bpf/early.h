@@ -41,7 +41,7 @@ static __noinline void set_early(struct cpu *cpu, __u32 early)
 		t->early = early;
 }
 
-static __noinline struct early_list *far_list_of(const struct running *r, __u32 ordinal)
+static __always_inline struct early_list *far_list_of(const struct running *r, __u32 ordinal)
 {
 	struct list_key key = { .group = r->group, .pid = r->pid, .ordinal = ordinal };
 

@@ -30,8 +30,6 @@ static __always_inline __u64 word_of(const volatile __u32 *generation)
 	return *(const volatile __u64 *)generation;
 }
 
-#define JUST_LISTED ((__u64)LISTED << 32) /* what such a word differs by, if the calls are listed */
-
 static __always_inline bool is_same_subject(struct cpu *cpu)
 {
 	return cpu->running.subject ==
@@ -49,7 +47,7 @@ static __always_inline bool begin_plain(struct cpu *cpu, struct pt_regs *regs)
 		return false;
 	known = word_of(&r->generation);
 	now = word_of(&in_force.generation);
-	if (unlikely(known != now && (known ^ now) != JUST_LISTED)) {
+	if (unlikely(known != now)) {
 		if ((__u32)known != (__u32)now)
 			return false;
 		if (known >> 32 == IGNORED)
@@ -129,67 +127,53 @@ static __always_inline bool end_seen(struct cpu *cpu, bool failed)
 	return true;
 }
 
-/* A plain number's, but for an execve, which goes on as another program, whose name is noted. */
-static __always_inline bool is_listed_number(__u32 nr, bool failed)
+/* The slot of the call that ends, and of a first call of a young process; NATIVE_SLOTS: it has to go the long way. */
+static __always_inline __u32 listed_slot(struct cpu *cpu, struct pt_regs *regs, bool failed)
 {
-	__u8 its_traits;
+	struct running *r = &cpu->running;
+	struct task_struct *task = running_task(cpu);
+	__u32 nr = r->syscall;
 
-	if (unlikely(nr >= NATIVE_SLOTS - 1))
-		return false;
-	its_traits = traits[table_index(nr)] & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN | TRAIT_NEW_REGISTERS);
-	if (failed)
-		its_traits &= ~TRAIT_NEW_REGISTERS;
-	return its_traits == TRAIT_OBSERVED;
+	if (is_counting()) {
+		nr = number_in(regs);
+		if (is_compat(task) || exec_across(task, nr))
+			return NATIVE_SLOTS;
+	} else if (r->start_ns == LEFT_OUT || !r->start_ns) {
+		return NATIVE_SLOTS;
+	}
+	if (!is_plain_number(r, nr))
+		return NATIVE_SLOTS;
+	/* execve goes on as another program, whose name is noted */
+	return !failed && has_trait(nr, TRAIT_NEW_REGISTERS) ? NATIVE_SLOTS : nr;
 }
 
 /*
- * The end of a first call of a young process, one way for each mode. Their code is small and straight, since such a
- * process finds nothing of us in the CPU's caches: to fetch it is more of its time than what it does. False: as
- * above.
+ * The end of a first call of a young process. Its code is small, since such a process finds nothing of us in the
+ * CPU's caches: it is more of its time than what the code does. False: as above.
  */
-static __noinline bool list_unseen(struct cpu *cpu, struct pt_regs *regs, bool failed)
-{
-	struct task_struct *task = running_task(cpu);
-	__u32 nr = number_in(regs);
-	struct early_list *list;
-
-	if (unlikely(is_compat(task) || exec_across(task, nr) || !is_listed_number(nr, failed)))
-		return false;
-	list = list_of(cpu);
-	if (unlikely(!list || !list_untimed(list, early_what(nr, failed))))
-		return false;
-	cpu->counters.counted++;
-	return true;
-}
-
-static __noinline bool list_seen(struct cpu *cpu, bool failed)
+static __noinline bool end_listed(struct cpu *cpu, struct pt_regs *regs, long ret)
 {
 	struct running *r = &cpu->running;
 	bool timed = r->start_ns > LEFT_OUT;
-	__u32 nr = r->syscall;
+	__u32 slot = listed_slot(cpu, regs, ret < 0);
 	struct early_list *list;
 	__u64 ns = 0;
 
-	if (unlikely(!is_listed_number(nr, failed) || !(timed || r->start_ns == UNTIMED)))
+	if (slot >= NATIVE_SLOTS)
 		return false;
-	if (likely(timed)) {
+	if (timed)
 		ns = bpf_ktime_get_ns() - r->start_ns;
-		if (unlikely(ns >= threshold_of(nr) || ns >> 32))
-			return false;
-	}
+	if (timed && (ns >= threshold_of(slot) || ns >> 32))
+		return false;
 	list = list_of(cpu);
-	if (unlikely(!list || !list_it(list, early_what(nr, failed), timed, ns)))
+	if (!list || !list_it(list, early_what(slot, ret < 0), timed, ns))
 		return false;
+	if (r->start_ns)
+		cpu->counters.matched++;
+	else
+		cpu->counters.counted++;
 	r->start_ns = 0;
-	cpu->counters.matched++;
 	return true;
-}
-
-static __always_inline bool end_listed(struct cpu *cpu, struct pt_regs *regs, long ret, __u32 mode)
-{
-	if (unlikely(ret <= -ERESTARTSYS))
-		return false;
-	return mode == MODE_COUNT ? list_unseen(cpu, regs, ret < 0) : list_seen(cpu, ret < 0);
 }
 
 /* False: as above. */
@@ -202,8 +186,6 @@ static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, lon
 		return false;
 	known = word_of(&r->generation);
 	now = word_of(&in_force.generation);
-	if (early_places && (known ^ now) == JUST_LISTED)
-		return end_listed(cpu, regs, ret, now >> 32);
 	if (unlikely(known != now)) {
 		if ((__u32)known != (__u32)now)
 			return false;
@@ -215,10 +197,10 @@ static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, lon
 		if (more & ~(BY_SUBJECT | LISTED) || (more & BY_SUBJECT && !is_same_subject(cpu)))
 			return false;
 	}
-	if (early_places && unlikely(more & LISTED))
-		return end_listed(cpu, regs, ret, now >> 32);
 	if (unlikely(ret <= -ERESTARTSYS)) /* a restart, or rare; else all that are below 0 are errors */
 		return false;
+	if (early_places && unlikely(more & LISTED))
+		return end_listed(cpu, regs, ret);
 	if (now >> 32 == MODE_COUNT)
 		return end_unseen(cpu, regs, ret < 0);
 	return likely(now >> 32 == MODE_ACCOUNT) && end_seen(cpu, ret < 0);
