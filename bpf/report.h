@@ -112,7 +112,8 @@ _Static_assert(sizeof(struct row) == 32 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the siz
 _Static_assert(sizeof(struct assignment_key) == 16, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct floor_key) == 8, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct early_list) == 440,
-	       "the size in docs/architecture.md; 504 with what the kernel has beside it");
+	       "the size in docs/architecture.md; 512 with what the kernel's hash has beside it");
+_Static_assert(sizeof(struct list_key) == 16, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct process_key) == 16, "hashed and compared as bytes: no gaps");
 
 #endif
