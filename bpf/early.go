@@ -147,17 +147,17 @@ func (r *earlyRows) add(l *syscountEarlyList, interval uint32) {
 		if call&earlyTimed == 0 {
 			continue
 		}
-		row.Timed++
-		row.TotalNs += ns
-		row.Histogram[histogram.Slot(ns)]++
+		row.Times.Timed++
+		row.Times.TotalNs += ns
+		row.Times.Histogram[histogram.Slot(ns)]++
 		if ran && call>>earlyIntervalShift == uint64(interval&earlyIntervals) {
-			row.seen(interval, ns)
+			row.Times.seen(interval, ns)
 		}
 	}
 }
 
-func (row *syscountRow) seen(interval uint32, ns uint64) {
-	e := &row.Extremes[interval&1]
+func (t *syscountTimes) seen(interval uint32, ns uint64) {
+	e := &t.Extremes[interval&1]
 	if e.Interval != interval {
 		e.Interval, e.MinNs, e.MaxNs = interval, ns, ns
 		return

@@ -45,7 +45,7 @@ func listed(tracer *watched) calls {
 
 // timedInLists are those of them whose time was taken: in mode count they were in the kernel at a tick, or left the CPU.
 func timedInLists(tracer *watched) (n uint64) {
-	err := tracer.early.each(tracer.Interval(), func(_ *syscountRowKey, row *syscountRow) { n += row.Timed })
+	err := tracer.early.each(tracer.Interval(), func(_ *syscountRowKey, row *syscountRow) { n += row.Times.Timed })
 	if err != nil {
 		panic(err) // as above
 	}
@@ -282,11 +282,11 @@ func TestListsMakeTheRowsOfTheirCalls(t *testing.T) {
 					row.Errors += calls
 				}
 				if timed {
-					row.Timed++
-					row.TotalNs += uint64(ns)
-					row.Histogram[histogram.Slot(uint64(ns))]++
+					row.Times.Timed++
+					row.Times.TotalNs += uint64(ns)
+					row.Times.Histogram[histogram.Slot(uint64(ns))]++
 				}
-				if x := &row.Extremes[now&1]; timed && l.Interval == now {
+				if x := &row.Times.Extremes[now&1]; timed && l.Interval == now {
 					if x.Interval != now {
 						x.Interval, x.MinNs, x.MaxNs = now, uint64(ns), uint64(ns)
 					}
@@ -317,7 +317,7 @@ func TestCallsOfLongAgoAreNotOfThisInterval(t *testing.T) {
 	l.Group, l.Pid, l.Interval = 1, 1, now-earlyIntervals-1
 	l.Calls[0] = early(t, 1, 1000, false, true, l.Interval)
 	e.eachNear(now, func(_ *syscountRowKey, row *syscountRow) {
-		if x := row.Extremes[now&1]; row.Count != 1 || x.Interval == now {
+		if x := row.Times.Extremes[now&1]; row.Count != 1 || x.Interval == now {
 			t.Errorf("%d calls, extremes %+v; want one, and none", row.Count, x)
 		}
 	})

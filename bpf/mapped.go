@@ -15,14 +15,15 @@ type mapped[V any] struct {
 	values []V
 }
 
-// mapValues maps an array, which has to allow it (BPF_F_MMAPABLE).
+// mapValues maps an array, which has to allow it (BPF_F_MMAPABLE); an element may have several values.
 func mapValues[V any](m *ebpf.Map) (mapped[V], error) {
-	var v V
-	memory, err := unix.Mmap(m.FD(), 0, int(m.MaxEntries())*int(unsafe.Sizeof(v)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	bytes := int(m.MaxEntries()) * int(m.ValueSize())
+	memory, err := unix.Mmap(m.FD(), 0, bytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return mapped[V]{}, fmt.Errorf("map the values of %s: %w", m, err)
 	}
-	return mapped[V]{memory, unsafe.Slice((*V)(unsafe.Pointer(unsafe.SliceData(memory))), m.MaxEntries())}, nil
+	var v V
+	return mapped[V]{memory, unsafe.Slice((*V)(unsafe.Pointer(unsafe.SliceData(memory))), bytes/int(unsafe.Sizeof(v)))}, nil
 }
 
 func (m *mapped[V]) unmap() error {

@@ -111,15 +111,25 @@ struct {
 
 /*
  * The rows that came first: a part for each CPU, found without a call into the
- * kernel; see row.h. Mapped by the agent, which reads and frees them there.
+ * kernel; see row.h. All are one element, whose size the loader sets. Mapped by
+ * the agent, which reads and frees them there.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct near_row);
+	__uint(value_size, sizeof(struct near_row));
 } near_rows SEC(".maps");
+
+/* Their times. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct times);
+} near_times SEC(".maps");
 
 /* The first calls of young processes: a part for each CPU. Mapped by the agent, as near_rows. */
 struct {

@@ -43,18 +43,20 @@ func figures(t *testing.T, what string, want int) []uint64 {
 func TestSizesAreThoseOfTheDocumentation(t *testing.T) {
 	thread, row := figures(t, "record of a thread", 4), figures(t, "row further away", 4)
 	list := figures(t, "list further away", 4)
+	near := figures(t, "near row", 2)
 	ring, draft := figures(t, "ring of slow calls", 4), figures(t, "draft of a slow call", 1)
 	for name, size := range map[string][2]uint64{
-		"thread":      {uint64(unsafe.Sizeof(syscountThread{})), thread[0]},
-		"row":         {uint64(unsafe.Sizeof(syscountRow{})), row[0]},
-		"near row":    {uint64(unsafe.Sizeof(syscountNearRow{})), figures(t, "near row", 1)[0]},
-		"early list":  {uint64(unsafe.Sizeof(syscountEarlyList{})), figures(t, "early list", 3)[0]},
-		"far list":    {uint64(unsafe.Sizeof(syscountEarlyList{})), list[0]},
-		"list key":    {uint64(unsafe.Sizeof(syscountListKey{})), list[1]},
-		"row key":     {uint64(unsafe.Sizeof(syscountRowKey{})), row[1]},
-		"cgroup path": {uint64(unsafe.Sizeof(syscountCgroupPath{})), figures(t, "path of a cgroup", 1)[0]},
-		"slow call":   {uint64(unsafe.Sizeof(syscountSlowCall{})), ring[2]},
-		"draft":       {uint64(unsafe.Sizeof(syscountSlowCall{})), draft[0]},
+		"thread":           {uint64(unsafe.Sizeof(syscountThread{})), thread[0]},
+		"row":              {uint64(unsafe.Sizeof(syscountRow{})), row[0]},
+		"near row":         {uint64(unsafe.Sizeof(syscountNearRow{})), near[0]},
+		"near row's times": {uint64(unsafe.Sizeof(syscountTimes{})), near[1]},
+		"early list":       {uint64(unsafe.Sizeof(syscountEarlyList{})), figures(t, "early list", 3)[0]},
+		"far list":         {uint64(unsafe.Sizeof(syscountEarlyList{})), list[0]},
+		"list key":         {uint64(unsafe.Sizeof(syscountListKey{})), list[1]},
+		"row key":          {uint64(unsafe.Sizeof(syscountRowKey{})), row[1]},
+		"cgroup path":      {uint64(unsafe.Sizeof(syscountCgroupPath{})), figures(t, "path of a cgroup", 1)[0]},
+		"slow call":        {uint64(unsafe.Sizeof(syscountSlowCall{})), ring[2]},
+		"draft":            {uint64(unsafe.Sizeof(syscountSlowCall{})), draft[0]},
 
 		"floor":      {uint64(unsafe.Sizeof(syscountFloor{})), figures(t, "floor of a set", 2)[0]},
 		"floor key":  {uint64(unsafe.Sizeof(syscountFloorKey{})), figures(t, "floor of a set", 2)[1]},

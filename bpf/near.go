@@ -1,19 +1,25 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"unsafe"
 )
 
-// nearRows are the rows of the array near_rows, in memory that is shared with
+// nearRowSize is in bytes.
+const nearRowSize = uint32(unsafe.Sizeof(syscountNearRow{}))
+
+// nearRows are the rows of the array near_rows, and their times, in memory that is shared with
 // the kernel side: a part of the same length for each CPU. The kernel side
 // takes free places, and only it writes into a place with an owner.
 type nearRows struct {
-	mapped[syscountNearRow]
+	rows    mapped[syscountNearRow]
+	times   mapped[syscountTimes]
 	shift   uint32 // rows of a CPU, as a power of two
 	grouped bool   // a row with no group is not whole yet
 }
@@ -23,18 +29,25 @@ func (t *Tracer) mapNearRows(by GroupBy) (n nearRows, err error) {
 	if err := t.objs.NearShift.Get(&n.shift); err != nil {
 		return n, fmt.Errorf("read the number of rows near a CPU: %w", err)
 	}
-	n.mapped, err = mapValues[syscountNearRow](t.objs.NearRows)
-	return n, err
+	if n.rows, err = mapValues[syscountNearRow](t.objs.NearRows); err != nil {
+		return n, err
+	}
+	if n.times, err = mapValues[syscountTimes](t.objs.NearTimes); err != nil {
+		return n, errors.Join(err, n.rows.unmap())
+	}
+	return n, nil
 }
+
+func (n *nearRows) unmap() error { return errors.Join(n.rows.unmap(), n.times.unmap()) }
 
 // each calls fn with a copy of each row that has an owner; it is valid during the callback only.
 func (n *nearRows) each(fn func(*syscountRowKey, *syscountRow)) {
 	var key syscountRowKey
 	var row syscountRow
-	for i := range n.values {
+	for i := range n.rows.values {
 		var ok bool
 		if key, ok = n.key(i); ok {
-			row = n.values[i].Row
+			row.Count, row.Errors, row.Times = n.rows.values[i].Count, n.rows.values[i].Errors, n.times.values[i]
 			fn(&key, &row)
 		}
 	}
@@ -43,7 +56,7 @@ func (n *nearRows) each(fn func(*syscountRowKey, *syscountRow)) {
 // key is whose row the place is. False: nobody's, or the kernel side is about to
 // take it, and its parts have not come through in their order.
 func (n *nearRows) key(i int) (syscountRowKey, bool) {
-	row := &n.values[i]
+	row := &n.rows.values[i]
 	owner := atomic.LoadUint64(&row.Owner)
 	if owner == 0 || n.grouped && row.Group == 0 {
 		return syscountRowKey{}, false
@@ -57,16 +70,17 @@ func (n *nearRows) free(keys map[syscountRowKey]bool) {
 	if len(keys) == 0 {
 		return
 	}
-	for i := range n.values {
+	for i := range n.rows.values {
 		if key, ok := n.key(i); ok && keys[key] {
-			n.values[i].Row, n.values[i].Group = syscountRow{}, 0
-			atomic.StoreUint64(&n.values[i].Owner, 0)
+			row := &n.rows.values[i]
+			n.times.values[i], row.Count, row.Errors, row.Group = syscountTimes{}, 0, 0, 0
+			atomic.StoreUint64(&row.Owner, 0)
 			delete(keys, key)
 		}
 	}
 }
 
-// The array takes 650 bytes for each place, in use or not: 1.3 MB for each of a
+// The arrays take 656 bytes for each place, in use or not: 1.3 MB for each of a
 // few CPUs, at most 21 MB for many.
 const (
 	maxNearRowsOfCPU = 2048

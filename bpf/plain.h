@@ -83,7 +83,7 @@ static __always_inline bool end_untimed(struct cpu *cpu, __u32 nr, bool failed, 
 	if (unlikely(!is_plain_number(&cpu->running, nr)))
 		return false;
 	(*counter)++;
-	count_call(cpu, nr, failed);
+	add_call(cpu, nr, failed, NO_TIME);
 	return true;
 }
 
@@ -91,16 +91,13 @@ static __always_inline bool end_timed(struct cpu *cpu, __u32 nr, bool failed)
 {
 	struct running *r = &cpu->running;
 	__u64 ns = bpf_ktime_get_ns() - r->start_ns;
-	struct row *row;
 
 	/* Also where the clock went backwards. */
 	if (unlikely(!is_plain_number(r, nr) || ns >= threshold_of(nr) || ns >> 63))
 		return false;
 	r->start_ns = 0;
 	cpu->counters.matched++;
-	row = count_call(cpu, nr, failed);
-	if (row)
-		add_time(cpu, row, ns);
+	add_call(cpu, nr, failed, ns);
 	return true;
 }
 

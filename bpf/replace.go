@@ -88,7 +88,7 @@ func (t *Tracer) successorBy(next Options, p plan) (_ *Tracer, err error) {
 }
 
 // ownMaps are of the programs themselves, or made for groups and their number.
-var ownMaps = []string{"near_rows", "early_lists", "far_lists", "rows", "rest", "process_names"}
+var ownMaps = []string{"near_rows", "near_times", "early_lists", "far_lists", "rows", "rest", "process_names"}
 
 // mapsFor are those that programs for other options go on with. The constants are
 // never among them.

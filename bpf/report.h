@@ -108,6 +108,7 @@ struct slow_call {
 _Static_assert(sizeof(struct socket_report) <= TEXT_BYTES, "what is in the tail");
 _Static_assert(USER_FRAMES * sizeof(struct user_frame) <= TEXT_BYTES, "what is in the tail");
 _Static_assert(sizeof(struct row_key) == 16, "hashed and compared as bytes: no gaps");
+_Static_assert(sizeof(struct near_row) == 32, "a power of two: see near_first()");
 _Static_assert(sizeof(struct row) == 32 + 2 * 24 + 4 * HISTOGRAM_SLOTS, "the size in docs/architecture.md");
 _Static_assert(sizeof(struct assignment_key) == 16, "hashed and compared as bytes: no gaps");
 _Static_assert(sizeof(struct floor_key) == 8, "hashed and compared as bytes: no gaps");

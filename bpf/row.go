@@ -82,8 +82,9 @@ func (t *Tracer) EachRow(interval uint32, fn func(RowKey, Row)) error {
 func (t *Tracer) CalibrationCalls() uint64 { return t.calibrationCalls }
 
 func rowOf(v *syscountRow, interval uint32) Row {
-	row := Row{Count: v.Count, Errors: v.Errors, Timed: v.Timed, TotalNs: v.TotalNs, Histogram: &v.Histogram}
-	if e := &v.Extremes[interval&1]; e.Interval == interval {
+	times := &v.Times
+	row := Row{Count: v.Count, Errors: v.Errors, Timed: times.Timed, TotalNs: times.TotalNs, Histogram: &times.Histogram}
+	if e := &times.Extremes[interval&1]; e.Interval == interval {
 		row.MinNs, row.MaxNs = e.MinNs, e.MaxNs
 	}
 	return row

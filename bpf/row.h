@@ -27,9 +27,11 @@ static __noinline struct row *rest_row(struct row_key *key)
 /*
  * A row is near if its place is one of the few that follow from its key. Only
  * the CPU itself takes places in its part, so that no atomic instruction is
- * needed.
+ * needed. A place is told by where it begins, in bytes, so that nothing is
+ * multiplied on the way to it.
  */
 #define NEAR_PLACES 4
+#define NOT_NEAR (~0U)
 
 /* Two words say whose row it is. */
 static __always_inline __u64 owner_of(__u32 slot, __u32 pid)
@@ -38,7 +40,7 @@ static __always_inline __u64 owner_of(__u32 slot, __u32 pid)
 }
 
 /* The calls of a group are in different sets of places, as far as there are so many: the factor is odd. */
-#define NEAR_STRIDE (5 * NEAR_PLACES)
+#define NEAR_STRIDE (5 * NEAR_PLACES * sizeof(struct near_row))
 
 /* The first of the places of a group's calls of a syscall; near is near_of() the group. */
 static __always_inline __u32 near_first(__u32 near, __u32 slot)
@@ -46,41 +48,18 @@ static __always_inline __u32 near_first(__u32 near, __u32 slot)
 	return near ^ (slot * NEAR_STRIDE & near_sets);
 }
 
-static __always_inline struct near_row *near_place(__u32 first, __u32 i)
+static __always_inline struct near_row *near_place(__u32 at)
 {
-	__u32 index = first ^ i;
+	void *all = bpf_map_lookup_elem(&near_rows, ONLY);
 
-	return bpf_map_lookup_elem(&near_rows, &index); /* NULL for a CPU that came later */
+	return all && at <= near_last ? all + at : NULL; /* NULL for a CPU that came later */
 }
 
-/* User space has emptied a free place already; the kernel's own writes are what this CPU is sure to see. */
-static __noinline struct row *take_place(struct row_key *key)
+static __always_inline struct times *near_times_of(__u32 at)
 {
-	__u64 owner = owner_of(key->syscall, key->pid);
-	__u32 first = near_first(near_of(key->group, key->pid), key->syscall);
-	struct near_row *near;
+	__u32 index = at / sizeof(struct near_row);
 
-	for (int i = 0; i < NEAR_PLACES; i++) {
-		near = near_place(first, i);
-		if (!near || near->owner)
-			continue;
-		__builtin_memset(&near->row, 0, sizeof(near->row));
-		near->group = key->group;
-		near->owner = owner;
-		return &near->row;
-	}
-	return NULL;
-}
-
-/* A group's first call of a syscall on this CPU. */
-static __noinline struct row *first_row(struct row_key *key)
-{
-	struct row *row;
-
-	if (!keep_process_name(key))
-		return NULL;
-	row = take_place(key);
-	return row ?: new_row(&rows, key);
+	return bpf_map_lookup_elem(&near_times, &index);
 }
 
 static __always_inline bool is_row_of(const struct near_row *near, __u64 owner, __u64 group)
@@ -88,54 +67,39 @@ static __always_inline bool is_row_of(const struct near_row *near, __u64 owner, 
 	return near && near->owner == owner && near->group == group;
 }
 
-/* Not in its first place: in another one, or not near: further away, or new, or without a place anywhere. */
-static __noinline struct row *other_row(struct cpu *cpu, __u32 slot, __u64 group, __u32 first)
+/* Where a row is that is not in its first place, or NOT_NEAR. */
+static __noinline __u32 other_place(const struct row_key *key, __u32 first)
 {
-	struct row_key key = {
-		.group = group,
-		.pid = cpu->running.pid,
-		.syscall = slot,
-		.cpu = bpf_get_smp_processor_id(),
-	};
-	struct near_row *near;
-	struct row *row;
+	for (__u32 i = 1; i < NEAR_PLACES; i++) {
+		__u32 at = first ^ i * sizeof(struct near_row);
 
-	for (int i = 1; i < NEAR_PLACES; i++) {
-		near = near_place(first, i);
-		if (is_row_of(near, owner_of(slot, key.pid), group))
-			return &near->row;
+		if (is_row_of(near_place(at), owner_of(key->syscall, key->pid), key->group))
+			return at;
 	}
-	if (row_group == GROUP_BY_NONE) {
-		row = bpf_map_lookup_elem(&rest, &key);
-		row = row ?: take_place(&key);
-		return row ?: rest_row(&key);
-	}
-	row = bpf_map_lookup_elem(&rows, &key);
-	row = row ?: first_row(&key);
-	if (row)
-		return row;
-	cpu->counters.rows_overflowed++;
-	return rest_row(&key);
+	return NOT_NEAR;
 }
 
-static __always_inline struct row *row_of(struct cpu *cpu, __u32 slot)
+/* User space has emptied a free place already; the kernel's own writes are what this CPU is sure to see. */
+static __noinline __u32 take_place(const struct row_key *key, __u32 first)
 {
-	__u64 group = cpu->running.group;
-	__u32 first = cpu->running.near;
-	struct near_row *near;
+	for (__u32 i = 0; i < NEAR_PLACES; i++) {
+		__u32 at = first ^ i * sizeof(struct near_row);
+		struct near_row *near = near_place(at);
+		struct times *times = near_times_of(at);
 
-	if (row_group == GROUP_BY_COMM && group != GROUP_CALIBRATION) { /* each time: a thread may rename itself */
-		group = comm_hash(running_task(cpu));
-		first = near_of(group, cpu->running.pid);
+		if (!near || !times || near->owner)
+			continue;
+		__builtin_memset(times, 0, sizeof(*times));
+		near->count = 0;
+		near->errors = 0;
+		near->group = key->group;
+		near->owner = owner_of(key->syscall, key->pid);
+		return at;
 	}
-	first = near_first(first, slot);
-	near = near_place(first, 0);
-	if (likely(is_row_of(near, owner_of(slot, cpu->running.pid), group)))
-		return &near->row;
-	return other_row(cpu, slot, group, first);
+	return NOT_NEAR;
 }
 
-static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
+static __always_inline void add_time(struct cpu *cpu, struct times *times, __u64 ns)
 {
 	__u64 parity = interval;
 	struct extremes *e;
@@ -143,7 +107,7 @@ static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
 
 	/* Else the compiler makes shifts of it, in which the verifier of Linux 6.1 loses the bound. */
 	asm volatile("%0 &= 1" : "+r"(parity));
-	e = &row->extremes[parity];
+	e = &times->extremes[parity];
 
 	/*
 	 * By way of memory, so that the verifier forgets on which of 64 ways the
@@ -153,8 +117,8 @@ static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
 	barrier();
 	slot = cpu->histogram_slot;
 
-	row->timed++;
-	row->total_ns += ns;
+	times->timed++;
+	times->total_ns += ns;
 	if (unlikely(e->interval != interval)) {
 		e->interval = interval;
 		e->min_ns = ns;
@@ -164,22 +128,94 @@ static __always_inline void add_time(struct cpu *cpu, struct row *row, __u64 ns)
 	} else if (unlikely(ns > e->max_ns)) {
 		e->max_ns = ns;
 	}
-	row->histogram[bounded_slot(slot)]++;
+	times->histogram[bounded_slot(slot)]++;
 }
 
-/* Adds a call to its row, but for its time. NULL: there is none. */
-static __always_inline struct row *count_call(struct cpu *cpu, __u32 slot, bool failed)
-{
-	struct row *row = row_of(cpu, slot);
+/* The duration of a call that was not timed. */
+#define NO_TIME (~0ULL)
 
-	if (unlikely(!row)) {
-		cpu->counters.rows_failed++;
-		return NULL;
-	}
+static __always_inline void add_near(struct cpu *cpu, struct near_row *row, __u32 at, bool failed, __u64 ns)
+{
+	struct times *times;
+
 	row->count++;
 	if (unlikely(failed))
 		row->errors++;
-	return row;
+	if (ns == NO_TIME)
+		return;
+	times = near_times_of(at);
+	if (times)
+		add_time(cpu, times, ns);
+}
+
+static __always_inline void add_far(struct cpu *cpu, struct row *row, bool failed, __u64 ns)
+{
+	row->count++;
+	row->errors += failed;
+	if (ns != NO_TIME)
+		add_time(cpu, &row->times, ns);
+}
+
+/*
+ * Adds a call whose row is not in its first place: it is in another one, or further
+ * away, or new, or has no place anywhere. FAILED is beside its slot.
+ */
+#define FAILED (1U << 16)
+
+static __noinline void add_elsewhere(struct cpu *cpu, __u32 what, __u64 group, __u32 first, __u64 ns)
+{
+	struct row_key key = {
+		.group = group,
+		.pid = cpu->running.pid,
+		.syscall = what,
+		.cpu = bpf_get_smp_processor_id(),
+	};
+	__u32 at = other_place(&key, first);
+	struct near_row *near = NULL;
+	struct row *row = NULL;
+
+	if (at == NOT_NEAR) {
+		row = row_group == GROUP_BY_NONE ? bpf_map_lookup_elem(&rest, &key)
+						 : bpf_map_lookup_elem(&rows, &key);
+		if (!row && (row_group == GROUP_BY_NONE || keep_process_name(&key))) {
+			at = take_place(&key, first);
+			if (at == NOT_NEAR && row_group != GROUP_BY_NONE)
+				row = new_row(&rows, &key);
+		}
+	}
+	if (at != NOT_NEAR)
+		near = near_place(at);
+	if (near) {
+		add_near(cpu, near, at, what & FAILED, ns);
+		return;
+	}
+	if (!row) {
+		cpu->counters.rows_overflowed += row_group != GROUP_BY_NONE;
+		row = rest_row(&key);
+	}
+	if (row)
+		add_far(cpu, row, what & FAILED, ns);
+	else
+		cpu->counters.rows_failed++;
+}
+
+/* Adds a call to its row; NO_TIME: but for its time. */
+static __always_inline void add_call(struct cpu *cpu, __u32 slot, bool failed, __u64 ns)
+{
+	__u64 group = cpu->running.group;
+	__u32 at = cpu->running.near;
+	struct near_row *row;
+
+	if (row_group == GROUP_BY_COMM && group != GROUP_CALIBRATION) { /* each time: a thread may rename itself */
+		group = comm_hash(running_task(cpu));
+		at = near_of(group, cpu->running.pid);
+	}
+	at = near_first(at, slot);
+	row = near_place(at);
+	if (likely(is_row_of(row, owner_of(slot, cpu->running.pid), group)))
+		add_near(cpu, row, at, failed, ns);
+	else
+		add_elsewhere(cpu, failed ? slot | FAILED : slot, group, at, ns);
 }
 
 #endif

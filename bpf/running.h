@@ -23,7 +23,7 @@ static __always_inline __u32 near_of(__u64 group, __u32 pid)
 {
 	__u32 hash = (group ^ pid) * 0x9e3779b97f4a7c15ULL >> 40; /* Fibonacci hashing */
 
-	return bpf_get_smp_processor_id() << near_shift | (hash & near_sets);
+	return bpf_get_smp_processor_id() * sizeof(struct near_row) << near_shift | (hash & near_sets);
 }
 
 /*

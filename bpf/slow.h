@@ -219,13 +219,11 @@ static __always_inline void judge(struct cpu *cpu, __u32 slot, struct ended *end
 /* Adds a call to its process's list, or to its row. */
 static __always_inline void count_ended(struct cpu *cpu, const struct ended *ended, bool timed)
 {
-	struct row *row;
+	__u64 ns = timed ? ended->end_ns - ended->start_ns : NO_TIME;
 
 	if (early_places && unlikely(cpu->running.early) && list_call(cpu, timed))
 		return;
-	row = count_call(cpu, cpu->running.syscall, is_error(ended->ret));
-	if (row && timed)
-		add_time(cpu, row, ended->end_ns - ended->start_ns);
+	add_call(cpu, cpu->running.syscall, is_error(ended->ret), ns);
 }
 
 /*

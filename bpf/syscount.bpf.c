@@ -27,7 +27,9 @@
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile bool waits = true; /* where the time of slow calls went is measured */
 const volatile __u32 near_shift = 2; /* places for rows near a CPU, as a power of two */
-const volatile __u32 near_sets = 0; /* mask of the bits that tell NEAR_PLACES of them from others */
+const volatile __u32 near_sets =
+	0; /* mask of the bits of where a place begins that tell NEAR_PLACES of them from others */
+const volatile __u32 near_last = 0; /* where the last of all begins */
 const volatile __u32 early_places = 0; /* first lists of young processes on each CPU, a power of two, with as many
 					  others; 0, as where rows are not by process: there are none */
 const volatile bool has_prev_state = false; /* sched_switch has the state of the task that leaves as an argument */
@@ -94,6 +96,7 @@ const enum errors *unused_errors __attribute__((unused));
 const enum task_work *unused_task_work __attribute__((unused));
 const enum doubles *unused_doubles __attribute__((unused));
 const enum early *unused_early __attribute__((unused));
+const struct near_row *unused_near_row __attribute__((unused));
 const enum plainness *unused_plainness __attribute__((unused));
 
 /* --- maps --- */

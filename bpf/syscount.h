@@ -130,6 +130,14 @@ struct extremes {
 	__u32 _pad;
 };
 
+/* Of those calls of a row of which the time was taken. */
+struct times {
+	__u64 timed; /* how many these are */
+	__u64 total_ns;
+	struct extremes extremes[2]; /* by interval & 1 */
+	__u32 histogram[HISTOGRAM_SLOTS]; /* modulo 2^32: read at least once in 2^32 calls */
+};
+
 /*
  * Counts only grow and are never reset: the reader takes differences, so that
  * no update between a read and a reset can be lost.
@@ -137,21 +145,20 @@ struct extremes {
 struct row {
 	__u64 count;
 	__u64 errors;
-	__u64 timed; /* calls of which the time was taken: the fields below are of these */
-	__u64 total_ns;
-	struct extremes extremes[2]; /* by interval & 1 */
-	__u32 histogram[HISTOGRAM_SLOTS]; /* modulo 2^32: read at least once in 2^32 calls */
+	struct times times;
 };
 
 /*
- * A row in the CPU's own part of an array. The owner is the key's pid, and its
- * syscall plus one in the upper half: 0 is a free place. The kernel side takes
- * free places, user space makes them free.
+ * A row in the CPU's own part of an array; its times are in another one, at the
+ * same place. The owner is the key's pid, and its syscall plus one in the upper
+ * half: 0 is a free place. The kernel side takes free places, user space makes
+ * them free.
  */
 struct near_row {
 	__u64 owner;
 	__u64 group;
-	struct row row;
+	__u64 count; /* as in struct row */
+	__u64 errors;
 };
 
 /*

@@ -277,10 +277,11 @@ const (
 )
 
 type syscountNearRow struct {
-	_     structs.HostLayout
-	Owner uint64
-	Group uint64
-	Row   syscountRow
+	_      structs.HostLayout
+	Owner  uint64
+	Group  uint64
+	Count  uint64
+	Errors uint64
 }
 
 type syscountPlainness uint32
@@ -308,19 +309,10 @@ type syscountProcessName struct {
 }
 
 type syscountRow struct {
-	_        structs.HostLayout
-	Count    uint64
-	Errors   uint64
-	Timed    uint64
-	TotalNs  uint64
-	Extremes [2]struct {
-		_        structs.HostLayout
-		MinNs    uint64
-		MaxNs    uint64
-		Interval uint32
-		Pad      uint32
-	}
-	Histogram [140]uint32
+	_      structs.HostLayout
+	Count  uint64
+	Errors uint64
+	Times  syscountTimes
 }
 
 type syscountRowKey struct {
@@ -471,6 +463,20 @@ type syscountThreadName struct {
 	Comm [16]uint8
 }
 
+type syscountTimes struct {
+	_        structs.HostLayout
+	Timed    uint64
+	TotalNs  uint64
+	Extremes [2]struct {
+		_        structs.HostLayout
+		MinNs    uint64
+		MaxNs    uint64
+		Interval uint32
+		Pad      uint32
+	}
+	Histogram [140]uint32
+}
+
 type syscountTrait uint32
 
 const (
@@ -557,6 +563,7 @@ const (
 	syscountMapFloors              = "floors"
 	syscountMapMarks               = "marks"
 	syscountMapNearRows            = "near_rows"
+	syscountMapNearTimes           = "near_times"
 	syscountMapProcessNames        = "process_names"
 	syscountMapRest                = "rest"
 	syscountMapRows                = "rows"
@@ -612,6 +619,7 @@ const (
 	syscountVarInterval            = "interval"
 	syscountVarLooks               = "looks"
 	syscountVarLowest              = "lowest"
+	syscountVarNearLast            = "near_last"
 	syscountVarNearSets            = "near_sets"
 	syscountVarNearShift           = "near_shift"
 	syscountVarNumbering           = "numbering"
@@ -645,6 +653,7 @@ const (
 	syscountVarUnusedHistogram     = "unused_histogram"
 	syscountVarUnusedInterest      = "unused_interest"
 	syscountVarUnusedModes         = "unused_modes"
+	syscountVarUnusedNearRow       = "unused_near_row"
 	syscountVarUnusedPlainness     = "unused_plainness"
 	syscountVarUnusedSlots         = "unused_slots"
 	syscountVarUnusedTaskWork      = "unused_task_work"
@@ -734,6 +743,7 @@ type syscountMapSpecs struct {
 	Floors        *ebpf.MapSpec `ebpf:"floors"`
 	Marks         *ebpf.MapSpec `ebpf:"marks"`
 	NearRows      *ebpf.MapSpec `ebpf:"near_rows"`
+	NearTimes     *ebpf.MapSpec `ebpf:"near_times"`
 	ProcessNames  *ebpf.MapSpec `ebpf:"process_names"`
 	Rest          *ebpf.MapSpec `ebpf:"rest"`
 	Rows          *ebpf.MapSpec `ebpf:"rows"`
@@ -780,6 +790,7 @@ type syscountVariableSpecs struct {
 	Interval            *ebpf.VariableSpec `ebpf:"interval"`
 	Looks               *ebpf.VariableSpec `ebpf:"looks"`
 	Lowest              *ebpf.VariableSpec `ebpf:"lowest"`
+	NearLast            *ebpf.VariableSpec `ebpf:"near_last"`
 	NearSets            *ebpf.VariableSpec `ebpf:"near_sets"`
 	NearShift           *ebpf.VariableSpec `ebpf:"near_shift"`
 	Numbering           *ebpf.VariableSpec `ebpf:"numbering"`
@@ -813,6 +824,7 @@ type syscountVariableSpecs struct {
 	UnusedHistogram     *ebpf.VariableSpec `ebpf:"unused_histogram"`
 	UnusedInterest      *ebpf.VariableSpec `ebpf:"unused_interest"`
 	UnusedModes         *ebpf.VariableSpec `ebpf:"unused_modes"`
+	UnusedNearRow       *ebpf.VariableSpec `ebpf:"unused_near_row"`
 	UnusedPlainness     *ebpf.VariableSpec `ebpf:"unused_plainness"`
 	UnusedSlots         *ebpf.VariableSpec `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.VariableSpec `ebpf:"unused_task_work"`
@@ -859,6 +871,7 @@ type syscountMaps struct {
 	Floors        *ebpf.Map `ebpf:"floors"`
 	Marks         *ebpf.Map `ebpf:"marks"`
 	NearRows      *ebpf.Map `ebpf:"near_rows"`
+	NearTimes     *ebpf.Map `ebpf:"near_times"`
 	ProcessNames  *ebpf.Map `ebpf:"process_names"`
 	Rest          *ebpf.Map `ebpf:"rest"`
 	Rows          *ebpf.Map `ebpf:"rows"`
@@ -887,6 +900,7 @@ func (m *syscountMaps) Close() error {
 		m.Floors,
 		m.Marks,
 		m.NearRows,
+		m.NearTimes,
 		m.ProcessNames,
 		m.Rest,
 		m.Rows,
@@ -934,6 +948,7 @@ type syscountVariables struct {
 	Interval            *ebpf.Variable `ebpf:"interval"`
 	Looks               *ebpf.Variable `ebpf:"looks"`
 	Lowest              *ebpf.Variable `ebpf:"lowest"`
+	NearLast            *ebpf.Variable `ebpf:"near_last"`
 	NearSets            *ebpf.Variable `ebpf:"near_sets"`
 	NearShift           *ebpf.Variable `ebpf:"near_shift"`
 	Numbering           *ebpf.Variable `ebpf:"numbering"`
@@ -967,6 +982,7 @@ type syscountVariables struct {
 	UnusedHistogram     *ebpf.Variable `ebpf:"unused_histogram"`
 	UnusedInterest      *ebpf.Variable `ebpf:"unused_interest"`
 	UnusedModes         *ebpf.Variable `ebpf:"unused_modes"`
+	UnusedNearRow       *ebpf.Variable `ebpf:"unused_near_row"`
 	UnusedPlainness     *ebpf.Variable `ebpf:"unused_plainness"`
 	UnusedSlots         *ebpf.Variable `ebpf:"unused_slots"`
 	UnusedTaskWork      *ebpf.Variable `ebpf:"unused_task_work"`

@@ -146,7 +146,8 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 	}
 	shift, early := nearShift(rows, opts.GroupBy, online), earlyPlaces(rows, opts.GroupBy, online)
 	near := uint32(online) << shift
-	spec.Maps["near_rows"].MaxEntries = near
+	spec.Maps["near_rows"].ValueSize = near * nearRowSize
+	spec.Maps["near_times"].MaxEntries = near
 	spec.Maps["early_lists"].MaxEntries = max(2*early*uint32(online), 1)
 	if early > 0 {
 		spec.Maps["far_lists"].MaxEntries = max(rows/4, 1)
@@ -159,7 +160,8 @@ func specialise(spec *ebpf.CollectionSpec, opts Options, p plan) error {
 		spec.Variables["in_force"].Set(&syscountValidity{Generation: firstFilter, Mode: uint32(opts.Mode)}),
 		spec.Variables["waits"].Set(bit(!opts.NoWaits)),
 		spec.Variables["near_shift"].Set(shift),
-		spec.Variables["near_sets"].Set(uint32(1)<<shift-nearPlaces),
+		spec.Variables["near_sets"].Set((uint32(1)<<shift-nearPlaces)*nearRowSize),
+		spec.Variables["near_last"].Set((near-1)*nearRowSize),
 		spec.Variables["early_places"].Set(early),
 		spec.Variables["has_prev_state"].Set(bit(kernelTypes().switchArguments >= 4)),
 		spec.Variables["has_rdonly_cast"].Set(bit(kernelTypes().rdonlyCast)),
