@@ -124,60 +124,72 @@ static __always_inline bool end_seen(struct cpu *cpu, bool failed)
 	return true;
 }
 
-/* The slot of the call that ends, and of a first call of a young process; NATIVE_SLOTS: it has to go the long way. */
-static __always_inline __u32 listed_slot(struct cpu *cpu, struct pt_regs *regs, bool failed)
+/* As is_plain_number(), of a first call: execve goes on as another program, whose name is noted. */
+static __always_inline bool is_listed_number(__u32 nr, bool failed)
 {
-	struct running *r = &cpu->running;
-	struct task_struct *task = running_task(cpu);
-	__u32 nr = r->syscall;
+	__u8 its_traits;
 
-	if (is_counting()) {
-		nr = number_in(regs);
-		if (is_compat(task) || exec_across(task, nr))
-			return NATIVE_SLOTS;
-	} else if (r->start_ns == LEFT_OUT || !r->start_ns) {
-		return NATIVE_SLOTS;
-	}
-	if (!is_plain_number(r, nr))
-		return NATIVE_SLOTS;
-	/* execve goes on as another program, whose name is noted */
-	return !failed && has_trait(nr, TRAIT_NEW_REGISTERS) ? NATIVE_SLOTS : nr;
+	if (nr >= NATIVE_SLOTS - 1)
+		return false;
+	its_traits = traits[table_index(nr)];
+	if (failed)
+		its_traits &= ~TRAIT_NEW_REGISTERS;
+	return (its_traits & (TRAIT_OBSERVED | TRAIT_FORK | TRAIT_SIGRETURN | TRAIT_NEW_REGISTERS)) == TRAIT_OBSERVED;
 }
 
 /*
- * The end of a first call of a young process. Its code is small, since such a process finds nothing of us in the
- * CPU's caches: it is more of its time than what the code does. False: as above.
+ * The end of a first call of a young process. Its code is small, and another one for each mode, since such a process
+ * finds nothing of us in the CPU's caches: it is more of its time than what the code does. False: as above.
  */
-static __noinline bool end_listed(struct cpu *cpu, struct pt_regs *regs, long ret)
+static __noinline bool list_unseen(struct cpu *cpu, struct pt_regs *regs, bool failed)
+{
+	struct task_struct *task = running_task(cpu);
+	__u32 nr = number_in(regs);
+	struct early_list *list;
+
+	if (is_compat(task) || exec_across(task, nr) || !is_listed_number(nr, failed))
+		return false;
+	list = list_of(cpu);
+	if (!list || !list_untimed(list, early_what(nr, failed)))
+		return false;
+	cpu->counters.counted++;
+	return true;
+}
+
+static __noinline bool list_seen(struct cpu *cpu, bool failed)
 {
 	struct running *r = &cpu->running;
 	bool timed = r->start_ns > LEFT_OUT;
-	__u32 slot = listed_slot(cpu, regs, ret < 0);
+	__u32 nr = r->syscall;
 	struct early_list *list;
 	__u64 ns = 0;
 
-	if (slot >= NATIVE_SLOTS)
+	if (r->start_ns == LEFT_OUT || !r->start_ns || !is_listed_number(nr, failed))
 		return false;
 	if (timed)
 		ns = bpf_ktime_get_ns() - r->start_ns;
-	if (timed && (ns >= threshold_of(slot) || ns >> 32))
+	if (timed && (ns >= threshold_of(nr) || ns >> 32))
 		return false;
 	list = list_of(cpu);
-	if (!list || !list_it(list, early_what(slot, ret < 0), timed, ns))
+	if (!list || !list_it(list, early_what(nr, failed), timed, ns))
 		return false;
-	if (r->start_ns)
-		cpu->counters.matched++;
-	else
-		cpu->counters.counted++;
+	cpu->counters.matched++;
 	r->start_ns = 0;
 	return true;
+}
+
+static __always_inline bool end_listed(struct cpu *cpu, struct pt_regs *regs, long ret)
+{
+	if (!early_places || ret <= -ERESTARTSYS)
+		return false;
+	return is_counting() ? list_unseen(cpu, regs, ret < 0) : list_seen(cpu, ret < 0);
 }
 
 /* False: as above. */
 static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, long ret)
 {
 	struct running *r = &cpu->running;
-	__u64 known, now, more = 0;
+	__u64 known, now, more;
 
 	if (unlikely(r->regs != (__u64)regs))
 		return false;
@@ -186,18 +198,20 @@ static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, lon
 	if (unlikely(known != now)) {
 		if ((__u32)known != (__u32)now)
 			return false;
+		more = (known ^ now) >> 32;
+		if (more == LISTED)
+			return end_listed(cpu, regs, ret);
 		if (known >> 32 == IGNORED || (known >> 32 == (IGNORED | BY_SUBJECT) && is_same_subject(cpu))) {
 			cpu->cost.left_out++;
 			return true;
 		}
-		more = (known ^ now) >> 32;
 		if (more & ~(BY_SUBJECT | LISTED) || (more & BY_SUBJECT && !is_same_subject(cpu)))
 			return false;
+		if (more & LISTED)
+			return end_listed(cpu, regs, ret);
 	}
 	if (unlikely(ret <= -ERESTARTSYS)) /* a restart, or rare; else all that are below 0 are errors */
 		return false;
-	if (early_places && unlikely(more & LISTED))
-		return end_listed(cpu, regs, ret);
 	if (now >> 32 == MODE_COUNT)
 		return end_unseen(cpu, regs, ret < 0);
 	return likely(now >> 32 == MODE_ACCOUNT) && end_seen(cpu, ret < 0);
