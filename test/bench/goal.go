@@ -32,15 +32,15 @@ func (g goal) verdict() string {
 	return verdictNotReached
 }
 
-// straddles tells whether the rounds are on both sides of the limit.
-func (g goal) straddles() bool {
-	return g.Got.Rounds > 0 && g.Got.Min <= g.Limit && g.Limit < g.Got.Max
+// withinError tells whether another run may as well find the median on the other side of the limit.
+func (g goal) withinError() bool {
+	return g.Got.Rounds > 0 && g.Got.Low <= g.Limit && g.Limit < g.Got.High
 }
 
 // judgement is the verdict as the table has it.
 func (g goal) judgement() string {
-	if g.straddles() {
-		return g.verdict() + " (rounds on both sides)"
+	if g.withinError() {
+		return g.verdict() + ", within the error"
 	}
 	return g.verdict()
 }
@@ -54,8 +54,7 @@ func (g goal) limit() string {
 }
 
 func (g goal) got() string {
-	switch {
-	case g.Unit == "":
+	if g.Unit == "" {
 		return g.Got.fineRatio()
 	}
 	return g.Got.format("%.1f")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -9,9 +10,12 @@ import (
 // series is one measured value per round. A round without a value is left out.
 type series map[int]float64
 
-// spread is what the rounds of one measurement gave: the middle and the ends.
+// spread is what the rounds of one measurement gave: the middle and the ends, and between which two rounds
+// the middle of many more would be, with a probability of 95 % at least.
 type spread struct {
 	Median float64 `json:"median"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 	Rounds int     `json:"rounds"` // 0: nothing was measured, and the rest means nothing
@@ -36,11 +40,25 @@ func (s series) spread() spread {
 	if len(s) == 0 {
 		return spread{}
 	}
-	values := make([]float64, 0, len(s))
-	for _, value := range s {
-		values = append(values, value)
+	values := slices.Sorted(maps.Values(s))
+	n := len(values)
+	k := outside(n)
+	return spread{Median: median(values), Low: values[k], High: values[n-1-k], Min: values[0], Max: values[n-1], Rounds: n}
+}
+
+// outside is how many of n sorted values may be left out at each end, and the true median still lies between the
+// others with a probability of 95 %: each value is below it as often as a coin falls on one side (the sign test). Of
+// fewer than six it is none, and the probability is less.
+func outside(n int) int {
+	below, ways := 0.0, math.Pow(0.5, float64(n)) // probability that at most k values are below, and that just k are
+	for k := range n {
+		below += ways
+		if below > 0.025 {
+			return max(k-1, 0)
+		}
+		ways *= float64(n-k) / float64(k+1)
 	}
-	return spread{Median: median(values), Min: slices.Min(values), Max: slices.Max(values), Rounds: len(values)}
+	return 0
 }
 
 // over is s divided by other, round by round: what drifts from one round to the
@@ -100,13 +118,13 @@ func (s spread) format(verb string) string {
 	return fmt.Sprintf(verb+" ("+verb+".."+verb+")", s.Median, s.Min, s.Max)
 }
 
-// fineRatio writes "0.655 (0.631..0.662)": enough digits to see on which side
+// fineRatio writes "0.655 (0.631..0.662)", with where the median is for sure: enough digits to see on which side
 // of a limit it is.
 func (s spread) fineRatio() string {
 	if s.Rounds == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.3f (%.3f..%.3f)", s.Median, s.Min, s.Max)
+	return fmt.Sprintf("%.3f (%.3f..%.3f)", s.Median, s.Low, s.High)
 }
 
 // slowdown writes the ratio of two times as "+3.1 % (+2.0..+4.9)", and as

@@ -30,7 +30,7 @@ func TestMedian(t *testing.T) {
 }
 
 func TestSpreadOfRounds(t *testing.T) {
-	if got, want := (series{0: 5, 1: 1, 7: 3}).spread(), (spread{Median: 3, Min: 1, Max: 5, Rounds: 3}); got != want {
+	if got, want := (series{0: 5, 1: 1, 7: 3}).spread(), (spread{Median: 3, Low: 1, High: 5, Min: 1, Max: 5, Rounds: 3}); got != want {
 		t.Errorf("spread = %+v, want %+v", got, want)
 	}
 	if got := (series{}).spread(); got != (spread{}) {
@@ -50,6 +50,23 @@ func TestRatiosAreTakenWithinARound(t *testing.T) {
 	}
 }
 
+// The probability that a coin falls on one side at most k times of n: once of 9 0.0195 and twice 0.09, 3 times of 15 0.018 and 4 times
+// 0.059, never of 6 0.0156.
+func TestTheMedianLiesBetween(t *testing.T) {
+	for rounds, want := range map[int]int{1: 0, 3: 0, 5: 0, 6: 0, 8: 0, 9: 1, 15: 3, 25: 7} {
+		if got := outside(rounds); got != want {
+			t.Errorf("of %d rounds %d are left out at each end; want %d", rounds, got, want)
+		}
+	}
+	s := series{}
+	for i := range 9 {
+		s[i] = float64(i)
+	}
+	if got := s.spread(); got != (spread{Median: 4, Low: 1, High: 7, Min: 0, Max: 8, Rounds: 9}) {
+		t.Errorf("of 0 to 8: %+v", got)
+	}
+}
+
 func TestSpreadIsWrittenForPeople(t *testing.T) {
 	for _, test := range []struct {
 		got, want string
@@ -57,7 +74,7 @@ func TestSpreadIsWrittenForPeople(t *testing.T) {
 		{spread{Median: 111.4, Min: 108, Max: 117, Rounds: 3}.nanoseconds(), "+111 (+108..+117)"},
 		{spread{Median: -0.14, Min: -1, Max: 1.26, Rounds: 3}.nanoseconds(), "-0.1 (-1.0..+1.3)"},
 		{spread{Median: 0.65, Min: 0.634, Max: 0.7, Rounds: 3}.ratio(), "0.65 (0.63..0.70)"},
-		{spread{Median: 0.6551, Min: 0.634, Max: 0.7, Rounds: 3}.fineRatio(), "0.655 (0.634..0.700)"},
+		{spread{Median: 0.6551, Low: 0.634, High: 0.7, Rounds: 3}.fineRatio(), "0.655 (0.634..0.700)"},
 		{spread{Median: 1.031, Min: 0.99, Max: 1.05, Rounds: 3}.slowdown(), "+3.1 % (-1.0..+5.0)"},
 		{spread{Median: 12.34, Min: 11, Max: 13, Rounds: 3}.slowdown(), "x12.3 (x11.0..x13.0)"},
 		{spread{Median: 62, Min: 61, Max: 150, Rounds: 3}.format("%.1f"), "62.0 (61.0..150.0)"},
