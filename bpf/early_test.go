@@ -109,6 +109,34 @@ func wantTimes(t *testing.T, tracer *watched) {
 	}
 }
 
+// A process has more lists than one while its calls are timed; those after the first take places of a half of
+// their own, so that they leave the others' first ones theirs.
+func TestListsAfterTheFirstAreInAHalfOfTheirOwn(t *testing.T) {
+	tracer := youngster(t, modes["account"], 2*int(syscountEarlyEARLY_CALLS)+1)
+	var places uint32
+	if err := tracer.objs.EarlyPlaces.Get(&places); err != nil {
+		t.Fatal(err)
+	}
+	var first, after int
+	for i, l := range tracer.early.values {
+		if l.Pid == 0 {
+			continue
+		}
+		second := uint32(i)/places%2 == 1
+		if second != (l.Ordinal > 0) {
+			t.Errorf("list %d of a process is in place %d, with %d for first ones and as many others on each CPU", l.Ordinal, i, places)
+		}
+		if second {
+			after++
+		} else {
+			first++
+		}
+	}
+	if first == 0 || after < 2 && tracer.skipped(t) == 0 {
+		t.Errorf("%d first lists and %d others; want one and two of the child's at least", first, after)
+	}
+}
+
 // A process may make calls of more kinds than a list has places: those that find none have rows.
 func TestWhatHasNoPlaceInAListHasRows(t *testing.T) {
 	numbers := []uintptr{ // which refuse the descriptor -1

@@ -47,7 +47,10 @@ func (n *nearRows) each(fn func(*syscountRowKey, *syscountRow)) {
 	for i := range n.rows.values {
 		var ok bool
 		if key, ok = n.key(i); ok {
-			row.Count, row.Errors, row.Times = n.rows.values[i].Count, n.rows.values[i].Errors, n.times.values[i]
+			// The kernel side adds a call in the other order: none is timed here, or an error, that is not counted.
+			row.Times = n.times.values[i]
+			row.Errors = atomic.LoadUint64(&n.rows.values[i].Errors)
+			row.Count = atomic.LoadUint64(&n.rows.values[i].Count)
 			fn(&key, &row)
 		}
 	}
