@@ -57,7 +57,9 @@ func (g goal) got() string {
 	if g.Unit == "" {
 		return g.Got.fineRatio()
 	}
-	return g.Got.format("%.1f")
+	surely := g.Got
+	surely.Min, surely.Max = surely.Low, surely.High
+	return surely.format("%.1f")
 }
 
 // callGoals are about the added cost of a getppid.

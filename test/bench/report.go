@@ -85,8 +85,8 @@ const markdownMethod = `## How it is measured
 
 - All of it in one run, the subjects taking turns. In each round each of them is attached, measured and
   removed; the next begins when the kernel has let go of the last one's programs. Every round has another order.
-  The tables give the median of the rounds, and in brackets the smallest and the largest. Of ratios the table of goals has another pair in
-  brackets: between these two rounds the median of many more would be, with a probability of 95 % (the sign test). A limit between them is within the
+  The tables give the median of the rounds, and in brackets the smallest and the largest. The table of goals has another pair in
+  brackets: between these two rounds the median of many more would be, with a probability of 95 % (the sign test; of fewer than six they are the smallest and the largest). A limit between them is within the
   error: the next run may find the median on its other side.
 - *Single calls*: a process with a CPU of its own makes raw ` + "`getppid`" + ` calls, and raw ` + "`read`" + ` calls of one byte of
   ` + "`/dev/zero`" + `, in batches of a fifth of a millisecond, before and after each of which some arithmetic tells whether a neighbour had half of the
@@ -131,7 +131,7 @@ func (r *result) markdown() string {
 		out.WriteString("## Real programs\n\nHow much longer they take.\n\n")
 		fmt.Fprintf(&out, "%s\n%s\n", r.programList(), r.programTable().markdown())
 	}
-	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides. In brackets: where it is for sure (see below).\n\n%s\n", r.goalTable().markdown())
+	fmt.Fprintf(&out, "## Goals\n\nRatios where no unit stands. The median of the rounds decides. In brackets: between what it is with a probability of 95 %% (see below).\n\n%s\n", r.goalTable().markdown())
 	for i, note := range r.Notes {
 		if i == 0 {
 			out.WriteString("## Notes\n\n")

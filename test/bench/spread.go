@@ -118,7 +118,7 @@ func (s spread) format(verb string) string {
 	return fmt.Sprintf(verb+" ("+verb+".."+verb+")", s.Median, s.Min, s.Max)
 }
 
-// fineRatio writes "0.655 (0.631..0.662)", with where the median is for sure: enough digits to see on which side
+// fineRatio writes "0.655 (0.631..0.662)", with between what the median is: enough digits to see on which side
 // of a limit it is.
 func (s spread) fineRatio() string {
 	if s.Rounds == 0 {
