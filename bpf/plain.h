@@ -199,8 +199,6 @@ static __always_inline bool end_plain(struct cpu *cpu, struct pt_regs *regs, lon
 		if ((__u32)known != (__u32)now)
 			return false;
 		more = (known ^ now) >> 32;
-		if (more == LISTED)
-			return end_listed(cpu, regs, ret);
 		if (known >> 32 == IGNORED || (known >> 32 == (IGNORED | BY_SUBJECT) && is_same_subject(cpu))) {
 			cpu->cost.left_out++;
 			return true;

@@ -27,8 +27,7 @@
 const volatile __u32 row_group = GROUP_BY_NONE;
 const volatile bool waits = true; /* where the time of slow calls went is measured */
 const volatile __u32 near_shift = 2; /* places for rows near a CPU, as a power of two */
-const volatile __u32 near_sets =
-	0; /* mask of the bits of where a place begins that tell NEAR_PLACES of them from others */
+const volatile __u32 near_sets = 0; /* mask, in where a place begins, of what tells NEAR_PLACES of them from others */
 const volatile __u32 near_last = 0; /* where the last of all begins */
 const volatile __u32 early_places = 0; /* first lists of young processes on each CPU, a power of two, with as many
 					  others; 0, as where rows are not by process: there are none */
