@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -106,6 +107,36 @@ func wantTimes(t *testing.T, tracer *watched) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A process whose calls are listed has the name of the program that it has become, while it lives. It stays on its CPU:
+// one that the kernel moves for execve goes the long way anyway.
+func TestAYoungProcessIsNamedAnewByExecve(t *testing.T) {
+	for mode, opts := range modes {
+		t.Run(mode, func(t *testing.T) {
+			last, p := bpftest.NewProgram(), bpftest.NewProgram()
+			b := last.Words(0)
+			file := last.Executable(t, call(unix.SYS_WRITE, 1, b, 1), call(unix.SYS_READ, 0, b, 1), exit())
+			const name = "successor" // all of ours have the same
+			next := filepath.Join(filepath.Dir(file), name)
+			if err := os.Rename(file, next); err != nil {
+				t.Fatal(err)
+			}
+			process := p.Start(t, parentOf(p.Steps(call(unix.SYS_SCHED_SETAFFINITY, 0, 128, p.Masks(t)[0]), call(unix.SYS_GETPPID), execve(p, next)))...)
+			tracer := shared.watchAll(t, opts, process)
+			process.Poke()
+			process.Hear()
+			var names []string
+			if err := tracer.EachProcess(func(_ Group, p ProcessName) { names = append(names, p.Comm) }); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(names, name) && tracer.skipped(t) == 0 {
+				t.Errorf("processes %q; want one that is called %s", names, name)
+			}
+			process.Poke()
+			process.Finish()
+		})
 	}
 }
 

@@ -11,7 +11,11 @@ import (
 // trapTraits are the traits on which the counting depends, as package agent
 // sets them by name.
 var trapTraits = map[Syscall]Trait{
-	{ABIx8664, unix.SYS_RT_SIGRETURN}:    TraitSigreturn,
+	{ABIx8664, unix.SYS_EXECVE}:          TraitNewRegisters,
+	{ABIx8664, unix.SYS_EXECVEAT}:        TraitNewRegisters,
+	{ABIi386, 11}:                        TraitNewRegisters,
+	{ABIi386, 358}:                       TraitNewRegisters,
+	{ABIx8664, unix.SYS_RT_SIGRETURN}:    TraitNewRegisters | TraitSigreturn,
 	{ABIx8664, unix.SYS_RESTART_SYSCALL}: TraitRestart,
 	{ABIx8664, unix.SYS_FORK}:            TraitFork,
 	{ABIx8664, unix.SYS_VFORK}:           TraitFork,
@@ -19,8 +23,8 @@ var trapTraits = map[Syscall]Trait{
 	{ABIx8664, unix.SYS_CLONE3}:          TraitFork,
 	{ABIi386, 0}:                         TraitRestart,
 	{ABIi386, 2}:                         TraitFork,
-	{ABIi386, 119}:                       TraitSigreturn,
-	{ABIi386, 173}:                       TraitSigreturn,
+	{ABIi386, 119}:                       TraitNewRegisters | TraitSigreturn,
+	{ABIi386, 173}:                       TraitNewRegisters | TraitSigreturn,
 }
 
 // forkEnds is how many ends of calls a new thread has that it did not begin:

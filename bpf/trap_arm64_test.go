@@ -11,12 +11,16 @@ import (
 // trapTraits are the traits on which the counting depends, as package agent
 // sets them by name.
 var trapTraits = map[Syscall]Trait{
-	{ABIaarch64, unix.SYS_RT_SIGRETURN}:    TraitSigreturn,
+	{ABIaarch64, unix.SYS_EXECVE}:          TraitNewRegisters,
+	{ABIaarch64, unix.SYS_EXECVEAT}:        TraitNewRegisters,
+	{ABIarm, 11}:                           TraitNewRegisters,
+	{ABIarm, 387}:                          TraitNewRegisters,
+	{ABIaarch64, unix.SYS_RT_SIGRETURN}:    TraitNewRegisters | TraitSigreturn,
 	{ABIaarch64, unix.SYS_RESTART_SYSCALL}: TraitRestart,
 	{ABIaarch64, unix.SYS_CLONE}:           TraitFork,
 	{ABIaarch64, unix.SYS_CLONE3}:          TraitFork,
 	{ABIarm, 0}:                            TraitRestart,
-	{ABIarm, 173}:                          TraitSigreturn,
+	{ABIarm, 173}:                          TraitNewRegisters | TraitSigreturn,
 	{ABIarm, 120}:                          TraitFork,
 }
 

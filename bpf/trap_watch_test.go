@@ -50,9 +50,6 @@ func setWatched(t *testing.T, tracer *Tracer, nr int32, thresholdNs uint64) {
 		if sc == own(nr) {
 			s.ThresholdNs = thresholdNs
 		}
-		if sc == own(unix.SYS_EXECVE) {
-			s.Traits |= TraitNewRegisters
-		}
 		return s
 	}); err != nil {
 		t.Fatal(err)
