@@ -14,6 +14,7 @@ func TestASweepSaysUntilWhenNoneFindsMore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := startReader(t, opts, 0)
 			r.AwaitStates("S")
+			r.sweepKnown(t, hour)
 			asleep := time.Now()
 			time.Sleep(longRead)
 			youngest := time.Since(asleep)
